@@ -1,0 +1,74 @@
+package detector
+
+import "time"
+
+// Record is one step of an alert, or one thing that was done about it: a JSON object in the alerts topic, the body of a
+// webhook and a line of `driftd backtest --json`. ID and Step name a record for ever: both come out the same in a replay.
+type Record struct {
+	ID   string     `json:"id"`   // identity of the alert: a hash of rule and labels, 32 hex digits
+	Step int        `json:"step"` // transitions of this alert so far, from 1; an action carries the step it answers
+	Type RecordType `json:"type"`
+	Time time.Time  `json:"time"` // event time of a step, the actor's clock for an action; UTC
+
+	Group     string            `json:"group"` // rule group
+	Rule      string            `json:"rule"`
+	Prompt    string            `json:"prompt"`
+	Version   string            `json:"version,omitempty"`
+	Variant   string            `json:"variant,omitempty"`
+	Cohort    map[string]string `json:"cohort,omitempty"` // dimensions sliced by; empty for the total
+	Metric    string            `json:"metric"`
+	Kind      string            `json:"kind"` // kind of rule: threshold, volume, …
+	Stat      string            `json:"stat,omitempty"`
+	Value     *float64          `json:"value,omitempty"`     // of the watched figure; absent where the window is empty
+	Reference *float64          `json:"reference,omitempty"` // what it is compared with: the number in the rule, or the baseline's figure
+	Bound     *float64          `json:"bound,omitempty"`     // the limit that was crossed, in the metric's unit
+	Interval  []float64         `json:"interval,omitempty"`
+	Samples   int64             `json:"samples"` // in the window
+	Window    string            `json:"window,omitempty"`
+	Onset     *time.Time        `json:"onset,omitempty"` // first tick of the breach that led here
+
+	FalseAlarms string   `json:"false_alarms,omitempty"`
+	Against     *Against `json:"against,omitempty"`
+	Previous    string   `json:"previous,omitempty"` // version that held most of the prompt's traffic before this one came
+	Exemplars   []string `json:"exemplars,omitempty"`
+	Rollback    string   `json:"rollback,omitempty"` // what the rule allows: dry_run, approve, auto; absent is off
+
+	Labels      map[string]string `json:"labels,omitempty"`
+	Annotations map[string]string `json:"annotations,omitempty"`
+
+	// Of actions only.
+	Actor    string `json:"actor,omitempty"`    // who did it: driftd, or a person
+	Receiver string `json:"receiver,omitempty"` // through which receiver
+	Reason   string `json:"reason,omitempty"`   // why it was refused, failed, or ended
+	Ref      string `json:"ref,omitempty"`      // what the receiver gave back to find the message again
+}
+
+// Against says what a rule compares with.
+type Against struct {
+	Kind    string `json:"kind"` // previous_version, 24h
+	Version string `json:"version,omitempty"`
+}
+
+// RecordType is the closed set of things that can happen to an alert.
+type RecordType string
+
+// Steps are decided by the detect stage, from event time alone.
+const (
+	Pending  RecordType = "pending"
+	Firing   RecordType = "firing"
+	Resolved RecordType = "resolved"
+)
+
+// Actions are what the act stage did about a step.
+const (
+	Notified         RecordType = "notified"
+	NotifyFailed     RecordType = "notify_failed"
+	RollbackProposed RecordType = "rollback_proposed"
+	RollbackRefused  RecordType = "rollback_refused"
+	RollbackPromoted RecordType = "rollback_promoted"
+	RollbackFailed   RecordType = "rollback_failed"
+	Recovered        RecordType = "recovered"
+)
+
+// IsStep tells the steps of an alert from what was done about them.
+func (t RecordType) IsStep() bool { return t == Pending || t == Firing || t == Resolved }
