@@ -1,0 +1,100 @@
+package strictyaml
+
+import (
+	"fmt"
+	"reflect"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// unknownKey says what the key was most likely meant to be: one that is spelt alike, or the same one in another place.
+func (d *Document) unknownKey(key *yaml.Node, in []scope) {
+	here := in[len(in)-1]
+	for _, later := range here.keys.later {
+		if key.Value == later {
+			d.report(key, false, "allowed here: "+List(here.keys.names(), "and"), "`%s` is not supported yet", later)
+			return
+		}
+	}
+	hint := ""
+	if len(in) > 1 && in[len(in)-2].keys.byName[key.Value] != nil {
+		hint = fmt.Sprintf("`%s` belongs beside %s, not inside it", key.Value, here.name)
+		if here.item {
+			hint = fmt.Sprintf("`%s` belongs one level further out, to %s", key.Value, in[len(in)-2].name)
+		}
+	}
+	for _, f := range here.keys.fields {
+		t := f.typ
+		if t.Kind() == reflect.Pointer {
+			t = t.Elem()
+		}
+		if hint == "" && t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(unmarshalerType) && structKeys(t).byName[key.Value] != nil {
+			hint = fmt.Sprintf("`%s` belongs inside `%s`", key.Value, f.name)
+		}
+	}
+	if near := Nearest(key.Value, here.keys.names()); near != "" && hint == "" {
+		hint = fmt.Sprintf("did you mean `%s`?", near)
+	}
+	if hint == "" {
+		hint = "allowed here: " + List(here.keys.names(), "and")
+	}
+	where := "in " + here.name
+	if len(in) == 1 {
+		where = "at the top of the file"
+	}
+	d.report(key, false, hint, "unknown key `%s` %s", clip(key.Value), where)
+}
+
+func (d *Document) noValue(n *yaml.Node, f *field) {
+	d.report(n, false, f.doc, "%s has no value", f.called())
+}
+
+func (d *Document) wrongKind(n *yaml.Node, f *field, want string, secret bool) {
+	d.wrongKindHint(n, f, want, "", secret)
+}
+
+func (d *Document) wrongKindHint(n *yaml.Node, f *field, want, hint string, secret bool) {
+	if secret {
+		d.hide(n)
+	}
+	if n.Kind == yaml.ScalarNode && n.Tag == "!!null" {
+		d.noValue(n, f)
+		return
+	}
+	if hint == "" {
+		hint = f.doc
+	}
+	d.report(n, false, hint, "%s must be %s, not %s", f.called(), want, found(n))
+}
+
+// wanted is what a scalar of the type is called.
+func wanted(t reflect.Type) string {
+	switch {
+	case t == durationType:
+		return "a duration, such as 5m"
+	case t == sizeType:
+		return "a size, such as 256MiB"
+	case t.Kind() == reflect.Bool:
+		return "true or false"
+	case t.Kind() == reflect.String:
+		return "text"
+	}
+	return "a number"
+}
+
+// found is what a node is called.
+func found(n *yaml.Node) string {
+	switch n.Kind {
+	case yaml.MappingNode:
+		return "keys and values"
+	case yaml.SequenceNode:
+		return "a list"
+	}
+	switch n.Tag {
+	case "!!int", "!!float":
+		return "a number"
+	case "!!bool":
+		return "true or false"
+	}
+	return "text"
+}
