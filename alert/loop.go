@@ -1,0 +1,243 @@
+package alert
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"github.com/driftd/driftd/detector"
+)
+
+// grace is how long an action that is under way may go on after its partition was lost or the daemon was told to stop:
+// long enough to write down what was done.
+const grace = 5 * time.Second
+
+// claim is one partition of the alerts topic as the loop needs it.
+type claim interface {
+	Commit(ctx context.Context, offset int64) error
+}
+
+// event is what the readers of partitions tell the loop.
+type event struct {
+	kind  eventKind
+	part  int
+	ctx   context.Context // began: of the claim
+	claim claim           // began
+	next  int64           // began: committed offset, -1 for none; read: where to go on
+	entry *Entry          // read; nil for what could not be decoded
+}
+
+type eventKind int
+
+const (
+	began  eventKind = iota // the partition is ours; it is read from its start
+	read                    // a record
+	caught                  // all that was there when it began was read
+	ended                   // the partition is no longer ours
+)
+
+// part is what the loop knows of a partition.
+type part struct {
+	ctx       context.Context
+	claim     claim
+	committed int64
+	next      int64
+	live      bool
+	own       map[int64]struct{} // offsets of records that the core wrote and so knows
+}
+
+// loop runs one Core: it owns the core and all that the core knows. It waits until the log is quiet before it acts, since
+// the steps of one tick come together and make one notification.
+type loop struct {
+	core    Core
+	events  chan event
+	append  func(ctx context.Context, part int, entries []Entry) error // fills in the offsets
+	quiet   time.Duration
+	commit  time.Duration // between commits while nothing is done
+	status  atomic.Pointer[Status]
+	parts   map[int]*part
+	first   time.Time // arrival of the oldest step since the last time the log was quiet
+	last    time.Time // and of the newest
+	checked time.Time // last commit
+}
+
+func newLoop(core Core, quiet time.Duration) *loop {
+	l := &loop{core: core, quiet: quiet, commit: 5 * time.Second, events: make(chan event, 64), parts: map[int]*part{}}
+	l.publish()
+	return l
+}
+
+// run returns when ctx ends, after the action under way and a last commit.
+func (l *loop) run(ctx context.Context) {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	defer func() { l.commitAll(context.WithoutCancel(ctx)) }()
+	for ctx.Err() == nil {
+		timer.Reset(l.wait())
+		select {
+		case <-ctx.Done():
+		case ev := <-l.events:
+			l.take(ctx, ev)
+		case <-timer.C:
+			l.act(ctx)
+		}
+		l.publish()
+	}
+}
+
+func (l *loop) publish() {
+	s := l.core.Status()
+	l.status.Store(&s)
+}
+
+// wait returns how long nothing needs to be done unless an event comes.
+func (l *loop) wait() time.Duration {
+	now := time.Now()
+	d := l.checked.Add(l.commit).Sub(now)
+	if at, ok := l.core.Due(); ok {
+		d = min(d, max(at.Sub(now), l.settled(now)))
+	}
+	for _, p := range l.parts {
+		if p.ctx.Err() != nil {
+			return l.commit // its end is on the way; nothing is begun meanwhile
+		}
+	}
+	return max(d, 0)
+}
+
+// settled returns how long it is until the log counts as quiet: no step for the quiet time, or ten times that since the
+// first, so that a busy log cannot put off an alert for ever.
+func (l *loop) settled(now time.Time) time.Duration {
+	if l.last.IsZero() {
+		return 0
+	}
+	return min(l.last.Add(l.quiet).Sub(now), l.first.Add(10*l.quiet).Sub(now))
+}
+
+func (l *loop) take(ctx context.Context, ev event) {
+	p := l.parts[ev.part]
+	if p == nil && ev.kind != began {
+		return
+	}
+	switch ev.kind {
+	case began:
+		l.parts[ev.part] = &part{ctx: ev.ctx, claim: ev.claim, committed: ev.next, own: map[int64]struct{}{}}
+		l.core.Begin(ev.part, ev.next)
+	case read:
+		p.next = ev.next
+		if ev.entry == nil {
+			return
+		}
+		if _, ok := p.own[ev.entry.Offset]; ok {
+			delete(p.own, ev.entry.Offset)
+			return
+		}
+		l.core.Fold(ev.part, *ev.entry)
+		if ev.entry.Record.Type.IsStep() {
+			if l.last = time.Now(); l.first.IsZero() {
+				l.first = l.last
+			}
+		}
+	case caught:
+		p.live = true
+		l.core.Live(ev.part)
+	case ended:
+		l.commitOne(context.WithoutCancel(ctx), ev.part)
+		delete(l.parts, ev.part)
+		l.core.End(ev.part)
+	}
+}
+
+// act lets the core do what is due, one thing, when the log is quiet; and commits.
+func (l *loop) act(ctx context.Context) {
+	now := time.Now()
+	if l.wait() > 0 || ctx.Err() != nil {
+		return
+	}
+	at, ok := l.core.Due()
+	if !ok || at.After(now) || l.settled(now) > 0 {
+		if now.Sub(l.checked) >= l.commit {
+			l.commitAll(ctx)
+		}
+		return
+	}
+	l.first, l.last = time.Time{}, time.Time{}
+	ctx, cancel := l.graceful(ctx)
+	defer cancel()
+	l.core.Act(ctx, journal{l})
+	l.commitAll(ctx)
+}
+
+// graceful returns a context that ends some time after ctx or one of the claims ends.
+func (l *loop) graceful(ctx context.Context) (context.Context, context.CancelFunc) {
+	out, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	over := func() {
+		t := time.NewTimer(grace)
+		defer t.Stop()
+		select {
+		case <-t.C:
+			cancel()
+		case <-out.Done():
+		}
+	}
+	stops := []func() bool{context.AfterFunc(ctx, over)}
+	for _, p := range l.parts {
+		stops = append(stops, context.AfterFunc(p.ctx, over))
+	}
+	return out, func() {
+		cancel()
+		for _, stop := range stops {
+			stop()
+		}
+	}
+}
+
+func (l *loop) commitAll(ctx context.Context) {
+	l.checked = time.Now()
+	for n := range l.parts {
+		l.commitOne(ctx, n)
+	}
+}
+
+// commitOne commits up to the oldest step that is not dealt with. A failed commit is tried again with the next: what was
+// told stands in the topic as well.
+func (l *loop) commitOne(ctx context.Context, n int) {
+	p := l.parts[n]
+	if p == nil || !p.live {
+		return
+	}
+	offset, ok := l.core.Outstanding(n)
+	if !ok {
+		offset = p.next
+	}
+	if offset <= p.committed {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, grace)
+	defer cancel()
+	if p.claim.Commit(ctx, offset) == nil {
+		p.committed = offset
+	}
+}
+
+// journal is the Journal of the loop's core.
+type journal struct{ l *loop }
+
+// Append implements Journal. The offsets of what it wrote are kept, so that the core does not learn it a second time when
+// it is read back.
+func (j journal) Append(ctx context.Context, n int, records ...detector.Record) error {
+	entries := make([]Entry, len(records))
+	for i, r := range records {
+		entries[i] = Entry{Record: r}
+	}
+	if err := j.l.append(ctx, n, entries); err != nil {
+		return err
+	}
+	if p := j.l.parts[n]; p != nil {
+		for _, e := range entries {
+			p.own[e.Offset] = struct{}{}
+			j.l.core.Fold(n, e)
+		}
+	}
+	return nil
+}

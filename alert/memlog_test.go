@@ -1,0 +1,222 @@
+package alert
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/detector"
+)
+
+// memLog is the alerts topic in memory.
+type memLog struct {
+	mu        sync.Mutex
+	grown     *sync.Cond
+	parts     [][]detector.Record
+	committed []int64
+	fail      error // what Append answers while it is set
+	failWrote bool  // and whether the records are written all the same
+}
+
+func newMemLog(parts int) *memLog {
+	m := &memLog{parts: make([][]detector.Record, parts), committed: make([]int64, parts)}
+	for i := range m.committed {
+		m.committed[i] = -1
+	}
+	m.grown = sync.NewCond(&m.mu)
+	return m
+}
+
+func (m *memLog) append(_ context.Context, part int, entries []Entry) error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.fail != nil && !m.failWrote {
+		return m.fail
+	}
+	for i := range entries {
+		// Through JSON, as in the topic.
+		b, err := json.Marshal(entries[i].Record)
+		if err != nil {
+			return err
+		}
+		r, err := Decode(b)
+		if err != nil {
+			return err
+		}
+		entries[i].Offset = int64(len(m.parts[part]))
+		m.parts[part] = append(m.parts[part], r)
+	}
+	m.grown.Broadcast()
+	return m.fail
+}
+
+func (m *memLog) add(t *testing.T, part int, records ...detector.Record) {
+	t.Helper()
+	entries := make([]Entry, len(records))
+	for i, r := range records {
+		entries[i].Record = r
+	}
+	fail := m.fail
+	m.fail = nil
+	if err := m.append(t.Context(), part, entries); err != nil {
+		t.Fatal(err)
+	}
+	m.fail = fail
+}
+
+func (m *memLog) breakWith(err error, wrote bool) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.fail, m.failWrote = err, wrote
+}
+
+// all returns the actions in a partition as "type reason" lines.
+func (m *memLog) actions(part int) []string {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	var out []string
+	for _, r := range m.parts[part] {
+		if !r.Type.IsStep() {
+			out = append(out, fmt.Sprintf("%s %s/%d %s %s", r.Type, r.ID, r.Step, r.Reason, r.Ref))
+		}
+	}
+	return out
+}
+
+type memClaim struct {
+	m    *memLog
+	part int
+}
+
+func (c memClaim) Commit(_ context.Context, offset int64) error {
+	c.m.mu.Lock()
+	defer c.m.mu.Unlock()
+	c.m.committed[c.part] = offset
+	return nil
+}
+
+// run starts an act worker with this core and returns its end. The log keeps what it did, so that another may follow.
+func (m *memLog) run(t *testing.T, core Core) (l *loop, stop func()) {
+	ctx, cancel := context.WithCancel(t.Context())
+	l = newLoop(core, 500*time.Millisecond)
+	l.append = m.append
+	var wg sync.WaitGroup
+	wg.Go(func() { l.run(ctx) })
+	for p := range m.parts {
+		wg.Go(func() { m.tail(ctx, l, p) })
+	}
+	return l, func() {
+		cancel()
+		m.grown.Broadcast()
+		wg.Wait()
+	}
+}
+
+func (m *memLog) tail(ctx context.Context, l *loop, part int) {
+	send := func(ev event) {
+		ev.part = part
+		select {
+		case l.events <- ev:
+		case <-ctx.Done():
+		}
+	}
+	m.mu.Lock()
+	end, committed := len(m.parts[part]), m.committed[part]
+	m.mu.Unlock()
+	send(event{kind: began, ctx: ctx, claim: memClaim{m, part}, next: committed})
+	for next := 0; ctx.Err() == nil; next++ {
+		if next == end {
+			send(event{kind: caught})
+		}
+		m.mu.Lock()
+		for next == len(m.parts[part]) && ctx.Err() == nil {
+			m.grown.Wait()
+		}
+		if ctx.Err() != nil {
+			m.mu.Unlock()
+			return
+		}
+		e := Entry{Offset: int64(next), Record: m.parts[part][next]}
+		m.mu.Unlock()
+		send(event{kind: read, next: int64(next) + 1, entry: &e})
+	}
+}
+
+var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+// fakeReceiver writes down what it is told.
+type fakeReceiver struct {
+	mu     sync.Mutex
+	traits Traits
+	told   []string
+	times  []time.Duration // since start
+	start  time.Time
+	answer func(n *Notification) error // nil for success
+	block  chan struct{}               // when set, Deliver waits for it
+	refs   int
+}
+
+func (f *fakeReceiver) Traits() Traits { return f.traits }
+
+func (f *fakeReceiver) Deliver(ctx context.Context, n *Notification) (string, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if f.block != nil {
+		select {
+		case <-f.block:
+		case <-ctx.Done():
+			return "", ctx.Err()
+		}
+	}
+	s := fmt.Sprintf("%s/%s", n.Key.Prompt, n.Key.Version)
+	if n.Ref != "" {
+		s += " (" + n.Ref + ")"
+	}
+	for _, m := range n.Firing {
+		s += fmt.Sprintf(" %s %d firing", CohortName(m.Record.Cohort), m.Record.Step)
+	}
+	for _, m := range n.Resolved {
+		s += fmt.Sprintf(" %s %d resolved", CohortName(m.Record.Cohort), m.Record.Step)
+	}
+	if n.Rollback != nil {
+		s += " " + string(n.Rollback.Type)
+	}
+	f.times = append(f.times, time.Since(f.start))
+	if f.answer != nil {
+		if err := f.answer(n); err != nil {
+			f.told = append(f.told, "failed: "+s)
+			return "", err
+		}
+	}
+	f.told = append(f.told, s)
+	if f.traits.PerAlert {
+		return "", nil
+	}
+	if n.Ref != "" {
+		return n.Ref, nil
+	}
+	f.refs++
+	return fmt.Sprintf("m%d", f.refs), nil
+}
+
+// take returns what was told since the last time.
+func (f *fakeReceiver) take() []string {
+	synctest.Wait()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := f.told
+	f.told, f.times = nil, nil
+	return out
+}
+
+func newTestOutbox(r Receiver) *Outbox {
+	return NewOutbox(OutboxConfig{Name: "ops", Receiver: r, Route: &Route{Receiver: "ops"}, Now: time.Now, Metrics: metrics.NewSet(), Log: quietLog})
+}
