@@ -1,0 +1,119 @@
+package kafkalog
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/segmentio/kafka-go"
+)
+
+// Claim is a partition that is assigned to this member. Its methods are for concurrent use.
+type Claim struct {
+	Topic     string
+	Partition int
+
+	group *Group
+	lost  chan struct{} // closed when the claim is given up
+}
+
+// Committed returns what the group has committed last: the offset to go on from, -1 when there is none, and the metadata.
+func (c *Claim) Committed(ctx context.Context) (offset int64, metadata string, err error) {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	g := c.group
+	res, err := g.client.admin.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
+		GroupID: g.cfg.ID, Topics: map[string][]int{c.Topic: {c.Partition}},
+	})
+	if err == nil {
+		err = res.Error
+	}
+	if err == nil {
+		err = errors.New("the answer does not mention it")
+		for _, p := range res.Topics[c.Topic] {
+			if p.Partition == c.Partition {
+				offset, metadata, err = p.CommittedOffset, p.Metadata, p.Error
+			}
+		}
+	}
+	g.client.note(err)
+	if err != nil {
+		return -1, "", fmt.Errorf("look up what group %s committed of %s[%d]: %w", g.cfg.ID, c.Topic, c.Partition, err)
+	}
+	return offset, metadata, nil
+}
+
+// Begin returns where to begin: what is committed, else the start or the end of the log as the group's Start says.
+func (c *Claim) Begin(ctx context.Context) (offset int64, metadata string, err error) {
+	offset, metadata, err = c.Committed(ctx)
+	if err != nil || offset >= 0 {
+		return offset, metadata, err
+	}
+	first, next, err := c.group.client.Bounds(ctx, c.Topic, c.Partition)
+	if s := c.group.cfg.Start; s != nil && s(c.Topic) == StartNewest {
+		return next, "", err
+	}
+	return first, "", err
+}
+
+// Commit stores offset, the next to be read, and metadata for the group. While the group rebalances it waits for the outcome: a claim
+// that is kept is committed with the new generation, a lost one answers ErrNotOwner, as does every claim once its task has ended.
+func (c *Claim) Commit(ctx context.Context, offset int64, metadata string) error {
+	g := c.group
+	for {
+		g.mu.Lock()
+		member, id, changed, closing := g.mu.member, g.mu.id, g.mu.changed, g.mu.closing
+		g.mu.Unlock()
+		select {
+		case <-c.lost:
+			return c.commitError(offset, ErrNotOwner)
+		default:
+		}
+		err := c.commit(ctx, member, id, offset, metadata)
+		if !fenced(err) {
+			return c.commitError(offset, err)
+		}
+		if closing {
+			return c.commitError(offset, ErrNotOwner)
+		}
+		select {
+		case <-changed:
+		case <-c.lost:
+		case <-ctx.Done():
+			return c.commitError(offset, fmt.Errorf("wait for the rebalance to end: %w", ctx.Err()))
+		}
+	}
+}
+
+func (c *Claim) commit(ctx context.Context, member string, generation int32, offset int64, metadata string) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	g := c.group
+	res, err := g.client.admin.OffsetCommit(ctx, &kafka.OffsetCommitRequest{
+		GroupID: g.cfg.ID, MemberID: member, GenerationID: int(generation),
+		Topics: map[string][]kafka.OffsetCommit{c.Topic: {{Partition: c.Partition, Offset: offset, Metadata: metadata}}},
+	})
+	if err == nil {
+		err = errors.New("the answer does not mention it")
+		for _, p := range res.Topics[c.Topic] {
+			if p.Partition == c.Partition {
+				err = p.Error
+			}
+		}
+	}
+	g.client.note(err)
+	return err
+}
+
+func (c *Claim) commitError(offset int64, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("commit %s[%d]@%d for group %s: %w", c.Topic, c.Partition, offset, c.group.cfg.ID, err)
+}
+
+// fenced tells whether the coordinator refuses because the member's generation is not, or not any more, the group's.
+func fenced(err error) bool {
+	return errors.Is(err, kafka.IllegalGeneration) || errors.Is(err, kafka.UnknownMemberId) || errors.Is(err, kafka.RebalanceInProgress) ||
+		errors.Is(err, kafka.FencedInstanceID)
+}
