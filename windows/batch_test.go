@@ -2,6 +2,7 @@ package windows
 
 import (
 	"encoding/binary"
+	"hash/crc32"
 	"math"
 	"testing"
 
@@ -86,7 +87,7 @@ func FuzzBatchDecode(f *testing.F) {
 	f.Fuzz(func(t *testing.T, data []byte) {
 		if len(data) > 5 { // let mutations past the checksum
 			data[0] = batchVersion
-			binary.LittleEndian.PutUint32(data[1:], crc(data[5:]))
+			binary.LittleEndian.PutUint32(data[1:], crc32.Checksum(data[5:], castagnoli))
 		}
 		var b Batch
 		if b.Decode(data) != nil {

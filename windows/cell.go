@@ -1,0 +1,262 @@
+package windows
+
+import (
+	"slices"
+	"time"
+)
+
+// cell is one full tuple of prompt, version and dimensions. All its series lie together: in the rows of its open panes, and
+// in one byte string a sealed pane, found by its place in the segment of that minute or quarter.
+type cell struct {
+	id     uint32
+	key    string
+	prompt *prompt
+	ver    *version
+	dims   []string
+
+	first, last int64 // event time of its samples, Unix ns
+	builtins    Mask  // metrics seen
+	rubrics     []uint16
+
+	open    []openPane
+	minute  [minutesKept]uint32  // place in minutes[m%60].buf plus 1; 0 is none
+	quarter [quartersKept]uint32 // place in quarters[q%96].buf plus 1; 0 is none
+
+	views []cellView
+}
+
+type cellView struct {
+	view   *View
+	groups [2]*Group // cohort and total; nil where the view does not ask for it
+}
+
+// prompt is what the store knows of a prompt beyond its cells.
+type prompt struct {
+	name     string
+	versions map[string]*version
+	cohorts  map[string]int // cells of each tuple of dimension values
+	cells    []*cell
+}
+
+// version is what the store remembers of a prompt's version.
+type version struct {
+	name        string
+	first, last int64  // event time, Unix ns
+	previous    string // the version that held most of the prompt's traffic when this one came
+	cells       int
+}
+
+// touch notes what c has seen.
+func (c *cell) touch(t int64, shape *foldShape, s *Store) {
+	if t > c.last {
+		c.last = t
+		c.ver.last = max(c.ver.last, t)
+	} else if t < c.first {
+		c.first = t
+		c.ver.first = min(c.ver.first, t)
+	}
+	mask := Mask(shape.header)
+	if fresh := mask &^ c.builtins & (1<<NumBuiltin - 1); fresh != 0 {
+		for b := range NumBuiltin {
+			if fresh.Has(b) {
+				s.series++
+			}
+		}
+	}
+	c.builtins |= mask
+	for _, id := range shape.rubrics {
+		if id != noMetric && !slices.Contains(c.rubrics, uint16(id)) {
+			c.rubrics = append(c.rubrics, uint16(id))
+			s.series++
+		}
+	}
+}
+
+func (c *cell) seriesCount() int {
+	n := 1 + len(c.rubrics) // volume is one
+	for b := range NumBuiltin {
+		if c.builtins.Has(b) {
+			n++
+		}
+	}
+	return n
+}
+
+// resolve finds the cell of a key that the batch holds, or makes it; other says that a limit folded it.
+func (s *Store) resolve(b *Batch, key []byte, t int64) (c *cell, other bool) {
+	if !slices.Equal(b.Dimensions, s.opt.Dimensions) {
+		key = s.rekey(b, key)
+	}
+	if c = s.cells[string(key)]; c != nil {
+		return c, false
+	}
+	parts, err := SplitKey(s.fold.parts[:0], key)
+	s.fold.parts = parts[:0]
+	for len(parts) < 2+len(s.opt.Dimensions) {
+		parts = append(parts, "")
+	}
+	parts = parts[:2+len(s.opt.Dimensions)]
+	other = s.limit(parts) || err != nil
+	s.fold.key = AppendKey(s.fold.key[:0], parts...)
+	if c = s.cells[string(s.fold.key)]; c == nil {
+		c = s.newCell(string(s.fold.key), parts, t)
+	}
+	return c, other
+}
+
+// rekey puts the parts of a key into the store's order of dimensions: a log may hold batches from before a change.
+func (s *Store) rekey(b *Batch, key []byte) []byte {
+	parts, err := SplitKey(nil, key)
+	if err != nil || len(parts) < 2 {
+		return key
+	}
+	out := AppendKey(nil, parts[:2]...)
+	for _, d := range s.opt.Dimensions {
+		v := ""
+		if i := slices.Index(b.Dimensions, d); i >= 0 && 2+i < len(parts) {
+			v = parts[2+i]
+		}
+		out = AppendKey(out, v)
+	}
+	return out
+}
+
+// limit folds the parts of a new cell's key into Other where they would pass a limit.
+func (s *Store) limit(parts []string) (folded bool) {
+	others := func(p []string) {
+		for i := range p {
+			p[i] = Other
+		}
+		folded = true
+	}
+	if s.opt.MaxSeries > 0 && s.series >= s.opt.MaxSeries {
+		others(parts)
+		return folded
+	}
+	p := s.prompts[parts[0]]
+	if p == nil {
+		return false
+	}
+	if s.opt.MaxVersions > 0 && p.versions[parts[1]] == nil && len(p.versions) >= s.opt.MaxVersions {
+		others(parts[1:2])
+	}
+	if s.opt.MaxCohorts > 0 && len(p.cohorts) >= s.opt.MaxCohorts {
+		if _, known := p.cohorts[string(AppendKey(nil, parts[2:]...))]; !known {
+			others(parts[2:])
+		}
+	}
+	return folded
+}
+
+func (s *Store) newCell(key string, parts []string, t int64) *cell {
+	p := s.prompts[parts[0]]
+	if p == nil {
+		p = &prompt{name: parts[0], versions: make(map[string]*version), cohorts: make(map[string]int)}
+		s.prompts[p.name] = p
+	}
+	v := p.versions[parts[1]]
+	if v == nil {
+		v = &version{name: parts[1], first: t, last: t, previous: s.holder(p)}
+		p.versions[v.name] = v
+	}
+	c := &cell{id: uint32(len(s.byID)), key: key, prompt: p, ver: v, dims: slices.Clone(parts[2:]), first: t, last: t}
+	s.addCell(c)
+	return c
+}
+
+func (s *Store) addCell(c *cell) {
+	s.series += c.seriesCount()
+	s.cells[c.key] = c
+	for uint32(len(s.byID)) <= c.id {
+		s.byID = append(s.byID, nil)
+	}
+	s.byID[c.id] = c
+	c.prompt.cells = append(c.prompt.cells, c)
+	c.prompt.cohorts[string(AppendKey(nil, c.dims...))]++
+	c.ver.cells++
+	for _, v := range s.views {
+		v.attach(c)
+	}
+}
+
+// holder is the version with most of the prompt's calls in the last hour of sealed panes, else in the last day; "" when
+// there were none. Of equals the one seen last, then the greater name.
+func (s *Store) holder(p *prompt) string {
+	calls := make(map[*version]int64)
+	for _, c := range p.cells {
+		for i, at := range c.minute {
+			if at > 0 {
+				calls[c.ver] += readBlob(s.minutes[i].blob(at)).calls
+			}
+		}
+	}
+	if len(calls) == 0 {
+		for _, c := range p.cells {
+			for i, at := range c.quarter {
+				if at > 0 {
+					calls[c.ver] += readBlob(s.quarters[i].blob(at)).calls
+				}
+			}
+		}
+	}
+	var best *version
+	for v, n := range calls {
+		if best == nil || n > calls[best] ||
+			n == calls[best] && (v.last > best.last || v.last == best.last && v.name > best.name) {
+			best = v
+		}
+	}
+	if best == nil || best.name == Other {
+		return ""
+	}
+	return best.name
+}
+
+// Previous is the version that held most of the prompt's traffic when this one was first seen; "" when that is not known.
+func (s *Store) Previous(prompt, version string) string {
+	if p := s.prompts[prompt]; p != nil && p.versions[version] != nil {
+		return p.versions[version].previous
+	}
+	return ""
+}
+
+// Span is the event time of the first and the last sample of a version; zero times when it is not known.
+func (s *Store) Span(prompt, version string) (first, last time.Time) {
+	p := s.prompts[prompt]
+	if p == nil || p.versions[version] == nil {
+		return first, last
+	}
+	v := p.versions[version]
+	return time.Unix(0, v.first).UTC(), time.Unix(0, v.last).UTC()
+}
+
+// drop forgets the cells without a sample in the longest window, and what they alone held up.
+func (s *Store) drop() {
+	oldest := (s.sealed - (quartersKept+1)*quarterMinutes) * minuteNanos
+	for i, c := range s.byID {
+		if c == nil || c.last >= oldest || len(c.open) > 0 {
+			continue
+		}
+		s.byID[i] = nil
+		delete(s.cells, c.key)
+		s.series -= c.seriesCount()
+		p := c.prompt
+		p.cells = slices.DeleteFunc(p.cells, func(o *cell) bool { return o == c })
+		dims := string(AppendKey(nil, c.dims...))
+		if p.cohorts[dims]--; p.cohorts[dims] == 0 {
+			delete(p.cohorts, dims)
+		}
+		if c.ver.cells--; c.ver.cells == 0 {
+			delete(p.versions, c.ver.name)
+		}
+		if len(p.cells) == 0 {
+			delete(s.prompts, p.name)
+		}
+		for _, cv := range c.views {
+			cv.view.detach(c, cv)
+		}
+	}
+	for _, v := range s.views {
+		v.sweep()
+	}
+}

@@ -1,0 +1,273 @@
+package windows
+
+import (
+	"cmp"
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/influxdata/tdigest"
+)
+
+// Compression of the digests at each level: of a minute pane, of a quarter-hour pane, and of the running aggregates that a
+// window is read from. On lognormal latencies with a daily swing the first two keep p50/p95/p99 within 1/1/2 % over 1 h and
+// 0.2/0.5/0.6 % over 24 h.
+const (
+	minuteCompression    = 30
+	quarterCompression   = 50
+	aggregateCompression = 100
+)
+
+// A table of value → count stays exact up to tableLimit distinct values, as rubrics need: they are often 0/1 or 1–5, where
+// a digest is wrong at the steps. Values that are no short decimals cost 8 bytes each and are kept up to rawLimit.
+const (
+	tableLimit   = 64
+	rawLimit     = 10
+	maxDecimals  = 4
+	decimalRange = 1 << 40
+)
+
+// dist is a distribution as points in ascending order: distinct values with their counts when exact, else the centroids of a
+// t-digest.
+type dist struct {
+	exact bool
+	pts   tdigest.CentroidList
+}
+
+// digester owns the buffers for building and merging distributions. Owned by one goroutine.
+type digester struct {
+	td map[float64]*tdigest.TDigest // by compression
+}
+
+func (g *digester) compress(pts tdigest.CentroidList, compression float64) tdigest.CentroidList {
+	if len(pts) <= int(compression) {
+		return pts
+	}
+	td := g.td[compression]
+	if td == nil {
+		if g.td == nil {
+			g.td = make(map[float64]*tdigest.TDigest)
+		}
+		td = tdigest.NewWithCompression(compression)
+		g.td[compression] = td
+	}
+	td.Reset()
+	td.AddCentroidList(pts)
+	return td.Centroids(pts[:0])
+}
+
+// normalize sorts the points, folds equal values, and compresses what is not or no longer exact.
+func (g *digester) normalize(d *dist, compression float64) {
+	sorted := slices.IsSortedFunc(d.pts, byMean)
+	if !sorted {
+		slices.SortFunc(d.pts, byMean)
+	}
+	d.foldEqual()
+	if d.exact && len(d.pts) > tableLimit {
+		d.exact = false
+	}
+	if !d.exact {
+		d.pts = g.compress(d.pts, compression)
+	}
+}
+
+func byMean(a, b tdigest.Centroid) int { return cmp.Compare(a.Mean, b.Mean) }
+
+func (d *dist) foldEqual() {
+	if len(d.pts) == 0 {
+		return
+	}
+	last := 0
+	for _, p := range d.pts[1:] {
+		if p.Mean == d.pts[last].Mean {
+			d.pts[last].Weight += p.Weight
+			continue
+		}
+		last++
+		d.pts[last] = p
+	}
+	d.pts = d.pts[:last+1]
+}
+
+// ofSorted makes the distribution of values in ascending order, in d's own buffer.
+func (g *digester) ofSorted(d *dist, values []float64, compression float64) {
+	d.exact = true
+	d.pts = d.pts[:0]
+	for i := 0; i < len(values); {
+		j := i + 1
+		for j < len(values) && values[j] == values[i] {
+			j++
+		}
+		d.pts = append(d.pts, tdigest.Centroid{Mean: values[i], Weight: float64(j - i)})
+		i = j
+	}
+	if len(d.pts) > tableLimit {
+		d.exact = false
+		d.pts = g.compress(d.pts, compression)
+	}
+}
+
+// quantile is the nearest-rank value when exact: the smallest value with at least q·n values at or below it. Of a digest it
+// interpolates between the middles of neighbouring centroids. It is held within [lo, hi]; NaN when empty.
+func (d *dist) quantile(q, lo, hi float64) float64 {
+	if len(d.pts) == 0 {
+		return math.NaN()
+	}
+	total := 0.0
+	for _, p := range d.pts {
+		total += p.Weight
+	}
+	if d.exact {
+		rank, seen := math.Ceil(q*total), 0.0
+		for _, p := range d.pts {
+			if seen += p.Weight; seen >= rank {
+				return p.Mean
+			}
+		}
+		return d.pts[len(d.pts)-1].Mean
+	}
+	at, seen := q*total, 0.0
+	prev, prevAt := lo, 0.0
+	for _, p := range d.pts {
+		mid := seen + p.Weight/2
+		if at < mid {
+			return min(max(prev+(p.Mean-prev)*(at-prevAt)/(mid-prevAt), lo), hi)
+		}
+		seen += p.Weight
+		prev, prevAt = p.Mean, mid
+	}
+	if total == prevAt {
+		return hi
+	}
+	return min(max(prev+(hi-prev)*(at-prevAt)/(total-prevAt), lo), hi)
+}
+
+// Encodings of a distribution, by their first byte: below formRaw a table of decimals with that many places.
+const (
+	formRaw    = 0xfe // a table of 8-byte floats
+	formDigest = 0xff
+)
+
+var pow10 = [maxDecimals + 1]float64{1, 10, 100, 1e3, 1e4}
+
+// appendTable appends an exact distribution and tells whether it is worth it: short decimals up to tableLimit values, others
+// up to rawLimit. A table needs nothing beside it: count, exact sum, least and greatest follow from it.
+func (d *dist) appendTable(dst []byte) ([]byte, bool) {
+	k, ok := d.decimals()
+	if !ok && len(d.pts) > rawLimit {
+		return dst, false
+	}
+	if !ok {
+		dst = append(dst, formRaw)
+		dst = binary.AppendUvarint(dst, uint64(len(d.pts)))
+		for _, p := range d.pts {
+			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(p.Mean))
+			dst = binary.AppendUvarint(dst, uint64(p.Weight))
+		}
+		return dst, true
+	}
+	dst = append(dst, byte(k))
+	dst = binary.AppendUvarint(dst, uint64(len(d.pts)))
+	last := int64(0)
+	for _, p := range d.pts {
+		v := int64(math.Round(p.Mean * pow10[k]))
+		dst = binary.AppendVarint(dst, v-last)
+		dst = binary.AppendUvarint(dst, uint64(p.Weight))
+		last = v
+	}
+	return dst, true
+}
+
+// decimals finds the fewest places, up to maxDecimals, with which every value can be written exactly.
+func (d *dist) decimals() (k int, ok bool) {
+	for _, p := range d.pts {
+		for {
+			v := math.Round(p.Mean * pow10[k])
+			if v/pow10[k] == p.Mean && math.Abs(v) < decimalRange && (v != 0 || !math.Signbit(p.Mean)) {
+				break
+			}
+			if k++; k > maxDecimals {
+				return 0, false
+			}
+		}
+	}
+	return k, true
+}
+
+// appendDigest appends the centroids: means as the top 20 bits of a float32 in an order-preserving code (a step is 1/2048 of
+// an octave, half of it the greatest error: 0.025 %), delta-coded; weights are whole numbers. About 2.6 bytes a centroid.
+func (d *dist) appendDigest(dst []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(len(d.pts)))
+	last := uint32(0)
+	for _, p := range d.pts {
+		c := max(meanCode(p.Mean), last)
+		dst = binary.AppendUvarint(dst, uint64(c-last))
+		dst = binary.AppendUvarint(dst, uint64(p.Weight))
+		last = c
+	}
+	return dst
+}
+
+const meanShift = 12
+
+func meanCode(v float64) uint32 {
+	b := math.Float32bits(float32(v))
+	if b&(1<<31) != 0 {
+		b = ^b
+	} else {
+		b |= 1 << 31
+	}
+	if r := b + 1<<(meanShift-1); r >= b {
+		b = r
+	}
+	return b >> meanShift
+}
+
+func meanOf(c uint32) float64 {
+	b := c << meanShift
+	if b&(1<<31) != 0 {
+		b &^= 1 << 31
+	} else {
+		b = ^b &^ (1<<meanShift - 1)
+	}
+	return float64(math.Float32frombits(b))
+}
+
+// readTable appends the points of a table whose first byte was form.
+func readTable(r *reader, form byte, pts tdigest.CentroidList) tdigest.CentroidList {
+	n := r.count()
+	if form != formRaw && form > maxDecimals {
+		r.err = true
+		return pts
+	}
+	last := int64(0)
+	for range n {
+		var v float64
+		if form == formRaw {
+			v = r.float()
+		} else {
+			last += r.varint()
+			v = float64(last) / pow10[form]
+		}
+		w := r.uvarint()
+		if r.err {
+			break
+		}
+		pts = append(pts, tdigest.Centroid{Mean: v, Weight: float64(w)})
+	}
+	return pts
+}
+
+// readDigest appends the centroids of a digest.
+func readDigest(r *reader, pts tdigest.CentroidList) tdigest.CentroidList {
+	code := uint32(0)
+	for range r.count() {
+		code += uint32(r.uvarint())
+		w := r.uvarint()
+		if r.err {
+			break
+		}
+		pts = append(pts, tdigest.Centroid{Mean: meanOf(code), Weight: float64(w)})
+	}
+	return pts
+}

@@ -1,0 +1,296 @@
+package windows
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+
+	"github.com/influxdata/tdigest"
+)
+
+// A sealed pane of a cell is one byte string that holds all its series, pointer-free:
+//
+//	calls uvarint · entries, ascending by key: key uvarint · length uvarint · payload
+//
+// The key is metric<<1 for figures and metric<<1|1 for the exemplars of that metric. The payload of figures is a table, or
+// n · sum · sum of squares · least · greatest · digest.
+
+// figures are what a pane or a window knows of one series.
+type figures struct {
+	n        int64
+	sum      Sum
+	squares  float64
+	min, max float64
+	dist     dist
+}
+
+func (f *figures) reset() {
+	*f = figures{dist: dist{exact: true, pts: f.dist.pts[:0]}, min: math.Inf(1), max: math.Inf(-1)}
+}
+
+// ofValues fills f with values, which it sorts.
+func (g *digester) ofValues(f *figures, values []float64) {
+	f.reset()
+	constant := true
+	for _, v := range values {
+		if v != values[0] {
+			constant = false
+			break
+		}
+	}
+	if constant { // error and fallback, mostly
+		v := values[0]
+		f.n = int64(len(values))
+		f.dist.pts = append(f.dist.pts, tdigest.Centroid{Mean: v, Weight: float64(f.n)})
+		f.fromTable()
+		return
+	}
+	slices.Sort(values)
+	for _, v := range values {
+		f.sum = f.sum.Add(SumOf(v))
+		f.squares += v * v
+	}
+	f.n, f.min, f.max = int64(len(values)), values[0], values[len(values)-1]
+	g.ofSorted(&f.dist, values, minuteCompression)
+}
+
+// fromTable derives the figures from an exact distribution.
+func (f *figures) fromTable() {
+	f.n, f.sum, f.squares = 0, Sum{}, 0
+	for _, p := range f.dist.pts {
+		n := int64(p.Weight)
+		f.n += n
+		f.sum = f.sum.Add(SumOf(p.Mean).Times(n))
+		f.squares += p.Weight * p.Mean * p.Mean
+	}
+	if len(f.dist.pts) > 0 {
+		f.min, f.max = f.dist.pts[0].Mean, f.dist.pts[len(f.dist.pts)-1].Mean
+	}
+}
+
+// appendFigures appends the payload. A distribution that is not worth a table becomes a digest of its points.
+func (f *figures) append(dst []byte) []byte {
+	if f.dist.exact {
+		var ok bool
+		if dst, ok = f.dist.appendTable(dst); ok {
+			return dst
+		}
+	}
+	dst = append(dst, formDigest)
+	dst = binary.AppendUvarint(dst, uint64(f.n))
+	dst = binary.AppendVarint(dst, f.sum.hi)
+	dst = binary.LittleEndian.AppendUint64(dst, f.sum.lo)
+	for _, v := range []float64{f.squares, f.min, f.max} {
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+	}
+	return f.dist.appendDigest(dst)
+}
+
+// add reads a payload and adds it to f. The distribution is left unsorted: normalize it when all is added.
+func (f *figures) add(payload []byte) {
+	r := reader{b: payload[1:]}
+	from := len(f.dist.pts)
+	if payload[0] != formDigest {
+		f.dist.pts = readTable(&r, payload[0], f.dist.pts)
+		var t figures
+		t.dist.pts = f.dist.pts[from:]
+		t.fromTable()
+		f.addMoments(&t)
+		return
+	}
+	var t figures
+	t.moments(&r)
+	f.dist.pts = readDigest(&r, f.dist.pts)
+	f.dist.exact = false
+	f.addMoments(&t)
+}
+
+func (f *figures) addMoments(t *figures) {
+	f.n += t.n
+	f.sum = f.sum.Add(t.sum)
+	f.squares += t.squares
+	if t.n > 0 {
+		f.min, f.max = min(f.min, t.min), max(f.max, t.max)
+	}
+}
+
+func (f *figures) moments(r *reader) {
+	f.n = int64(r.uvarint())
+	f.sum.hi = r.varint()
+	f.sum.lo = r.uint64()
+	f.squares, f.min, f.max = r.float(), r.float(), r.float()
+}
+
+// payloadTotals reads count and sum alone.
+func payloadTotals(payload []byte) (n int64, sum Sum) {
+	r := reader{b: payload[1:]}
+	if payload[0] == formDigest {
+		n = int64(r.uvarint())
+		sum.hi = r.varint()
+		sum.lo = r.uint64()
+		return n, sum
+	}
+	last := int64(0)
+	for range r.count() {
+		var v float64
+		if payload[0] == formRaw {
+			v = r.float()
+		} else {
+			last += r.varint()
+			v = float64(last) / pow10[payload[0]]
+		}
+		w := int64(r.uvarint())
+		n += w
+		sum = sum.Add(SumOf(v).Times(w))
+	}
+	return n, sum
+}
+
+// entry is one series, or its exemplars, in a cell's pane.
+type entry struct {
+	key     uint32
+	payload []byte
+}
+
+func figuresKey(metric uint16) uint32  { return uint32(metric) << 1 }
+func exemplarKey(metric uint16) uint32 { return uint32(metric)<<1 | 1 }
+
+// blobReader walks a sealed pane.
+type blobReader struct {
+	calls int64
+	r     reader
+}
+
+func readBlob(blob []byte) blobReader {
+	b := blobReader{r: reader{b: blob}}
+	b.calls = int64(b.r.uvarint())
+	return b
+}
+
+// next returns entries until ok is false.
+func (b *blobReader) next() (e entry, ok bool) {
+	if len(b.r.b) == 0 {
+		return entry{}, false
+	}
+	e.key = uint32(b.r.uvarint())
+	e.payload = b.r.bytes()
+	return e, !b.r.err && len(e.payload) > 0
+}
+
+// find returns the payload under key, or nil.
+func findEntry(blob []byte, key uint32) []byte {
+	b := readBlob(blob)
+	for {
+		e, ok := b.next()
+		if !ok || e.key > key {
+			return nil
+		}
+		if e.key == key {
+			return e.payload
+		}
+	}
+}
+
+// merger merges sealed panes of one cell into one. Owned by one goroutine.
+type merger struct {
+	digester
+	entries []entry
+	fig     figures
+	payload []byte
+	worst   []exemplar
+
+	aggregate figures // for the windows
+}
+
+// merge appends the pane that holds everything of blobs. Its result depends on their order only in the last digits of
+// sums of squares and of digests, so callers pass them in the order of time.
+func (m *merger) merge(dst []byte, compression float64, lowIsWorse func(metric uint16) bool, blobs ...[]byte) []byte {
+	calls := int64(0)
+	m.entries = m.entries[:0]
+	for _, blob := range blobs {
+		b := readBlob(blob)
+		calls += b.calls
+		for e, ok := b.next(); ok; e, ok = b.next() {
+			m.entries = append(m.entries, e)
+		}
+	}
+	slices.SortStableFunc(m.entries, func(a, b entry) int { return int(a.key) - int(b.key) })
+	dst = binary.AppendUvarint(dst, uint64(calls))
+	for i := 0; i < len(m.entries); {
+		j := i + 1
+		for j < len(m.entries) && m.entries[j].key == m.entries[i].key {
+			j++
+		}
+		run := m.entries[i:j]
+		m.payload = m.payload[:0]
+		switch {
+		case len(run) == 1:
+			m.payload = append(m.payload, run[0].payload...)
+		case run[0].key&1 == 1:
+			m.payload = m.mergeExemplars(m.payload, run, lowIsWorse(uint16(run[0].key>>1)))
+		default:
+			m.fig.reset()
+			for _, e := range run {
+				m.fig.add(e.payload)
+			}
+			m.normalize(&m.fig.dist, compression)
+			m.payload = m.fig.append(m.payload)
+		}
+		dst = appendEntry(dst, run[0].key, m.payload)
+		i = j
+	}
+	return dst
+}
+
+func appendEntry(dst []byte, key uint32, payload []byte) []byte {
+	dst = binary.AppendUvarint(dst, uint64(key))
+	dst = binary.AppendUvarint(dst, uint64(len(payload)))
+	return append(dst, payload...)
+}
+
+// maxExemplars is how many trace ids a pane keeps of a series, those with the worst values.
+const maxExemplars = 3
+
+// exemplar is a trace to look at: 8 bytes of value and 16 of trace id in a pane.
+type exemplar struct {
+	value float64
+	trace [16]byte
+}
+
+// keepWorst inserts e into worst, worst first, if it belongs there; of equal values the earlier stays.
+func keepWorst(worst []exemplar, e exemplar, lowIsWorse bool) []exemplar {
+	i := len(worst)
+	for i > 0 && (lowIsWorse && e.value < worst[i-1].value || !lowIsWorse && e.value > worst[i-1].value) {
+		i--
+	}
+	if i == maxExemplars {
+		return worst
+	}
+	worst = slices.Insert(worst, i, e)
+	return worst[:min(len(worst), maxExemplars)]
+}
+
+func appendExemplars(dst []byte, worst []exemplar) []byte {
+	for _, e := range worst {
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(e.value))
+		dst = append(dst, e.trace[:]...)
+	}
+	return dst
+}
+
+func readExemplars(worst []exemplar, payload []byte, lowIsWorse bool) []exemplar {
+	for r := (reader{b: payload}); len(r.b) >= 24; {
+		e := exemplar{value: r.float()}
+		copy(e.trace[:], r.take(16))
+		worst = keepWorst(worst, e, lowIsWorse)
+	}
+	return worst
+}
+
+func (m *merger) mergeExemplars(dst []byte, run []entry, lowIsWorse bool) []byte {
+	m.worst = m.worst[:0]
+	for _, e := range run {
+		m.worst = readExemplars(m.worst, e.payload, lowIsWorse)
+	}
+	return appendExemplars(dst, m.worst)
+}

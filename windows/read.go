@@ -1,0 +1,190 @@
+package windows
+
+import (
+	"cmp"
+	"maps"
+	"math"
+	"slices"
+	"time"
+)
+
+// Query selects the cells of a prompt version, and of a cohort if it names dimension values.
+type Query struct {
+	Prompt, Version string
+	Cohort          map[string]string // dimension to value; a dimension left out takes all
+}
+
+// Figures are what a window says of one metric.
+type Figures struct {
+	Metric           string
+	Count            int64
+	Sum, Mean        float64 // of exact sums
+	Min, Max         float64
+	Median, P95, P99 float64 // exact for few distinct values, else of a t-digest
+	Distribution     []Bin   // ascending
+}
+
+// Bin is a value and how many there are; in a digest the middle of about that many values.
+type Bin struct {
+	Value float64
+	Count float64
+	Exact bool
+}
+
+// TotalTokens is the name under which Figures gives input and output tokens together: count, sum and mean of a call.
+const TotalTokens = "total_tokens"
+
+// VersionInfo is a version that the store knows.
+type VersionInfo struct {
+	Version     string
+	First, Last time.Time // event time of its samples
+	Calls       int64     // in the last 24 hours of sealed panes
+	Previous    string    // see Previous
+}
+
+// Prompts lists the prompts with data in the longest window, sorted.
+func (s *Store) Prompts() []string { return slices.Sorted(maps.Keys(s.prompts)) }
+
+// Versions lists the versions of a prompt in the order in which they first came.
+func (s *Store) Versions(prompt string) []VersionInfo {
+	p := s.prompts[prompt]
+	if p == nil {
+		return nil
+	}
+	var out []VersionInfo
+	for _, v := range p.versions {
+		info := VersionInfo{Version: v.name, Previous: v.previous}
+		info.First, info.Last = s.Span(prompt, v.name)
+		s.eachPane(Query{Prompt: prompt, Version: v.name}, 24*hour, func(_ int64, _ *cell, blob []byte) { info.Calls += readBlob(blob).calls })
+		out = append(out, info)
+	}
+	slices.SortFunc(out, func(a, b VersionInfo) int {
+		return cmp.Or(a.First.Compare(b.First), cmp.Compare(a.Version, b.Version))
+	})
+	return out
+}
+
+// Figures reads every metric of the selected cells over a window that ends with the newest sealed minute.
+func (s *Store) Figures(q Query, window time.Duration) []Figures {
+	cells := s.matching(q)
+	seen := make(map[uint16]bool)
+	for _, c := range cells {
+		for b := range NumBuiltin {
+			if c.builtins.Has(b) {
+				seen[uint16(b)] = true
+			}
+		}
+		for _, id := range c.rubrics {
+			seen[id] = true
+		}
+	}
+	var out []Figures
+	var tokens Figures
+	for _, id := range slices.Sorted(maps.Keys(seen)) {
+		g := Group{view: &View{store: s, metric: id, window: int64(window / time.Minute)}, cells: cells}
+		f := g.window()
+		if f.n == 0 {
+			continue
+		}
+		fig := Figures{
+			Metric: s.metrics[id], Count: f.n, Sum: f.sum.Float(), Mean: f.sum.Float() / float64(f.n), Min: f.min, Max: f.max,
+			Median: f.dist.quantile(0.5, f.min, f.max), P95: f.dist.quantile(0.95, f.min, f.max), P99: f.dist.quantile(0.99, f.min, f.max),
+		}
+		for _, p := range f.dist.pts {
+			fig.Distribution = append(fig.Distribution, Bin{p.Mean, p.Weight, f.dist.exact})
+		}
+		out = append(out, fig)
+		if fig.Metric == InputTokens || fig.Metric == OutputTokens {
+			tokens.Count = max(tokens.Count, fig.Count)
+			tokens.Sum += fig.Sum
+		}
+	}
+	if tokens.Count > 0 {
+		nan := math.NaN()
+		out = append(out, Figures{
+			Metric: TotalTokens, Count: tokens.Count, Sum: tokens.Sum, Mean: tokens.Sum / float64(tokens.Count),
+			Min: nan, Max: nan, Median: nan, P95: nan, P99: nan,
+		})
+	}
+	return out
+}
+
+// Point is a quarter of an hour of a trend.
+type Point struct {
+	Start     time.Time
+	Calls     int64
+	Count     int64 // values of the metric
+	Mean, P95 float64
+}
+
+// Trend gives a metric of the selected cells by quarters of an hour over the last 24 hours, oldest first, those without
+// data left out. The quarter under way is given as far as it is sealed.
+func (s *Store) Trend(q Query, metric string) []Point {
+	id, ok := s.metricID[metric]
+	if !ok {
+		return nil
+	}
+	byQuarter := make(map[int64]*Point)
+	figs := make(map[int64]*figures)
+	s.eachPane(q, 24*hour, func(quarter int64, _ *cell, blob []byte) {
+		p, f := byQuarter[quarter], figs[quarter]
+		if p == nil {
+			p, f = &Point{Start: time.Unix(quarter*quarterMinutes*60, 0).UTC()}, &figures{}
+			f.reset()
+			byQuarter[quarter], figs[quarter] = p, f
+		}
+		p.Calls += readBlob(blob).calls
+		if payload := findEntry(blob, figuresKey(id)); payload != nil {
+			f.add(payload)
+		}
+	})
+	var out []Point
+	for _, quarter := range slices.Sorted(maps.Keys(byQuarter)) {
+		p, f := byQuarter[quarter], figs[quarter]
+		s.merger.normalize(&f.dist, aggregateCompression)
+		p.Count, p.Mean, p.P95 = f.n, f.sum.Float()/float64(f.n), f.dist.quantile(0.95, f.min, f.max)
+		out = append(out, *p)
+	}
+	return out
+}
+
+func (s *Store) matching(q Query) []*cell {
+	p := s.prompts[q.Prompt]
+	if p == nil {
+		return nil
+	}
+	var out []*cell
+next:
+	for _, c := range p.cells {
+		if c.ver.name != q.Version {
+			continue
+		}
+		for i, d := range s.opt.Dimensions {
+			if v, ok := q.Cohort[d]; ok && v != c.dims[i] {
+				continue next
+			}
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// eachPane walks the sealed panes of the selected cells over a long window, with the quarter that each belongs to.
+func (s *Store) eachPane(q Query, window int64, f func(quarter int64, c *cell, blob []byte)) {
+	if !s.started {
+		return
+	}
+	now := s.sealed / quarterMinutes
+	for _, c := range s.matching(q) {
+		for quarter := (s.sealed - window) / quarterMinutes; quarter < now; quarter++ {
+			if blob := s.quarterBlob(c, quarter); blob != nil {
+				f(quarter, c, blob)
+			}
+		}
+		for m := now * quarterMinutes; m < s.sealed; m++ {
+			if blob := s.minuteBlob(c, m); blob != nil {
+				f(now, c, blob)
+			}
+		}
+	}
+}

@@ -1,0 +1,236 @@
+package windows
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"slices"
+)
+
+// Checkpoint is a complete one that a Finder put together.
+type Checkpoint struct {
+	batches uint64 // folded when it was written: the greater is the newer
+	state   []byte
+}
+
+// Finder puts checkpoints together from records of a state log, in whatever order of reading.
+type Finder struct {
+	parts map[string][][]byte
+	best  *Checkpoint
+}
+
+// NewFinder returns an empty finder.
+func NewFinder() *Finder { return &Finder{parts: make(map[string][][]byte)} }
+
+// Add takes a record of the state log; it copies what it keeps. Damaged records, and records of panes, are passed over.
+func (f *Finder) Add(record []byte) {
+	kind, body, err := openRecord(record)
+	if err != nil || kind != statesRecord {
+		return
+	}
+	r := reader{b: body}
+	batches := r.uvarint()
+	sum := r.take(4)
+	id := string(body[:len(body)-len(r.b)])
+	part, parts := r.uvarint(), r.uvarint()
+	if r.err || parts > batchMaxTable || part >= parts || f.best != nil && batches < f.best.batches {
+		return
+	}
+	have := f.parts[id]
+	if have == nil {
+		have = make([][]byte, parts)
+		f.parts[id] = have
+	}
+	if uint64(len(have)) != parts {
+		return
+	}
+	have[part] = slices.Clone(r.b)
+	state := []byte{}
+	for _, p := range have {
+		if p == nil {
+			return
+		}
+		state = append(state, p...)
+	}
+	delete(f.parts, id)
+	if crc32.Checksum(state, castagnoli) == binary.LittleEndian.Uint32(sum) {
+		f.best = &Checkpoint{batches, state}
+	}
+}
+
+// Best is the newest complete checkpoint of the records added so far.
+func (f *Finder) Best() (*Checkpoint, bool) { return f.best, f.best != nil }
+
+// Restore fills an empty store from a checkpoint. read fetches records of the state log by offset, ascending, and hands each
+// to its function. The store's options may have changed since: cells are kept as they are, but for other Dimensions than the
+// checkpoint's Restore refuses. After an error the store must not be used.
+func (s *Store) Restore(cp *Checkpoint, read func(offsets []int64, each func(record []byte) error) error) (extra []byte, err error) {
+	r := reader{b: cp.state}
+	refs, extra, err := s.readState(&r)
+	if err == nil && r.err {
+		err = fmt.Errorf("%w: checkpoint cut short", ErrState)
+	}
+	if err != nil {
+		return nil, err
+	}
+	for _, g := range s.segments() {
+		g.refs = nil
+	}
+	offsets := make([]int64, 0, len(refs))
+	for offset := range refs {
+		offsets = append(offsets, offset)
+	}
+	slices.Sort(offsets)
+	i := 0
+	err = read(offsets, func(record []byte) error {
+		if i >= len(offsets) {
+			return fmt.Errorf("%w: more records than asked for", ErrState)
+		}
+		i++
+		return s.readPanes(record, offsets[i-1])
+	})
+	if err == nil && i < len(offsets) {
+		err = fmt.Errorf("%w: %d of %d records of panes", ErrState, i, len(offsets))
+	}
+	for _, g := range s.segments() {
+		g.buf = slices.Clone(g.buf) // without spare capacity
+		g.saved = len(g.buf)
+	}
+	return extra, err
+}
+
+// readPanes adds the entries of a record of panes to their segment.
+func (s *Store) readPanes(record []byte, offset int64) error {
+	kind, body, err := openRecord(record)
+	if err != nil || kind != panesRecord || len(body) < 2 {
+		return fmt.Errorf("read panes at offset %d: %w", offset, ErrState)
+	}
+	r := reader{b: body[1:]}
+	at := int64(r.uvarint())
+	g := s.segmentAt(body[0], at)
+	g.refs = append(g.refs, offset)
+	base := len(g.buf)
+	entries := r.b
+	g.buf = append(g.buf, entries...)
+	for len(r.b) > 0 {
+		place := uint32(base + len(entries) - len(r.b) + 1)
+		id := r.uvarint()
+		r.bytes()
+		if r.err {
+			return fmt.Errorf("read panes at offset %d: %w", offset, ErrState)
+		}
+		if id >= uint64(len(s.byID)) || s.byID[id] == nil {
+			continue // of a cell that was dropped
+		}
+		if body[0] == 0 {
+			s.byID[id].minute[minuteSlot(at)] = place
+		} else {
+			s.byID[id].quarter[quarterSlot(at/quarterMinutes)] = place
+		}
+	}
+	return nil
+}
+
+func (s *Store) segmentAt(level byte, at int64) *segment {
+	g := &s.minutes[minuteSlot(at)]
+	if level != 0 {
+		g = &s.quarters[quarterSlot(at/quarterMinutes)]
+	}
+	if !g.used || g.at != at {
+		g.start(at)
+	}
+	return g
+}
+
+// readState reads what appendState wrote and returns the offsets of the pane records.
+func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err error) {
+	flag := func() bool { return r.uvarint() == 1 }
+	s.batches = r.uvarint()
+	s.started = flag()
+	s.sealed = r.varint()
+	s.clock, s.watermark = r.varint(), r.varint()
+	if dims := r.strings(nil, r.count()); !slices.Equal(dims, s.opt.Dimensions) {
+		return nil, nil, fmt.Errorf("restore: checkpoint has dimensions %q, the configuration %q", dims, s.opt.Dimensions)
+	}
+	for range r.count() {
+		k, src := r.source(), &source{}
+		src.next.Offset, src.next.Index = r.varint(), uint32(r.uvarint())
+		src.watermark, src.clock, src.seen = r.varint(), r.varint(), flag()
+		s.sources[k] = src
+	}
+	for range r.count() {
+		s.metric(string(r.bytes()))
+	}
+	for range r.count() {
+		p := &prompt{name: string(r.bytes()), versions: make(map[string]*version), cohorts: make(map[string]int)}
+		for range r.count() {
+			v := &version{name: string(r.bytes()), first: r.varint(), last: r.varint()}
+			v.previous = string(r.bytes())
+			p.versions[v.name] = v
+		}
+		s.prompts[p.name] = p
+	}
+	ids := r.uvarint()
+	for range r.count() {
+		if err := s.readCell(r, ids); err != nil {
+			return nil, nil, err
+		}
+	}
+	for uint64(len(s.byID)) < ids && ids < 1<<32 {
+		s.byID = append(s.byID, nil)
+	}
+	refs = make(map[int64]bool)
+	for range r.count() {
+		level := r.take(1)
+		if r.err {
+			break
+		}
+		at := r.varint()
+		if at < 0 {
+			r.err = true
+			break
+		}
+		s.segmentAt(level[0], at)
+		for range r.count() {
+			refs[r.varint()] = true
+		}
+	}
+	return refs, slices.Clone(r.bytes()), nil
+}
+
+var errCell = errors.New("restore: bad cell in checkpoint")
+
+func (s *Store) readCell(r *reader, ids uint64) error {
+	c := &cell{id: uint32(r.uvarint()), key: string(r.bytes())}
+	parts, err := SplitKey(nil, []byte(c.key))
+	if err != nil || r.err || len(parts) != 2+len(s.opt.Dimensions) || uint64(c.id) >= ids || s.prompts[parts[0]] == nil {
+		return errCell
+	}
+	c.prompt, c.dims = s.prompts[parts[0]], parts[2:]
+	if c.ver = c.prompt.versions[parts[1]]; c.ver == nil {
+		return errCell
+	}
+	c.first, c.last, c.builtins = r.varint(), r.varint(), Mask(r.uvarint())
+	for range r.count() {
+		c.rubrics = append(c.rubrics, uint16(r.uvarint()))
+	}
+	for range r.count() {
+		p := openPane{place: place{at: r.varint(), quarter: r.uvarint() == 1, late: r.uvarint() == 1}, n: int(r.uvarint())}
+		p.rows = make([]uint64, 0, r.count())
+		for range cap(p.rows) {
+			p.rows = append(p.rows, r.uint64())
+		}
+		if partial := r.bytes(); len(partial) > 0 {
+			p.partial = slices.Clone(partial)
+		}
+		c.open = append(c.open, p)
+		if !p.late {
+			s.open[p.at] = append(s.open[p.at], c)
+		} else if len(s.late) == 0 || s.late[len(s.late)-1] != c {
+			s.late = append(s.late, c)
+		}
+	}
+	s.addCell(c)
+	return nil
+}

@@ -1,0 +1,106 @@
+package windows
+
+import "encoding/binary"
+
+// segment holds the sealed panes of all cells for one minute or one quarter of an hour, one after the other:
+//
+//	cell id uvarint · length uvarint · pane
+//
+// Cells find theirs by its place. A pane that is sealed again is appended, and the cell points at the new one; so a segment
+// is written to the state log by appending too. When its time has passed, it is dropped as a whole.
+type segment struct {
+	at    int64 // first minute, since the epoch
+	used  bool
+	buf   []byte
+	saved int     // bytes of buf that are in the state log
+	refs  []int64 // offsets there
+}
+
+// blob is the pane at a place that a cell holds.
+func (g *segment) blob(at uint32) []byte {
+	r := reader{b: g.buf[at-1:]}
+	r.uvarint()
+	return r.bytes()
+}
+
+// add appends a pane and returns its place.
+func (g *segment) add(id uint32, blob []byte) uint32 {
+	at := uint32(len(g.buf) + 1)
+	g.buf = binary.AppendUvarint(g.buf, uint64(id))
+	g.buf = binary.AppendUvarint(g.buf, uint64(len(blob)))
+	g.buf = append(g.buf, blob...)
+	return at
+}
+
+// start makes the segment that of another time.
+func (g *segment) start(at int64) { *g = segment{at: at, used: true} }
+
+// each calls f for every pane that a cell still points at, in the order of first sealing.
+func (g *segment) each(s *Store, place func(*cell) *uint32, f func(c *cell, blob []byte)) {
+	for at := 0; at < len(g.buf); {
+		r := reader{b: g.buf[at:]}
+		id := uint32(r.uvarint())
+		blob := r.bytes()
+		if int(id) < len(s.byID) {
+			if c := s.byID[id]; c != nil && *place(c) == uint32(at+1) {
+				f(c, blob)
+			}
+		}
+		at = len(g.buf) - len(r.b)
+	}
+}
+
+func minuteSlot(m int64) int  { return int(m % minutesKept) }
+func quarterSlot(q int64) int { return int(q % quartersKept) }
+
+// eachMinute walks the panes of minute m, if it is held.
+func (s *Store) eachMinute(m int64, f func(c *cell, blob []byte)) {
+	i := minuteSlot(m)
+	if g := &s.minutes[i]; g.used && g.at == m {
+		g.each(s, func(c *cell) *uint32 { return &c.minute[i] }, f)
+	}
+}
+
+// eachQuarter walks the panes of quarter q, counted from the epoch.
+func (s *Store) eachQuarter(q int64, f func(c *cell, blob []byte)) {
+	i := quarterSlot(q)
+	if g := &s.quarters[i]; g.used && g.at == q*quarterMinutes {
+		g.each(s, func(c *cell) *uint32 { return &c.quarter[i] }, f)
+	}
+}
+
+// minuteBlob is the cell's pane of minute m, or nil.
+func (s *Store) minuteBlob(c *cell, m int64) []byte {
+	i := minuteSlot(m)
+	if at := c.minute[i]; at > 0 && s.minutes[i].at == m {
+		return s.minutes[i].blob(at)
+	}
+	return nil
+}
+
+// quarterBlob is the cell's pane of quarter q, or nil.
+func (s *Store) quarterBlob(c *cell, q int64) []byte {
+	i := quarterSlot(q)
+	if at := c.quarter[i]; at > 0 && s.quarters[i].at == q*quarterMinutes {
+		return s.quarters[i].blob(at)
+	}
+	return nil
+}
+
+// startMinute frees the slot of minute m for it.
+func (s *Store) startMinute(m int64) *segment {
+	i := minuteSlot(m)
+	g := &s.minutes[i]
+	g.each(s, func(c *cell) *uint32 { return &c.minute[i] }, func(c *cell, _ []byte) { c.minute[i] = 0 })
+	g.start(m)
+	return g
+}
+
+// startQuarter frees the slot of quarter q for it.
+func (s *Store) startQuarter(q int64) *segment {
+	i := quarterSlot(q)
+	g := &s.quarters[i]
+	g.each(s, func(c *cell) *uint32 { return &c.quarter[i] }, func(c *cell, _ []byte) { c.quarter[i] = 0 })
+	g.start(q * quarterMinutes)
+	return g
+}

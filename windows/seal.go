@@ -1,0 +1,246 @@
+package windows
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+	"time"
+)
+
+// Advance seals every minute that the watermark has passed, one after the other, and calls tick after each with the event
+// time that is its end.
+func (s *Store) Advance(tick func(now time.Time)) {
+	if s.watermark == 0 {
+		return
+	}
+	if !s.started {
+		s.begin()
+	}
+	for (s.sealed+1)*minuteNanos <= s.watermark {
+		s.seal()
+		tick(time.Unix(0, s.sealed*minuteNanos).UTC())
+	}
+}
+
+// begin sets the first minute to seal: that of the oldest sample, within the longest window.
+func (s *Store) begin() {
+	s.started = true
+	s.sealed = s.watermark / minuteNanos
+	oldest := s.sealed - quartersKept*quarterMinutes
+	for m, cells := range s.open {
+		if m < oldest { // of before the longest window
+			for _, c := range cells {
+				c.open = slices.DeleteFunc(c.open, func(p openPane) bool { return p.at == m })
+			}
+			delete(s.open, m)
+			continue
+		}
+		s.sealed = min(s.sealed, m)
+	}
+}
+
+// seal closes the first minute that is still open: its panes leave the rows for the ring, the views move on by a minute,
+// samples that came late for older panes join them, and each quarter of an hour its fifteen minutes become one pane.
+func (s *Store) seal() {
+	m := s.sealed
+	s.sealed++
+	s.leave()
+	s.sealMinute(m)
+	if s.sealed%quarterMinutes == 0 {
+		s.sealQuarter(s.sealed/quarterMinutes - 1)
+	}
+	s.sealLate()
+	if s.sealed%hour == 0 {
+		s.drop()
+	}
+}
+
+func (s *Store) sealMinute(m int64) {
+	g := s.startMinute(m)
+	g.buf = s.building[:0]
+	slot := minuteSlot(m)
+	for _, c := range s.open[m] {
+		i := slices.IndexFunc(c.open, func(p openPane) bool { return p.at == m && !p.late })
+		blob := s.columns.seal(s, &c.open[i])
+		c.minute[slot] = g.add(c.id, blob)
+		c.enter(m, blob, s.sealed)
+		c.closePane(i)
+	}
+	delete(s.open, m)
+	s.built(g)
+}
+
+// built gives a new segment a buffer of its own, without spare capacity.
+func (s *Store) built(g *segment) {
+	s.building = g.buf
+	g.buf = slices.Clone(g.buf)
+}
+
+// sealLate lets late samples join the panes they belong to.
+func (s *Store) sealLate() {
+	for _, c := range s.late {
+		for i := len(c.open) - 1; i >= 0; i-- {
+			if p := &c.open[i]; p.late {
+				s.joinLate(c, p)
+				c.closePane(i)
+			}
+		}
+	}
+	s.late = s.late[:0]
+}
+
+func (s *Store) joinLate(c *cell, p *openPane) {
+	fresh := slices.Clone(s.columns.seal(s, p))
+	minute, q := p.at, p.at/quarterMinutes
+	// Since the pane was opened the ring may have moved on past its minute.
+	if !p.quarter && minute >= s.sealed-minutesKept {
+		i := minuteSlot(minute)
+		g := &s.minutes[i]
+		if !g.used || g.at != minute {
+			g.start(minute)
+		}
+		c.minute[i] = g.add(c.id, s.joined(s.minuteBlob(c, minute), fresh, minuteCompression))
+	}
+	if q < s.sealed/quarterMinutes && q >= s.sealed/quarterMinutes-quartersKept {
+		i := quarterSlot(q)
+		g := &s.quarters[i]
+		if !g.used || g.at != q*quarterMinutes {
+			g.start(q * quarterMinutes)
+		}
+		c.quarter[i] = g.add(c.id, s.joined(s.quarterBlob(c, q), fresh, quarterCompression))
+	}
+	c.enter(minute, fresh, s.sealed)
+	c.disturb()
+}
+
+func (s *Store) joined(old, fresh []byte, compression float64) []byte {
+	if old == nil {
+		return fresh
+	}
+	s.columns.blob = s.merger.merge(s.columns.blob[:0], compression, s.lowIsWorse, old, fresh)
+	return s.columns.blob
+}
+
+// sealQuarter merges the minutes of quarter q into one pane a cell.
+func (s *Store) sealQuarter(q int64) {
+	g := s.startQuarter(q)
+	g.buf = s.building[:0]
+	slot := quarterSlot(q)
+	blobs := make([][]byte, 0, quarterMinutes)
+	for _, c := range s.byID {
+		if c == nil {
+			continue
+		}
+		blobs = blobs[:0]
+		for m := q * quarterMinutes; m < (q+1)*quarterMinutes; m++ {
+			if blob := s.minuteBlob(c, m); blob != nil {
+				blobs = append(blobs, blob)
+			}
+		}
+		if len(blobs) == 0 {
+			continue
+		}
+		s.columns.blob = s.merger.merge(s.columns.blob[:0], quarterCompression, s.lowIsWorse, blobs...)
+		c.quarter[slot] = g.add(c.id, s.columns.blob)
+	}
+	s.built(g)
+}
+
+func (s *Store) lowIsWorse(metric uint16) bool { return s.watched[metric].lowIsWorse }
+
+// closePane takes the i-th open pane away; its buffer stays behind the end of c.open for the next one.
+func (c *cell) closePane(i int) {
+	last := len(c.open) - 1
+	p := c.open[i]
+	p.partial = nil
+	copy(c.open[i:], c.open[i+1:])
+	c.open[last] = p
+	c.open = c.open[:last]
+}
+
+// compact digests the rows of an open pane that has many.
+func (s *Store) compact(c *cell, p *openPane) {
+	p.partial = slices.Clone(s.columns.seal(s, p))
+	p.rows, p.n = p.rows[:0], 0
+}
+
+// columns take rows apart into the values of each metric. The buffers are the store's, used by one pane at a time.
+type columns struct {
+	values    [][]float64 // by metric
+	worst     [][]exemplar
+	touched   []uint16
+	blob, out []byte
+	payload   []byte
+	fig       figures
+}
+
+// seal returns the pane that the rows and the partial digest of p make. The result is good until the next call.
+func (k *columns) seal(s *Store, p *openPane) []byte {
+	calls := k.split(s, p.rows)
+	slices.Sort(k.touched)
+	k.blob = binary.AppendUvarint(k.blob[:0], uint64(calls))
+	for _, id := range k.touched {
+		s.merger.ofValues(&k.fig, k.values[id])
+		k.payload = k.fig.append(k.payload[:0])
+		k.blob = appendEntry(k.blob, figuresKey(id), k.payload)
+		if w := k.worst[id]; len(w) > 0 {
+			k.payload = appendExemplars(k.payload[:0], w)
+			k.blob = appendEntry(k.blob, exemplarKey(id), k.payload)
+		}
+	}
+	if p.partial == nil {
+		return k.blob
+	}
+	k.out = s.merger.merge(k.out[:0], minuteCompression, s.lowIsWorse, p.partial, k.blob)
+	return k.out
+}
+
+// split sorts the values of the rows by metric.
+func (k *columns) split(s *Store, rows []uint64) (calls int64) {
+	for len(k.values) < len(s.metrics) {
+		k.values = append(k.values, nil)
+		k.worst = append(k.worst, nil)
+	}
+	for _, id := range k.touched {
+		k.values[id] = k.values[id][:0]
+		k.worst[id] = k.worst[id][:0]
+	}
+	k.touched = k.touched[:0]
+	for i := 0; i < len(rows); {
+		mask, scores := Mask(rows[i]), int(rows[i]>>16)
+		i++
+		if mask&MaskCall != 0 {
+			calls++
+		}
+		var trace []uint64
+		if mask&MaskTrace != 0 {
+			trace = rows[i : i+2]
+			i += 2
+		}
+		for b := range NumBuiltin {
+			if mask.Has(b) {
+				k.value(s, uint16(b), rows[i], trace)
+				i++
+			}
+		}
+		for range scores {
+			k.value(s, uint16(rows[i]), rows[i+1], trace)
+			i += 2
+		}
+	}
+	return calls
+}
+
+func (k *columns) value(s *Store, id uint16, bits uint64, trace []uint64) {
+	v := math.Float64frombits(bits)
+	if len(k.values[id]) == 0 {
+		k.touched = append(k.touched, id)
+	}
+	k.values[id] = append(k.values[id], v)
+	if trace != nil && s.watched[id].exemplars {
+		e := exemplar{value: v}
+		binary.LittleEndian.PutUint64(e.trace[:], trace[0])
+		binary.LittleEndian.PutUint64(e.trace[8:], trace[1])
+		k.worst[id] = keepWorst(k.worst[id], e, s.watched[id].lowIsWorse)
+	}
+}

@@ -1,0 +1,266 @@
+package windows
+
+import (
+	"slices"
+	"time"
+)
+
+// ViewSpec asks for the windows of one metric over cohorts.
+type ViewSpec struct {
+	Metric     string                                           // built-in, a rubric, or Volume (Count is calls)
+	Window     time.Duration                                    // whole minutes up to 1 h, quarters of an hour up to 24 h
+	By         []string                                         // dimensions that make groups; empty: only the total
+	Total      bool                                             // also one group for the whole prompt version
+	Match      func(prompt, version string, dims []string) bool // dims in the order of Options; nil takes all
+	Quantiles  bool                                             // Quantile, Min or Max will be read
+	Exemplars  bool                                             // worst traces will be asked for
+	LowIsWorse bool                                             // which end they come from
+}
+
+// View keeps the windows of one metric for every group of cells that its spec makes. Counts and sums are kept running, a
+// pane at a time; quantiles are merged when read.
+type View struct {
+	spec   ViewSpec
+	store  *Store
+	metric uint16
+	volume bool
+	window int64 // minutes
+	by     []int // positions of spec.By in Options.Dimensions
+	groups []*Group
+	index  map[string]*Group
+}
+
+// Group is one window of a view: the cells of a prompt version that share the values of the view's dimensions.
+type Group struct {
+	Prompt, Version string
+	Cohort          []string // values in the order of the spec's By; nil is the total
+	State           any      // the caller's; a group with State is never dropped
+
+	view  *View
+	key   string
+	cells []*cell
+	n     int64
+	sum   Sum
+	agg   aggregate
+}
+
+// SetViews replaces all views by one for each spec, filled from the panes held.
+func (s *Store) SetViews(specs []ViewSpec) []*View {
+	s.views = nil
+	s.watched = make([]watch, len(s.metrics))
+	s.keepTraces = false
+	for _, c := range s.cells {
+		c.views = nil
+	}
+	for _, spec := range specs {
+		v := &View{spec: spec, store: s, volume: spec.Metric == Volume, window: int64(spec.Window / time.Minute), index: make(map[string]*Group)}
+		if !v.volume {
+			id, ok := s.metric(spec.Metric)
+			if !ok {
+				id = noMetricID
+			}
+			v.metric = id
+			if spec.Exemplars && ok {
+				s.watched[id] = watch{exemplars: true, lowIsWorse: spec.LowIsWorse}
+				s.keepTraces = true
+			}
+		}
+		for _, d := range spec.By {
+			v.by = append(v.by, slices.Index(s.opt.Dimensions, d))
+		}
+		s.views = append(s.views, v)
+	}
+	for _, c := range s.byID {
+		if c != nil {
+			for _, v := range s.views {
+				v.attach(c)
+			}
+		}
+	}
+	if s.started {
+		for m := s.sealed - minutesKept; m < s.sealed; m++ {
+			s.eachMinute(m, func(c *cell, blob []byte) { c.refill(m, 1, blob, s.sealed) })
+		}
+		for q := s.sealed/quarterMinutes - quartersKept; q < s.sealed/quarterMinutes; q++ {
+			s.eachQuarter(q, func(c *cell, blob []byte) { c.refill(q*quarterMinutes, quarterMinutes, blob, s.sealed) })
+		}
+	}
+	return s.views
+}
+
+const noMetricID = 1<<16 - 1
+
+// Groups are the view's groups in the order in which they first appeared.
+func (v *View) Groups() []*Group { return v.groups }
+
+// Find returns the group of a cohort, or of the total when cohort is empty; nil when there is none.
+func (v *View) Find(prompt, version string, cohort []string) *Group {
+	return v.index[groupKey(prompt, version, cohort)]
+}
+
+// Ensure is Find, but makes the group.
+func (v *View) Ensure(prompt, version string, cohort []string) *Group {
+	key := groupKey(prompt, version, cohort)
+	g := v.index[key]
+	if g == nil {
+		g = &Group{Prompt: prompt, Version: version, Cohort: cohort, view: v, key: key}
+		v.index[key] = g
+		v.groups = append(v.groups, g)
+	}
+	return g
+}
+
+func groupKey(prompt, version string, cohort []string) string {
+	return string(AppendKey(AppendKey(nil, prompt, version), cohort...))
+}
+
+// attach gives a cell to the groups it belongs to.
+func (v *View) attach(c *cell) {
+	if v.spec.Match != nil && !v.spec.Match(c.prompt.name, c.ver.name, c.dims) {
+		return
+	}
+	cv := cellView{view: v}
+	if len(v.by) > 0 {
+		cohort := make([]string, len(v.by))
+		for i, d := range v.by {
+			if d >= 0 {
+				cohort[i] = c.dims[d]
+			}
+		}
+		cv.groups[0] = v.Ensure(c.prompt.name, c.ver.name, cohort)
+	}
+	if v.spec.Total || len(v.by) == 0 {
+		cv.groups[1] = v.Ensure(c.prompt.name, c.ver.name, nil)
+	}
+	for _, g := range cv.groups {
+		if g != nil {
+			g.cells = append(g.cells, c)
+		}
+	}
+	c.views = append(c.views, cv)
+}
+
+// detach takes a dropped cell out of its groups.
+func (v *View) detach(c *cell, cv cellView) {
+	for _, g := range cv.groups {
+		if g == nil {
+			continue
+		}
+		g.cells = slices.DeleteFunc(g.cells, func(o *cell) bool { return o == c })
+		g.agg = aggregate{}
+	}
+}
+
+// sweep drops the groups that have neither cells nor State.
+func (v *View) sweep() {
+	v.groups = slices.DeleteFunc(v.groups, func(g *Group) bool {
+		gone := len(g.cells) == 0 && g.State == nil
+		if gone {
+			delete(v.index, g.key)
+		}
+		return gone
+	})
+}
+
+// long tells windows made of quarters of an hour from those of minutes.
+func (v *View) long() bool { return v.window > hour }
+
+// from is the first minute of the window that ends at minute end.
+func (v *View) from(end int64) int64 {
+	if v.long() {
+		return (end - v.window) / quarterMinutes * quarterMinutes
+	}
+	return end - v.window
+}
+
+// enter adds a pane that starts at minute m to the windows that cover it.
+func (c *cell) enter(m int64, blob []byte, end int64) {
+	for i := range c.views {
+		if v := c.views[i].view; m >= v.from(end) {
+			c.views[i].move(blob, 1)
+		}
+	}
+}
+
+// refill adds a pane of the given length to the windows that are read from panes of that length.
+func (c *cell) refill(m, length int64, blob []byte, end int64) {
+	for i := range c.views {
+		v := c.views[i].view
+		if m < v.from(end) {
+			continue
+		}
+		short := length == 1
+		if v.long() && short && m < end/quarterMinutes*quarterMinutes || !v.long() && !short {
+			continue
+		}
+		c.views[i].move(blob, 1)
+	}
+}
+
+// move adds the pane's count and sum to the groups, or takes them away.
+func (cv *cellView) move(blob []byte, sign int64) {
+	var n int64
+	var sum Sum
+	if cv.view.volume {
+		n = readBlob(blob).calls
+	} else {
+		payload := findEntry(blob, figuresKey(cv.view.metric))
+		if payload == nil {
+			return
+		}
+		n, sum = payloadTotals(payload)
+	}
+	for _, g := range cv.groups {
+		switch {
+		case g == nil:
+		case sign > 0:
+			g.n, g.sum = g.n+n, g.sum.Add(sum)
+		default:
+			g.n, g.sum = g.n-n, g.sum.Sub(sum)
+		}
+	}
+}
+
+// leave takes out of every window what it no longer covers when it ends at s.sealed.
+func (s *Store) leave() {
+	end := s.sealed
+	done := make(map[int64]bool, 4)
+	for _, v := range s.views {
+		if done[v.window] {
+			continue
+		}
+		done[v.window] = true
+		out := func(c *cell, blob []byte) {
+			for i := range c.views {
+				if c.views[i].view.window == v.window {
+					c.views[i].move(blob, -1)
+				}
+			}
+		}
+		if !v.long() {
+			s.eachMinute(end-v.window-1, out)
+		} else if end%quarterMinutes == 0 {
+			s.eachQuarter((end-v.window)/quarterMinutes-1, out)
+		}
+	}
+}
+
+// disturb makes the aggregates of the cell's groups be built anew: a pane below them has changed.
+func (c *cell) disturb() {
+	for i := range c.views {
+		for _, g := range c.views[i].groups {
+			if g != nil {
+				g.agg = aggregate{}
+			}
+		}
+	}
+}
+
+// Count is the number of values in the window, of calls for Volume.
+func (g *Group) Count() int64 { return g.n }
+
+// Sum is the exact sum of the values, rounded once.
+func (g *Group) Sum() float64 { return g.sum.Float() }
+
+// Mean is Sum over Count; NaN when empty.
+func (g *Group) Mean() float64 { return g.sum.Float() / float64(g.n) }

@@ -1,0 +1,80 @@
+package windows
+
+import "time"
+
+// idleAfter is how long, on the log's clock, a silent source partition is waited for.
+const idleAfter = int64(60 * time.Second)
+
+// forgetAfter is how long the cursor of a silent source is kept, on the log's clock: longer than any samples topic is.
+const forgetAfter = int64(14 * 24 * time.Hour)
+
+// clockwork tells the time from the log alone.
+type clockwork struct {
+	sources   map[Source]*source
+	clock     int64 // newest ingest clock, Unix ns
+	watermark int64 // Unix ns; 0 before the first
+}
+
+// source is what a store knows of a source partition.
+type source struct {
+	next      Position // the first position not counted yet
+	watermark int64
+	clock     int64 // of its last record, or of its announcement
+	seen      bool  // a record of it came, not only an announcement
+}
+
+// see moves the clocks by a batch's header and returns its source.
+func (w *clockwork) see(b *Batch) *source {
+	w.clock = max(w.clock, b.Clock)
+	for _, a := range b.Announced {
+		if w.sources[a] == nil {
+			w.sources[a] = &source{clock: w.clock}
+		}
+	}
+	src := w.sources[b.Source]
+	if src == nil {
+		src = &source{}
+		w.sources[b.Source] = src
+	}
+	src.seen = true
+	src.clock = max(src.clock, b.Clock)
+	src.watermark = max(src.watermark, b.Watermark)
+	w.advance()
+	return src
+}
+
+// advance sets the watermark to the least over the live sources; it never moves back.
+func (w *clockwork) advance() {
+	least, live := int64(0), false
+	for k, src := range w.sources {
+		if src.clock < w.clock-idleAfter {
+			if src.clock < w.clock-forgetAfter {
+				delete(w.sources, k)
+			}
+			continue
+		}
+		if !live || src.watermark < least {
+			least, live = src.watermark, true
+		}
+	}
+	if live {
+		w.watermark = max(w.watermark, least)
+	}
+}
+
+// Watermark is the event time up to which the input is taken as complete: the least of the live source partitions, zero
+// before the first. A source partition is live while its last record is no older than a minute on the log's clock.
+func (w *clockwork) Watermark() time.Time {
+	if w.watermark == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, w.watermark).UTC()
+}
+
+// Clock is the newest ingest clock in the log, zero before the first.
+func (w *clockwork) Clock() time.Time {
+	if w.clock == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, w.clock).UTC()
+}
