@@ -1,5 +1,10 @@
 package rules
 
+import (
+	"maps"
+	"slices"
+)
+
 // Glob is true where the pattern matches the whole of s: * stands for any run of characters, also none and also slashes,
 // ? for one character, \ takes the next character as it is. There are no other special characters.
 func Glob(pattern, s string) bool {
@@ -48,3 +53,5 @@ func (g *Group) Matches(value func(dimension string) string) bool {
 	}
 	return true
 }
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

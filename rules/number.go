@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/internal/strictyaml"
+	"github.com/driftd/driftd/windows"
 )
 
 // Unit is what a figure is given in.
@@ -45,19 +46,19 @@ func (r *Rule) Unit() Unit {
 		return Whole
 	}
 	switch r.Metric {
-	case "latency", "ttft":
+	case windows.Latency, windows.TTFT:
 		return Seconds
-	case "cost":
+	case windows.Cost:
 		return USD
-	case "error", "fallback":
+	case windows.Error, windows.Fallback:
 		return Share
-	case "input_tokens", "output_tokens":
+	case windows.InputTokens, windows.OutputTokens:
 		return Whole
 	}
 	return Plain
 }
 
-func binary(metric string) bool { return metric == "error" || metric == "fallback" }
+func binary(metric string) bool { return metric == windows.Error || metric == windows.Fallback }
 
 // String is how people read the figure.
 func (n Number) String() string {

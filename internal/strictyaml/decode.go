@@ -88,6 +88,7 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, f *field, in []sc
 				d.hide(value)
 			}
 			if key.Kind == yaml.ScalarNode && key.Tag != "!!merge" && kf == nil {
+				d.misspelt[v.Addr().Interface()] = true
 				d.unknownKey(key, here)
 			}
 			continue

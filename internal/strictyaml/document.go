@@ -26,6 +26,7 @@ type Document struct {
 	places   map[any]place         // of decoded fields, by pointer to the field; of map entries, by entry
 	origins  map[*yaml.Node]string // of nodes that are not from the file: who set them
 	hidden   map[int][]span        // stretches not to be shown, by line
+	misspelt map[any]bool          // structs with unknown keys, by pointer
 }
 
 // place is where a field stands.
@@ -36,7 +37,7 @@ type place struct {
 
 // Parse reads one document. What is wrong with the text itself is in Problems already; Decode then does nothing.
 func Parse(name string, data []byte) *Document {
-	d := &Document{name: name, places: make(map[any]place), origins: make(map[*yaml.Node]string), hidden: make(map[int][]span)}
+	d := &Document{name: name, places: make(map[any]place), origins: make(map[*yaml.Node]string), hidden: make(map[int][]span), misspelt: make(map[any]bool)}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(data) > MaxSize {
 		d.problems = append(d.problems, Problem{File: name, Message: fmt.Sprintf("the file is larger than %d KiB", MaxSize>>10), Hint: "split it into several files"})
@@ -213,3 +214,6 @@ func clip(s string) string {
 	}
 	return s
 }
+
+// Name is that of the file.
+func (d *Document) Name() string { return d.name }

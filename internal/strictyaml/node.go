@@ -41,6 +41,9 @@ func (n Node) Decode(into any) {
 	n.d.decode(n.n, v, n.f, n.in)
 }
 
+// Misspelt is true of a struct that Decode was given and that has an unknown key.
+func (n Node) Misspelt(ptr any) bool { return n.d.misspelt[ptr] }
+
 // Hide keeps the text from ever being shown.
 func (n Node) Hide() { n.d.hide(n.n) }
 
@@ -76,6 +79,9 @@ func (d *Document) At(ptr any) Place { return d.placeOf(ptr) }
 
 // Entry is the place of one entry of the map that ptr points to.
 func (d *Document) Entry(ptr any, key string) Place { return d.placeOf(entry{ptr, key}) }
+
+// Misspelt is true of a decoded struct that has an unknown key: something that seems to be missing may be there.
+func (d *Document) Misspelt(ptr any) bool { return d.misspelt[ptr] }
 
 func (d *Document) placeOf(what any) Place {
 	p, ok := d.places[what]

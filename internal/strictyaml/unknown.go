@@ -23,13 +23,19 @@ func (d *Document) unknownKey(key *yaml.Node, in []scope) {
 			hint = fmt.Sprintf("`%s` belongs one level further out, to %s", key.Value, in[len(in)-2].name)
 		}
 	}
-	for _, f := range here.keys.fields {
-		t := f.typ
-		if t.Kind() == reflect.Pointer {
+	for i := range here.keys.fields {
+		f := &here.keys.fields[i]
+		t, list := f.typ, false
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			list = list || t.Kind() == reflect.Slice
 			t = t.Elem()
 		}
-		if hint == "" && t.Kind() == reflect.Struct && !reflect.PointerTo(t).Implements(unmarshalerType) && structKeys(t).byName[key.Value] != nil {
-			hint = fmt.Sprintf("`%s` belongs inside `%s`", key.Value, f.name)
+		if hint != "" || t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(unmarshalerType) || structKeys(t).byName[key.Value] == nil {
+			continue
+		}
+		hint = fmt.Sprintf("`%s` belongs inside `%s`", key.Value, f.name)
+		if list && f.item != "" {
+			hint = fmt.Sprintf("`%s` belongs to each %s under `%s`", key.Value, f.item, f.name)
 		}
 	}
 	if near := Nearest(key.Value, here.keys.names()); near != "" && hint == "" {

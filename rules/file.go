@@ -1,0 +1,120 @@
+package rules
+
+import (
+	"time"
+
+	"github.com/driftd/driftd/internal/strictyaml"
+)
+
+// The structs below are a rule file as written; their tags are the format's documentation and make the JSON Schema.
+
+type file struct {
+	Rubrics map[string]*rubricFile `yaml:"rubrics" item:"rubric" doc:"Scales of the scores, by rubric name. They may stand in any rule file and must agree."`
+	Groups  []groupFile            `yaml:"groups" item:"group" doc:"Groups of rules; each looks at the same series."`
+}
+
+type rubricFile struct {
+	Min    *float64           `yaml:"min" doc:"Lowest score that is possible; goes with max."`
+	Max    *float64           `yaml:"max" doc:"Highest score that is possible; goes with min."`
+	Labels map[string]float64 `yaml:"labels" doc:"What scores that are words count as, such as {pass: 1, fail: 0}."`
+	Better string             `yaml:"better" enum:"higher|lower" default:"higher" doc:"Which end of the scale is good."`
+}
+
+type groupFile struct {
+	Name    string            `yaml:"name,required" doc:"Name of the group; no two groups share one."`
+	Match   map[string]string `yaml:"match" doc:"Globs by dimension (prompt, version, and the dimensions of the config); all must match. * is any text, ? one character. Everything matches without it."`
+	SliceBy []string          `yaml:"slice_by" item:"dimension" doc:"Dimensions whose every combination of values is evaluated apart. Prompt and version always are."`
+	Total   bool              `yaml:"total" default:"true" doc:"With slice_by: evaluate the prompt version as a whole too."`
+	Labels  map[string]string `yaml:"labels" doc:"Given to the alerts of all rules of the group; fixed text. Routes match on them."`
+	Rules   []ruleFile        `yaml:"rules,required" item:"rule" doc:"The rules; at least one."`
+}
+
+type ruleFile struct {
+	Alert         string            `yaml:"alert,required" doc:"Name of the alert; no two rules of a group share one."`
+	Metric        metricWord        `yaml:"metric" doc:"A built-in metric. A rule has a metric or a rubric."`
+	Rubric        string            `yaml:"rubric" doc:"A rubric, by the name that scores carry."`
+	Threshold     *thresholdFile    `yaml:"threshold" doc:"Fires when a statistic of a rolling window crosses a limit. A rule has exactly one kind: threshold, volume, …"`
+	Volume        *volumeFile       `yaml:"volume" doc:"Fires when the number of calls in a window crosses a limit."`
+	Drift         *driftFile        `yaml:"drift" doc:"Sequential test of a drop or rise against a baseline, with a false-alarm budget. Not supported yet."`
+	Canary        *driftFile        `yaml:"canary" doc:"Sequential test of two versions that serve side by side. Not supported yet."`
+	Exceed        *exceedFile       `yaml:"exceed" doc:"Sequential test of the share of values over a limit. Not supported yet."`
+	Shape         *shapeFile        `yaml:"shape" doc:"Distance between the distribution and its baseline. Not supported yet."`
+	Change        string            `yaml:"change" enum:"template_hash|model|variant|fallback|environment" doc:"Fires when an axis takes a second value within one version. Not supported yet."`
+	TrafficShare  *trafficShareFile `yaml:"traffic_share" doc:"Fires on the share of a prompt's traffic that a version holds. Not supported yet."`
+	MinSamples    *int              `yaml:"min_samples" min:"1" doc:"Values that the window must hold before the alert may begin. Default: 30 for mean and rate; for a percentile enough for one value beyond it (p99: 100), never under 30; 1 for min, max, sum and count. Not for volume."`
+	For           time.Duration     `yaml:"for" default:"0s" doc:"How long the limit must stay crossed, in event time, before the alert fires; it is pending until then."`
+	KeepFiringFor time.Duration     `yaml:"keep_firing_for" default:"0s" doc:"How long the value must stay recovered before the alert resolves."`
+	Labels        map[string]string `yaml:"labels" doc:"Fixed text, over those of the group. Part of the alert's identity."`
+	Annotations   map[string]string `yaml:"annotations" doc:"Text for people, with templates such as {{ .Prompt }} {{ .Version }} {{ .Cohort }} {{ .Value }} {{ .Reference }} {{ .Samples }} {{ .Window }} {{ .Labels.severity }}."`
+	Rollback      string            `yaml:"rollback" enum:"off|dry_run|approve|auto" default:"off" doc:"What may be done when the alert fires: nothing; check all guards and record what would be done; propose it to people; ask the registry to promote the previous version."`
+}
+
+type thresholdFile struct {
+	Stat         statWord      `yaml:"stat,required" doc:"mean, p50 … p99.9, min, max, sum, count, or rate (of error, fallback and rubrics from 0 to 1)."`
+	Window       time.Duration `yaml:"window" default:"1h" doc:"How much event time is looked at: a multiple of 1m up to 1h, of 15m up to 24h."`
+	Below        *limit        `yaml:"below" doc:"Crossed when the statistic is under it."`
+	Above        *limit        `yaml:"above" doc:"Crossed when the statistic is over it."`
+	RecoverAbove *limit        `yaml:"recover_above" doc:"With below: recovered only over this. Default: below itself."`
+	RecoverBelow *limit        `yaml:"recover_below" doc:"With above: recovered only under this. Default: above itself."`
+	Against      against       `yaml:"against" doc:"What percentages are of: 24h (the same series over the last 24 hours), previous_version (the same cohort of the version before), or {fixed: 0.91}."`
+}
+
+type volumeFile struct {
+	Window  time.Duration `yaml:"window" default:"1h" doc:"How much event time is looked at: a multiple of 1m up to 1h, of 15m up to 24h."`
+	Below   *limit        `yaml:"below" doc:"Crossed by fewer calls in the window: a number, or with against a percentage."`
+	Above   *limit        `yaml:"above" doc:"Crossed by more calls in the window: a number, or with against a percentage."`
+	Against against       `yaml:"against" doc:"What percentages are of: 24h (the usual number, over the last 24 hours)."`
+}
+
+type driftFile struct {
+	Drop        *limit      `yaml:"drop" doc:"How far the mean must have fallen to count."`
+	Rise        *limit      `yaml:"rise" doc:"How far the mean must have risen to count."`
+	Against     against     `yaml:"against" doc:"The baseline: previous_version, 24h, {fixed: 0.91}, {version: v22}, {variant: control} or {environment: eval}."`
+	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"Budget of false alarms over all series of the rule, such as 1/30d."`
+}
+
+type exceedFile struct {
+	Above       *limit      `yaml:"above" doc:"The value that too many are over."`
+	Below       *limit      `yaml:"below" doc:"The value that too many are under."`
+	Share       *limit      `yaml:"share" doc:"How many are allowed, such as 5%."`
+	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"Budget of false alarms over all series of the rule, such as 1/30d."`
+}
+
+type shapeFile struct {
+	Distance string  `yaml:"distance" enum:"wasserstein|ks|psi|jensen_shannon" default:"wasserstein" doc:"How distributions are compared."`
+	Above    *limit  `yaml:"above" doc:"Crossed when the distance is over it."`
+	Against  against `yaml:"against" doc:"The baseline, as for drift."`
+}
+
+type trafficShareFile struct {
+	Above *limit        `yaml:"above" doc:"Crossed when the share is over it, such as 5%."`
+	Below *limit        `yaml:"below" doc:"Crossed when the share is under it."`
+	Of    string        `yaml:"of" enum:"superseded|current" default:"superseded" doc:"Which versions: those that another has taken over from, or the current one."`
+	For   time.Duration `yaml:"for" default:"0s" doc:"How long the share must stay there."`
+}
+
+// DefaultMinSamples is what a rule without min_samples asks of its window: 30, which is where a mean begins to mean something;
+// for a percentile as many as leave one value beyond it; 1 where any value counts.
+func DefaultMinSamples(s Stat) int {
+	switch s.Kind {
+	case Mean, Rate:
+		return 30
+	case Quantile:
+		return max(30, beyond(s.Q))
+	}
+	return 1
+}
+
+// beyond is how many values it takes that one is expected beyond the quantile.
+func beyond(q float64) int {
+	n := 1 / min(q, 1-q)
+	return int(n + 0.999999)
+}
+
+// Schema is the JSON Schema of rule files.
+func Schema() ([]byte, error) {
+	return strictyaml.Schema(fileType, "https://github.com/driftd/driftd/configs/rules.schema.json", "driftd rule file")
+}
+
+// Reference is the documentation of rule files, in Markdown.
+func Reference() string { return strictyaml.Reference(fileType, "Rule files") }

@@ -1,0 +1,247 @@
+package rules
+
+import (
+	"reflect"
+	"regexp"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/internal/strictyaml"
+	"github.com/driftd/driftd/windows"
+)
+
+var fileType = reflect.TypeFor[file]()
+
+// limit is a number, a percentage or a duration.
+type limit struct {
+	text    string
+	value   float64 // 0.85 for 85%, seconds for a duration
+	percent bool
+	timed   bool
+}
+
+const limitWords = "number, percentage or duration"
+
+// UnmarshalStrict implements strictyaml.Unmarshaler.
+func (l *limit) UnmarshalStrict(n strictyaml.Node) {
+	text, ok := n.Text()
+	if !ok {
+		n.Wrong("a number, a percentage or a duration")
+		return
+	}
+	l.text = text
+	if digits, ok := strings.CutSuffix(text, "%"); ok {
+		v, err := strictyaml.ParseNumber(strings.TrimSpace(digits))
+		if err != nil {
+			n.Errorf("write a percentage such as 95%", "`%s` is no percentage", text)
+			return
+		}
+		l.value, l.percent = v/100, true
+		return
+	}
+	v, err := strictyaml.ParseNumber(text)
+	if err == nil {
+		if n.Quoted() {
+			n.Errorf("remove the quotes: "+text, "%q is text, not a number", text)
+		}
+		l.value = v
+		return
+	}
+	if d, err := strictyaml.ParseDuration(text); err == nil {
+		l.value, l.timed = d.Seconds(), true
+		return
+	}
+	hint := "write a number such as 0.85, a percentage such as 95%, or for latency and ttft a duration such as 4s"
+	if bare := strings.Trim(text, "$ USD"); bare != text {
+		hint = "write " + bare + ": cost is in USD"
+	}
+	n.Errorf(hint, "`%s` is no limit", text)
+}
+
+// JSONSchema implements strictyaml.Schemer.
+func (limit) JSONSchema() map[string]any {
+	return map[string]any{"anyOf": []any{
+		map[string]any{"type": "number"},
+		map[string]any{"type": "string", "pattern": `^-?[0-9]+(\.[0-9]+)? ?%$`},
+		map[string]any{"type": "string", "pattern": `^([0-9]+(\.[0-9]+)?(ms|s|m|h|d|w))+$`},
+	}}
+}
+
+// Words implements strictyaml.Worded.
+func (limit) Words() string { return limitWords }
+
+// metricWord is a metric as written; whether there is such a metric is told when the rubrics are known.
+type metricWord string
+
+// UnmarshalStrict implements strictyaml.Unmarshaler.
+func (m *metricWord) UnmarshalStrict(n strictyaml.Node) {
+	text, ok := n.Text()
+	if !ok {
+		n.Wrong("the name of a metric")
+		return
+	}
+	*m = metricWord(text)
+}
+
+// JSONSchema implements strictyaml.Schemer.
+func (metricWord) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "enum": windows.BuiltinNames[:]}
+}
+
+// Words implements strictyaml.Worded.
+func (metricWord) Words() string { return strings.Join(windows.BuiltinNames[:], ", ") }
+
+// statWord is a Stat as written.
+type statWord struct {
+	Stat
+	ok bool
+}
+
+// UnmarshalStrict implements strictyaml.Unmarshaler.
+func (s *statWord) UnmarshalStrict(n strictyaml.Node) {
+	text, ok := n.Text()
+	if !ok {
+		n.Wrong("a statistic, such as mean or p95")
+		return
+	}
+	stat, err := ParseStat(text)
+	if err != nil {
+		n.Errorf(statHint(text), "`%s` is no statistic", text)
+		return
+	}
+	s.Stat, s.ok = stat, true
+}
+
+func statHint(text string) string {
+	lower := strings.ToLower(text)
+	switch {
+	case lower == "avg" || lower == "average":
+		return "did you mean `mean`?"
+	case lower == "median":
+		return "did you mean `p50`?"
+	case strings.Trim(lower, "0123456789.") == "" && lower != "":
+		return "did you mean `p" + lower + "`?"
+	case strings.HasPrefix(lower, "p") && lower != text:
+		return "did you mean `" + lower + "`?"
+	}
+	if near := strictyaml.Nearest(text, []string{"mean", "min", "max", "sum", "count", "rate"}); near != "" {
+		return "did you mean `" + near + "`?"
+	}
+	return "write " + StatNames
+}
+
+// JSONSchema implements strictyaml.Schemer.
+func (statWord) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": `^(mean|min|max|sum|count|rate|p[0-9]{1,2}(\.[0-9]+)?)$`}
+}
+
+// Words implements strictyaml.Worded.
+func (statWord) Words() string { return StatNames }
+
+// against is what a rule compares with: a word, or one key and what it names.
+type against struct {
+	kind  string // "", 24h, previous_version, fixed, version, variant, environment
+	fixed limit
+	name  string // of the version, variant or environment
+}
+
+type againstKeys struct {
+	Fixed       *limit `yaml:"fixed" doc:"A number, in the metric's unit."`
+	Version     string `yaml:"version" doc:"A version by name."`
+	Variant     string `yaml:"variant" doc:"A variant, such as control."`
+	Environment string `yaml:"environment" doc:"An environment, such as eval."`
+}
+
+const againstHint = "write 24h, previous_version or {fixed: 0.91}"
+
+// UnmarshalStrict implements strictyaml.Unmarshaler.
+func (a *against) UnmarshalStrict(n strictyaml.Node) {
+	if n.IsMapping() {
+		var keys againstKeys
+		n.Decode(&keys)
+		set := 0
+		if keys.Fixed != nil {
+			a.kind, a.fixed = "fixed", *keys.Fixed
+			set++
+		}
+		for _, k := range []struct{ kind, name string }{{"version", keys.Version}, {"variant", keys.Variant}, {"environment", keys.Environment}} {
+			if k.name != "" {
+				a.kind, a.name = k.kind, k.name
+				set++
+			}
+		}
+		if set > 1 {
+			n.Errorf("keep one of them", "`against` has more than one key")
+		} else if set == 0 && !n.Misspelt(&keys) {
+			n.Errorf(againstHint, "`against` names nothing")
+		}
+		return
+	}
+	text, ok := n.Text()
+	if !ok {
+		n.Wrong("a word or one key with a value")
+		return
+	}
+	switch text {
+	case "24h", "previous_version":
+		a.kind = text
+		return
+	}
+	hint := againstHint
+	if _, err := strictyaml.ParseNumber(text); err == nil {
+		hint = "write {fixed: " + text + "}"
+	} else if d, err := strictyaml.ParseDuration(text); err == nil && d == 24*time.Hour {
+		hint = "write 24h"
+	} else if near := strictyaml.Nearest(text, []string{"previous_version", "24h"}); near != "" {
+		hint = "did you mean `" + near + "`?"
+	} else if versionLike.MatchString(text) {
+		hint = "write {version: " + text + "}"
+	}
+	n.Errorf(hint, "`against` cannot be `%s`", text)
+}
+
+var versionLike = regexp.MustCompile(`^v[0-9]`)
+
+// JSONSchema implements strictyaml.Schemer.
+func (against) JSONSchema() map[string]any {
+	text := map[string]any{"type": []string{"string", "number"}}
+	return map[string]any{"anyOf": []any{
+		map[string]any{"enum": []string{"24h", "previous_version"}},
+		map[string]any{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
+			"properties": map[string]any{"fixed": limit{}.JSONSchema(), "version": text, "variant": text, "environment": text}},
+	}}
+}
+
+// Words implements strictyaml.Worded.
+func (against) Words() string { return "24h, previous_version, {fixed: …}" }
+
+// falseAlarms is a budget such as 1/30d.
+type falseAlarms struct {
+	count float64
+	per   time.Duration
+}
+
+// UnmarshalStrict implements strictyaml.Unmarshaler.
+func (f *falseAlarms) UnmarshalStrict(n strictyaml.Node) {
+	text, ok := n.Text()
+	if !ok {
+		n.Wrong("a budget, such as 1/30d")
+		return
+	}
+	count, per, found := strings.Cut(text, "/")
+	v, err := strictyaml.ParseNumber(count)
+	d, derr := strictyaml.ParseDuration(per)
+	if !found || err != nil || derr != nil || v <= 0 || d <= 0 {
+		n.Errorf("write a number of alarms and the time they are spread over, such as 1/30d", "`%s` is no budget of false alarms", text)
+		return
+	}
+	f.count, f.per = v, d
+}
+
+// JSONSchema implements strictyaml.Schemer.
+func (falseAlarms) JSONSchema() map[string]any {
+	return map[string]any{"type": "string", "pattern": `^[0-9]+(\.[0-9]+)?/[0-9]+(\.[0-9]+)?(s|m|h|d|w)$`}
+}
+
+// Words implements strictyaml.Worded.
+func (falseAlarms) Words() string { return "such as 1/30d" }
