@@ -51,7 +51,7 @@ func (g *Group) window() *figures {
 	} else {
 		g.readAggregated(minutes, from, end, f)
 	}
-	s.merger.normalize(&f.dist, aggregateCompression)
+	s.merger.order(&f.dist)
 	return f
 }
 

@@ -1,21 +1,19 @@
 package windows
 
 import (
-	"cmp"
 	"encoding/binary"
 	"math"
-	"slices"
 
 	"github.com/influxdata/tdigest"
 )
 
 // Compression of the digests at each level: of a minute pane, of a quarter-hour pane, and of the running aggregates that a
-// window is read from. On lognormal latencies with a daily swing the first two keep p50/p95/p99 within 1/1/2 % over 1 h and
-// 0.2/0.5/0.6 % over 24 h.
+// window is read from. On lognormal latencies with a daily swing, 10 and 100 a minute, p50, p95 and p99 are within 1, 1 and
+// 4 % over 1 h and within 0.5, 1 and 1 % over 24 h (TestQuantileErrors).
 const (
 	minuteCompression    = 30
 	quarterCompression   = 50
-	aggregateCompression = 100
+	aggregateCompression = 200
 )
 
 // A table of value → count stays exact up to tableLimit distinct values, as rubrics need: they are often 0/1 or 1–5, where
@@ -36,7 +34,9 @@ type dist struct {
 
 // digester owns the buffers for building and merging distributions. Owned by one goroutine.
 type digester struct {
-	td map[float64]*tdigest.TDigest // by compression
+	td    map[float64]*tdigest.TDigest // by compression
+	spare tdigest.CentroidList
+	runs  []int
 }
 
 func (g *digester) compress(pts tdigest.CentroidList, compression float64) tdigest.CentroidList {
@@ -56,13 +56,51 @@ func (g *digester) compress(pts tdigest.CentroidList, compression float64) tdige
 	return td.Centroids(pts[:0])
 }
 
-// normalize sorts the points, folds equal values, and compresses what is not or no longer exact.
-func (g *digester) normalize(d *dist, compression float64) {
-	sorted := slices.IsSortedFunc(d.pts, byMean)
-	if !sorted {
-		slices.SortFunc(d.pts, byMean)
+// order sorts the points and folds equal values. They come as a few ascending runs, one a pane, which are merged pairwise.
+func (g *digester) order(d *dist) {
+	a, b := d.pts, g.spare
+	for {
+		g.runs = append(g.runs[:0], 0)
+		for i := 1; i < len(a); i++ {
+			if a[i].Mean < a[i-1].Mean {
+				g.runs = append(g.runs, i)
+			}
+		}
+		if len(g.runs) == 1 {
+			break
+		}
+		g.runs = append(g.runs, len(a))
+		b = b[:0]
+		for i := 0; i+1 < len(g.runs); i += 2 {
+			if i+2 == len(g.runs) { // the odd one
+				b = append(b, a[g.runs[i]:]...)
+				break
+			}
+			b = appendMerged(b, a[g.runs[i]:g.runs[i+1]], a[g.runs[i+1]:g.runs[i+2]])
+		}
+		a, b = b, a
 	}
+	d.pts, g.spare = a, b
 	d.foldEqual()
+}
+
+func appendMerged(dst, a, b tdigest.CentroidList) tdigest.CentroidList {
+	for len(a) > 0 && len(b) > 0 {
+		if b[0].Mean < a[0].Mean {
+			dst = append(dst, b[0])
+			b = b[1:]
+		} else {
+			dst = append(dst, a[0])
+			a = a[1:]
+		}
+	}
+	dst = append(dst, a...)
+	return append(dst, b...)
+}
+
+// normalize orders the points and compresses what is not, or no longer, exact.
+func (g *digester) normalize(d *dist, compression float64) {
+	g.order(d)
 	if d.exact && len(d.pts) > tableLimit {
 		d.exact = false
 	}
@@ -70,8 +108,6 @@ func (g *digester) normalize(d *dist, compression float64) {
 		d.pts = g.compress(d.pts, compression)
 	}
 }
-
-func byMean(a, b tdigest.Centroid) int { return cmp.Compare(a.Mean, b.Mean) }
 
 func (d *dist) foldEqual() {
 	if len(d.pts) == 0 {

@@ -1,0 +1,143 @@
+package windows
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"testing"
+	"time"
+)
+
+// benchBatches makes batches of about 500 events of six values each, spread over cells, an hour of event time.
+func benchBatches(cells, events int) (batches [][]byte) {
+	rng := rand.New(rand.NewPCG(1, 2))
+	e := NewEncoder()
+	keys := make([][]byte, cells)
+	for i := range keys {
+		keys[i] = AppendKey(nil, fmt.Sprintf("prompt_%d", i/100), "v22", fmt.Sprintf("tier%d", i%5), fmt.Sprintf("loc%d", i%100/5))
+	}
+	start := int64(1_760_000_400) * 1e9 / minuteNanos * minuteNanos
+	step := int64(time.Hour) / int64(events)
+	src := Source{Topic: "spans"}
+	for i := range events {
+		s := Sample{
+			Position: Position{Offset: int64(i)}, Time: start + int64(i)*step, Cell: keys[rng.IntN(cells)], Axes: []byte{0},
+			Mask: MaskCall | MaskTrace | 1<<BuiltinLatency | 1<<BuiltinInputTokens | 1<<BuiltinOutputTokens | 1<<BuiltinCost | 1<<BuiltinError,
+		}
+		s.TraceID[0] = byte(i)
+		s.Values = [NumBuiltin]float64{math.Exp(rng.NormFloat64() / 2), 0, float64(rng.IntN(2000)), float64(rng.IntN(400)), rng.Float64() / 100, float64(rng.IntN(50) / 49)}
+		s.Scores = []Score{{[]byte("grounding"), float64(rng.IntN(11)) / 10}}
+		e.Add(&s)
+		if e.Len() == 500 {
+			batches = append(batches, e.AppendBatch(nil, &Header{Source: src, Clock: s.Time, Watermark: s.Time - 10e9, Dimensions: testDimensions}))
+			e.Reset()
+		}
+	}
+	return batches
+}
+
+// BenchmarkFold decodes and folds an hour of events and reads a window of every cell each minute.
+func BenchmarkFold(b *testing.B) {
+	for _, bench := range []struct {
+		name  string
+		cells int
+		views []ViewSpec
+	}{
+		{"cells=167/no_rule", 167, nil},
+		{"cells=3333/no_rule", 3333, nil},
+		{"cells=1000/mean_1h", 1000, []ViewSpec{{Metric: "grounding", Window: time.Hour, By: testDimensions}}},
+		{"cells=20000/mean_1h", 20000, []ViewSpec{{Metric: "grounding", Window: time.Hour, By: testDimensions}}},
+		{"cells=1000/p95_1h", 1000, []ViewSpec{{Metric: Latency, Window: time.Hour, By: testDimensions, Quantiles: true}}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			const events = 500_000
+			batches := benchBatches(bench.cells, events)
+			b.ReportAllocs()
+			reads := 0
+			for b.Loop() {
+				s := NewStore(Options{Dimensions: testDimensions})
+				views := s.SetViews(bench.views)
+				var batch Batch
+				for _, data := range batches {
+					if err := batch.Decode(data); err != nil {
+						b.Fatal(err)
+					}
+					s.Fold(&batch)
+					s.Advance(func(time.Time) {
+						for _, v := range views {
+							for _, g := range v.Groups() {
+								reads++
+								if v.spec.Quantiles {
+									g.Quantile(0.95)
+								} else {
+									g.Mean()
+								}
+							}
+						}
+					})
+				}
+			}
+			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
+			b.ReportMetric(float64(b.N)*events*6/b.Elapsed().Seconds()/1e6, "Mvalues/s")
+			b.ReportMetric(float64(reads)/float64(b.N), "reads")
+		})
+	}
+}
+
+// fullStore holds 24 hours of series at 10 to 100 values a minute: two thirds continuous, one third rubrics of ten values.
+func fullStore(cells int) *Store {
+	rng := rand.New(rand.NewPCG(3, 4))
+	s := NewStore(Options{Dimensions: testDimensions})
+	e := NewEncoder()
+	src := Source{Topic: "spans"}
+	start := int64(1_760_000_400) * 1e9 / minuteNanos * minuteNanos
+	var batch Batch
+	offset := int64(0)
+	for m := range int64(24*60 + 1) {
+		for c := range cells {
+			key := AppendKey(nil, fmt.Sprintf("prompt_%d", c/100), "v22", fmt.Sprintf("tier%d", c%5), fmt.Sprintf("loc%d", c%100/5))
+			n := 10 + c*90/cells
+			for i := range n {
+				swing := 1 + 0.3*math.Sin(float64(m)/1440*2*math.Pi)
+				smp := Sample{
+					Position: Position{Offset: offset}, Time: start + m*minuteNanos + int64(i)*minuteNanos/int64(n), Cell: key, Axes: []byte{0},
+					Mask: MaskCall | MaskTrace | 1<<BuiltinLatency | 1<<BuiltinTTFT | 1<<BuiltinInputTokens | 1<<BuiltinCost,
+				}
+				offset++
+				smp.Values = [NumBuiltin]float64{swing * math.Exp(rng.NormFloat64()/2), swing * math.Exp(rng.NormFloat64()) / 5, 200 + rng.NormFloat64()*50, 0, math.Exp(rng.NormFloat64()) / 1000}
+				smp.Scores = []Score{{[]byte("grounding"), float64(rng.IntN(10)) / 10}, {[]byte("helpfulness"), float64(1 + rng.IntN(5))}}
+				e.Add(&smp)
+			}
+		}
+		data := e.AppendBatch(nil, &Header{Source: src, Clock: start + m*minuteNanos, Watermark: start + m*minuteNanos, Dimensions: testDimensions})
+		e.Reset()
+		if err := batch.Decode(data); err != nil {
+			panic(err)
+		}
+		s.Fold(&batch)
+		s.Advance(func(time.Time) {})
+	}
+	return s
+}
+
+// BenchmarkMemory reports what a full series takes, as the growth of the heap over its number.
+func BenchmarkMemory(b *testing.B) {
+	const cells = 334 // 334 × 6 = 2,004 series
+	for b.Loop() {
+		before := heap()
+		s := fullStore(cells)
+		after := heap()
+		b.ReportMetric(float64(after-before)/float64(cells*6)/1024, "KiB/series")
+		b.ReportMetric(float64(s.Stats().SealedBytes)/float64(cells*6)/1024, "sealed_KiB/series")
+		runtime.KeepAlive(s)
+	}
+}
+
+func heap() uint64 {
+	runtime.GC()
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	return m.HeapAlloc
+}
