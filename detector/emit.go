@@ -1,0 +1,51 @@
+package detector
+
+import (
+	"github.com/driftd/driftd/rules"
+)
+
+// emit appends the record of a step. r is nil when the rule is gone; its annotations are then gone too.
+func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, worst func() []string) {
+	e.steps[a.id]++
+	rec := *a.head
+	rec.ID, rec.Step, rec.Type, rec.Time, rec.Reason = a.id.String(), e.steps[a.id], happened, e.now, reason
+	rec.Prompt, rec.Version = a.prompt, a.version
+	if len(a.cohort) > 0 {
+		rec.Cohort = make(map[string]string, len(a.cohort))
+		for i, v := range a.cohort {
+			rec.Cohort[a.by[i]] = v
+		}
+		rec.Variant = rec.Cohort["variant"]
+	}
+	rec.Value, rec.Reference, rec.Bound = known(a.last.value), known(a.last.reference), known(a.last.bound)
+	rec.Samples = a.last.samples
+	onset := a.onset
+	rec.Onset = &onset
+	if rec.Against != nil && a.last.against != "" {
+		rec.Against = &Against{Kind: rec.Against.Kind, Version: a.last.against}
+	}
+	if a.version != "" {
+		rec.Previous = e.store.Previous(a.prompt, a.version)
+	} else {
+		rec.Rollback = "" // there is no version to go back from
+	}
+	if worst != nil && a.last.samples > 0 {
+		rec.Exemplars = worst()
+	}
+	if r != nil {
+		// An annotation that cannot be filled in stays as its author wrote it, so there is always a text.
+		rec.Annotations, _ = rules.Expand(r.Rule, rules.TemplateData{
+			Rule: rec.Rule, Group: rec.Group, Prompt: rec.Prompt, Version: rec.Version, Previous: rec.Previous,
+			Cohort: rec.Cohort, Metric: rec.Metric, Stat: r.Stat(), Value: number(r, rec.Value), Reference: number(r, rec.Reference),
+			Bound: number(r, rec.Bound), Samples: rec.Samples, Window: rules.Duration(r.Window()), Labels: rec.Labels,
+		})
+	}
+	e.out = append(e.out, emitted{Record: rec, order: a.order, about: &a.subject})
+}
+
+func number(r *rule, v *float64) rules.Number {
+	if v == nil {
+		return rules.Number{}
+	}
+	return r.NumberOf(*v)
+}

@@ -1,0 +1,159 @@
+package detector
+
+import (
+	"bytes"
+	"cmp"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+	"github.com/driftd/driftd/windows"
+)
+
+// engine evaluates all rules of a set at each tick over the views of one store, and owns the alerts that come of it. What it
+// does is a function of the store's ticks alone. It belongs to the goroutine of its partition.
+type engine struct {
+	store *windows.Store
+	dims  []string
+
+	rules  []*rule
+	alerts map[ID]*alert // pending and firing
+	steps  map[ID]int    // transitions of every alert that there ever was: they must never be counted twice
+	lost   []*alert      // of rules that are gone; they end at the next tick
+
+	now time.Time
+	out []emitted
+}
+
+// emitted is a record and what it is sorted by within its tick.
+type emitted struct {
+	Record
+	order int
+	about *subject
+}
+
+func newEngine(s *windows.Store, dims []string) *engine {
+	return &engine{store: s, dims: dims, alerts: make(map[ID]*alert), steps: make(map[ID]int)}
+}
+
+// use replaces the rules. Alerts live on in the rules that still watch their subjects, and so does what rules of the same
+// make have learned; the other alerts end at the next tick.
+func (e *engine) use(set *rules.Set) error {
+	memory := e.memory()
+	e.compile(set)
+	return e.resume(memory)
+}
+
+func (e *engine) compile(set *rules.Set) {
+	e.rules = e.rules[:0:0]
+	for gi := range set.Groups {
+		g := &set.Groups[gi]
+		for ri := range g.Rules {
+			e.rules = append(e.rules, newRule(g, &g.Rules[ri], len(e.rules), e.dims, e.store))
+		}
+	}
+}
+
+// memory is what the rules remember beside alerts, by rule.
+func (e *engine) memory() map[string][]byte {
+	m := make(map[string][]byte)
+	for _, r := range e.rules {
+		if b := r.save(nil); len(b) > 0 {
+			m[r.key] = b
+		}
+	}
+	return m
+}
+
+// resume binds the rules to new views of the store and gives them their memory and their alerts.
+func (e *engine) resume(memory map[string][]byte) error {
+	var specs []windows.ViewSpec
+	for _, r := range e.rules {
+		specs = append(specs, r.views()...)
+	}
+	views := e.store.SetViews(specs)
+	for _, r := range e.rules {
+		if err := r.load(memory[r.key]); err != nil {
+			return fmt.Errorf("restore rule %s of group %s: %w", r.Alert, r.group.Name, err)
+		}
+		n := len(r.views())
+		r.bind(views[:n])
+		views = views[n:]
+	}
+	for _, a := range e.lost { // rules may come back before the next tick
+		e.alerts[a.id] = a
+	}
+	e.lost = nil
+	byName := make(map[[2]string]*rule, len(e.rules))
+	for _, r := range e.rules {
+		byName[[2]string{r.head.Group, r.head.Rule}] = r
+	}
+	for _, id := range slices.SortedFunc(maps.Keys(e.alerts), func(a, b ID) int { return bytes.Compare(a[:], b[:]) }) {
+		a := e.alerts[id]
+		if r := byName[[2]string{a.head.Group, a.head.Rule}]; r != nil && identity(r.head, &a.subject, a.by) == id && r.adopt(a) {
+			a.head, a.order = r.head, r.order
+			continue
+		}
+		delete(e.alerts, id)
+		e.lost = append(e.lost, a)
+	}
+	return nil
+}
+
+// tick evaluates all rules at event time now and appends the steps to e.out, in an order that does not depend on how the
+// views were made.
+func (e *engine) tick(now time.Time) {
+	e.now = now
+	from := len(e.out)
+	for _, a := range e.lost {
+		a.phase = inactive
+		e.emit(a, Resolved, reasonRuleRemoved, nil, nil)
+	}
+	e.lost = nil
+	for _, r := range e.rules {
+		r.tick(e)
+	}
+	if made := e.out[from:]; len(made) > 1 {
+		slices.SortStableFunc(made, func(a, b emitted) int {
+			return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.about.prompt, b.about.prompt),
+				cmp.Compare(a.about.version, b.about.version), slices.Compare(a.about.cohort, b.about.cohort))
+		})
+	}
+}
+
+// step moves the alert of a subject, nil when it is inactive, by what rule r found, and returns the alert that is then
+// there, nil when it is inactive. worst, which may be nil, is asked for trace ids when a record is made.
+func (e *engine) step(r *rule, a *alert, s subject, v *verdict, worst func() []string) *alert {
+	if a == nil {
+		if v.side == neither {
+			return nil
+		}
+		a = &alert{subject: s, by: r.group.SliceBy, head: r.head, order: r.order}
+		a.id = identity(r.head, &s, a.by)
+		e.alerts[a.id] = a
+	}
+	happened, reason := a.move(e.now, v, r.For, r.KeepFiringFor)
+	if happened != "" {
+		a.last = *v
+		e.emit(a, happened, reason, r, worst)
+	}
+	if a.phase == inactive {
+		delete(e.alerts, a.id)
+		return nil
+	}
+	return a
+}
+
+// counts of the alerts in each phase.
+func (e *engine) counts() (pendings, firings int) {
+	for _, a := range e.alerts {
+		if a.phase == firing {
+			firings++
+		} else {
+			pendings++
+		}
+	}
+	return pendings, firings
+}

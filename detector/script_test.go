@@ -1,0 +1,378 @@
+package detector
+
+import (
+	"bufio"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+	"github.com/driftd/driftd/windows"
+)
+
+var rewrite = flag.Bool("rewrite", false, "write what the scripts in testdata give into them")
+
+// scriptStart is t=0s of every script.
+var scriptStart = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
+
+var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
+
+// TestScripts runs the files in testdata. A file is a list of blocks:
+//
+//	rules                                  and a rule file behind it, up to ----: loads or reloads the rules
+//	add t=0s for=10m series=p/v/tier/locale rubric=0.8 latency=1.2 n=20
+//	                                       n calls with these values each minute from t on; t counts from the start, + from now
+//	advance 5m                             lets event time go by
+//	restart                                checkpoint, and on in a partition restored from it
+//	----
+//	the steps that came of it
+func TestScripts(t *testing.T) {
+	files, err := filepath.Glob("testdata/*.txt")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("find scripts: %v, %d files", err, len(files))
+	}
+	for _, name := range files {
+		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
+			data, err := os.ReadFile(name)
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := &script{t: t, file: name}
+			var out strings.Builder
+			for i, b := range blocks(t, name, string(data)) {
+				got := s.run(b)
+				if i > 0 {
+					out.WriteString("\n")
+				}
+				fmt.Fprintf(&out, "%s----\n%s", b.input, got)
+				if got != b.want && !*rewrite {
+					t.Errorf("%s:%d: got\n%swant\n%s", name, b.line, got, b.want)
+				}
+			}
+			if *rewrite {
+				if err := os.WriteFile(name, []byte(out.String()), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			s.replay()
+		})
+	}
+}
+
+type block struct {
+	line        int
+	input, want string
+}
+
+// blocks cuts a script at its ---- lines; what is expected ends at an empty line.
+func blocks(t *testing.T, name, data string) (out []block) {
+	in := bufio.NewScanner(strings.NewReader(data))
+	b, expected := block{line: 1}, false
+	for n := 1; in.Scan(); n++ {
+		switch line := in.Text(); {
+		case line == "----":
+			expected = true
+		case expected && line == "":
+			out = append(out, b)
+			b, expected = block{line: n + 1}, false
+		case expected:
+			b.want += line + "\n"
+		default:
+			b.input += line + "\n"
+		}
+	}
+	if !expected {
+		t.Fatalf("%s:%d: block without ----", name, b.line)
+	}
+	return append(out, b)
+}
+
+// operation is what happened to the partition: a batch or new rules.
+type operation struct {
+	batch []byte
+	rules *rules.Set
+}
+
+type script struct {
+	t    *testing.T
+	file string
+
+	set    *rules.Set
+	p      *Partition
+	now    time.Duration
+	queued []queuedSample
+	source int64
+	log    stateLog
+	ops    []operation
+	lines  []string // all records, as JSON
+}
+
+type queuedSample struct {
+	at     time.Duration
+	sample windows.Sample
+}
+
+func (s *script) run(b block) string {
+	s.t.Helper()
+	var out strings.Builder
+	lines := strings.Split(strings.TrimSuffix(b.input, "\n"), "\n")
+	for i := 0; i < len(lines); i++ {
+		words := strings.Fields(lines[i])
+		fail := func(format string, args ...any) {
+			s.t.Helper()
+			s.t.Fatalf("%s:%d: %s: %s", s.file, b.line+i, lines[i], fmt.Sprintf(format, args...))
+		}
+		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+			continue
+		}
+		switch words[0] {
+		case "rules":
+			set, problems := rules.Parse(s.file, []byte(strings.Join(lines[i+1:], "\n")), rules.Options{Dimensions: scriptOptions.Dimensions})
+			if err := problems.Err(); err != nil {
+				fail("%v", err)
+			}
+			s.set = set
+			s.load(set)
+			i = len(lines)
+		case "add":
+			if err := s.add(words[1:]); err != nil {
+				fail("%v", err)
+			}
+		case "advance":
+			d, err := time.ParseDuration(words[1])
+			if err != nil {
+				fail("%v", err)
+			}
+			for end := s.now + d; s.now < end; {
+				s.now = min(end, s.now+time.Minute)
+				for _, r := range s.apply(s.batch()) {
+					fmt.Fprintln(&out, s.show(&r))
+				}
+			}
+		case "restart":
+			s.p = s.log.reopen(s.t, s.p, s.set)
+		default:
+			fail("unknown command")
+		}
+	}
+	return out.String()
+}
+
+func (s *script) load(set *rules.Set) {
+	s.ops = append(s.ops, operation{rules: set})
+	if s.p == nil {
+		s.p = NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		return
+	}
+	if err := s.p.SetRules(set); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func (s *script) add(args []string) error {
+	from, length, n := s.now, time.Minute, 1
+	var sample windows.Sample
+	sample.Mask = windows.MaskCall
+	for _, arg := range args {
+		name, value, ok := strings.Cut(arg, "=")
+		if !ok {
+			return fmt.Errorf("%q is not name=value", arg)
+		}
+		var err error
+		switch name {
+		case "t":
+			base := time.Duration(0)
+			if rest, later := strings.CutPrefix(value, "+"); later {
+				base, value = s.now, rest
+			}
+			from, err = time.ParseDuration(value)
+			from += base
+		case "for":
+			length, err = time.ParseDuration(value)
+		case "n":
+			n, err = strconv.Atoi(value)
+		case "series":
+			parts := append(strings.Split(value, "/"), "", "")
+			sample.Cell = windows.AppendKey(nil, parts[:4]...)
+		default:
+			var v float64
+			v, err = strconv.ParseFloat(value, 64)
+			if b := slices.Index(windows.BuiltinNames[:], name); b >= 0 {
+				sample.Mask |= 1 << b
+				sample.Values[b] = v
+			} else {
+				sample.Scores = append(sample.Scores, windows.Score{Rubric: []byte(name), Value: v})
+			}
+		}
+		if err != nil {
+			return err
+		}
+	}
+	for m := time.Duration(0); m < length; m += time.Minute {
+		for i := range n {
+			s.queued = append(s.queued, queuedSample{from + m + time.Minute*time.Duration(i)/time.Duration(n), sample})
+		}
+	}
+	return nil
+}
+
+// batch encodes the queued samples of before now, with now as the watermark.
+func (s *script) batch() []byte {
+	slices.SortStableFunc(s.queued, func(a, b queuedSample) int { return int(a.at - b.at) })
+	e := windows.NewEncoder()
+	for len(s.queued) > 0 && s.queued[0].at < s.now {
+		q := s.queued[0]
+		s.queued = s.queued[1:]
+		q.sample.Offset, q.sample.Time = s.source, scriptStart.Add(q.at).UnixNano()
+		q.sample.Mask |= windows.MaskTrace
+		q.sample.TraceID[15] = byte(s.source)
+		q.sample.Axes = windows.AppendKey(nil, "", "", "", "")
+		s.source++
+		e.Add(&q.sample)
+	}
+	now := scriptStart.Add(s.now).UnixNano()
+	return e.AppendBatch(nil, &windows.Header{
+		Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: scriptOptions.Dimensions,
+	})
+}
+
+func (s *script) apply(raw []byte) []Record {
+	s.ops = append(s.ops, operation{batch: raw})
+	steps := applyRaw(s.t, s.p, raw)
+	s.lines = append(s.lines, encoded(s.t, steps)...)
+	return steps
+}
+
+func applyRaw(t testing.TB, p *Partition, raw []byte) []Record {
+	t.Helper()
+	var b windows.Batch
+	if err := b.Decode(raw); err != nil {
+		t.Fatal(err)
+	}
+	return p.Apply(&b)
+}
+
+func encoded(t testing.TB, steps []Record) (lines []string) {
+	t.Helper()
+	for i := range steps {
+		line, err := json.Marshal(&steps[i])
+		if err != nil {
+			t.Fatal(err)
+		}
+		lines = append(lines, string(line))
+	}
+	return lines
+}
+
+// stateLog is a state partition in memory.
+type stateLog struct{ records [][]byte }
+
+func (l *stateLog) write(records [][]byte) (offsets []int64, err error) {
+	for _, r := range records {
+		offsets = append(offsets, int64(len(l.records)))
+		l.records = append(l.records, slices.Clone(r))
+	}
+	return offsets, nil
+}
+
+func (l *stateLog) read(offsets []int64, each func([]byte) error) error {
+	for _, o := range offsets {
+		if err := each(l.records[o]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// reopen makes a checkpoint of p and returns the partition that comes of it.
+func (l *stateLog) reopen(t testing.TB, p *Partition, set *rules.Set) *Partition {
+	t.Helper()
+	if err := p.Checkpoint(77, l.write); err != nil {
+		t.Fatal(err)
+	}
+	f := windows.NewFinder()
+	for _, r := range l.records {
+		f.Add(r)
+	}
+	cp, ok := f.Best()
+	if !ok {
+		t.Fatal("no checkpoint found")
+	}
+	p, offset, err := RestorePartition(PartitionOptions{Windows: scriptOptions, Rules: set}, cp, l.read)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if offset != 77 {
+		t.Fatalf("restored offset %d, want 77", offset)
+	}
+	return p
+}
+
+// replay holds that a partition that is restarted before each batch gives the same records, byte for byte.
+func (s *script) replay() {
+	s.t.Helper()
+	var p *Partition
+	var set *rules.Set
+	var got []string
+	var log stateLog
+	for _, op := range s.ops {
+		switch {
+		case op.rules != nil && p == nil:
+			set = op.rules
+			p = NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		case op.rules != nil:
+			set = op.rules
+			if err := p.SetRules(set); err != nil {
+				s.t.Fatal(err)
+			}
+		default:
+			p = log.reopen(s.t, p, set)
+			got = append(got, encoded(s.t, applyRaw(s.t, p, op.batch))...)
+		}
+	}
+	if !slices.Equal(got, s.lines) {
+		s.t.Errorf("restarted before each batch: got\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(s.lines, "\n"))
+	}
+}
+
+func (s *script) show(r *Record) string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s %s %s", clock(r.Time), r.Type, r.Rule, r.Prompt)
+	if r.Version != "" {
+		fmt.Fprintf(&b, "/%s", r.Version)
+	}
+	for _, name := range slices.Sorted(maps.Keys(r.Cohort)) {
+		fmt.Fprintf(&b, " %s=%s", name, r.Cohort[name])
+	}
+	fmt.Fprintf(&b, " step=%d", r.Step)
+	for _, f := range []struct {
+		name string
+		v    *float64
+	}{{"value", r.Value}, {"reference", r.Reference}, {"bound", r.Bound}} {
+		if f.v != nil {
+			fmt.Fprintf(&b, " %s=%.4g", f.name, *f.v)
+		}
+	}
+	fmt.Fprintf(&b, " samples=%d onset=%s", r.Samples, clock(*r.Onset))
+	if r.Against != nil && r.Against.Version != "" {
+		fmt.Fprintf(&b, " against=%s", r.Against.Version)
+	}
+	if r.Reason != "" {
+		fmt.Fprintf(&b, " (%s)", r.Reason)
+	}
+	if text := r.Annotations["summary"]; text != "" {
+		fmt.Fprintf(&b, " %q", text)
+	}
+	return b.String()
+}
+
+// clock is event time since the script's start.
+func clock(t time.Time) string { return rules.Duration(t.Sub(scriptStart)).String() }
