@@ -31,6 +31,8 @@ const (
 	attrAppendTime    = 0x08
 	attrTransactional = 0x10
 	attrControl       = 0x20
+
+	maxHeaders = 1 << 16 // two bytes of a batch can claim one, which takes forty here
 )
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
@@ -195,7 +197,7 @@ func (f *Fetched) openBatch(b []byte, base int64) error {
 	records := b[batchHeader:]
 	if codec := attrs & attrCodec; codec != 0 {
 		var err error
-		if f.inflated, err = inflate(codec, records, f.inflated); err != nil {
+		if f.inflated, err = inflate(codec, records, f.inflated, maxInflated); err != nil {
 			return err
 		}
 		records = f.inflated
@@ -268,6 +270,9 @@ func (f *Fetched) readRecord() error {
 	n, b, ok := varint(b)
 	if !ok || n < 0 || n > int64(len(b)) {
 		return errShort
+	}
+	if n > maxHeaders {
+		return fmt.Errorf("a record has %d headers, more than %d", n, maxHeaders)
 	}
 	for ; n > 0; n-- {
 		var key, value []byte

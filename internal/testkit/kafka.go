@@ -15,7 +15,7 @@ import (
 )
 
 // kafkaVersion is the Apache Kafka that tests run against.
-const kafkaVersion = "4.1.1"
+const kafkaVersion = "4.1.2"
 
 var realKafka = sync.OnceValues(startKafka)
 
@@ -76,7 +76,8 @@ func untilExit(dir string, out io.Writer, name string, args ...string) (ended <-
 	const script = `dir=$1; shift; "$@" </dev/null & pid=$!
 ( cat >/dev/null; kill -9 $pid; rm -rf "$dir" ) <&3 2>/dev/null &
 exec 3<&-; wait $pid`
-	r, _, err := os.Pipe() // the writing end is never closed by us
+	r, w, err := os.Pipe()
+	lifeline = append(lifeline, w)
 	if err != nil {
 		return nil, err
 	}
@@ -90,6 +91,9 @@ exec 3<&-; wait $pid`
 	go func() { done <- cmd.Wait() }()
 	return done, nil
 }
+
+// lifeline keeps the pipes' writing ends from being collected and closed.
+var lifeline []*os.File
 
 func awaitKafka(addr string, server <-chan error, out *bytes.Buffer) error {
 	poll := time.NewTicker(100 * time.Millisecond)
