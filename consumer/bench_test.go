@@ -1,0 +1,93 @@
+package consumer_test
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/consumer/driftdjson"
+	"github.com/driftd/driftd/consumer/otlp"
+	"github.com/driftd/driftd/internal/otlpgen"
+	"github.com/driftd/driftd/windows"
+)
+
+var benchStart = time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
+
+// benchCall is one of a few hundred distinct cells, as traffic of some prompts, tiers and locales makes them.
+func benchCall(i int) otlpgen.Call {
+	c := otlpgen.Call{
+		Prompt: fmt.Sprintf("support_intent_classifier_%d", i%5), Version: fmt.Sprintf("v%d", 20+i%3),
+		Tier: []string{"free", "pro", "team", "enterprise"}[i%4], Locale: []string{"en", "de", "fr", "es", "ja"}[i%5],
+		Model: "claude-4-7-sonnet-20260301", Start: benchStart.Add(time.Duration(i) * time.Millisecond),
+		InputTokens: 900 + i%400, OutputTokens: 120 + i%80, Text: strings.Repeat("The answer is four. ", 10),
+	}
+	c.End = c.Start.Add(time.Duration(800+i%900) * time.Millisecond)
+	c.Trace[0], c.Trace[15], c.Span[0], c.Span[7] = 1, byte(i), 2, byte(i)
+	return c
+}
+
+func benchCore(b *testing.B, encoding consumer.NewDecoder) *consumer.Core {
+	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}})
+	if err != nil {
+		b.Fatal(err)
+	}
+	return consumer.NewCore(consumer.CoreConfig{
+		Source: windows.Source{Topic: "spans"}, Decoder: encoding(attrs), Dimensions: attrs.Dimensions(), Partitions: 16,
+		Partition: func(p string) int { return len(p) % 16 },
+	})
+}
+
+func benchDecode(b *testing.B, encoding consumer.NewDecoder, records [][]byte, events int) {
+	core := benchCore(b, encoding)
+	now := benchStart.Add(time.Hour).UnixNano()
+	offset := int64(0)
+	step := func() {
+		core.Add(offset, records[offset%int64(len(records))], now)
+		offset++
+		if core.Full() {
+			core.Drop(now)
+		}
+	}
+	for range 20000 / events {
+		step()
+	}
+	size := 0
+	for _, r := range records {
+		size += len(r)
+	}
+	b.SetBytes(int64(size / len(records)))
+	b.ReportAllocs()
+	b.ResetTimer()
+	for b.Loop() {
+		step()
+	}
+	b.ReportMetric(float64(b.N*events)/b.Elapsed().Seconds(), "events/s")
+}
+
+// BenchmarkOTLPDecode takes requests of fifty spans with eight attributes and 200 bytes of text each into batches.
+func BenchmarkOTLPDecode(b *testing.B) {
+	records := make([][]byte, 20)
+	for i := range records {
+		calls := make([]otlpgen.Call, 50)
+		for j := range calls {
+			calls[j] = benchCall(i*50 + j)
+		}
+		records[i] = otlpgen.AppendCalls(nil, []otlpgen.Attribute{{Key: "service.name", Value: "support"}}, calls...)
+	}
+	benchDecode(b, otlp.New, records, 50)
+}
+
+// BenchmarkNativeDecode takes native events of about 250 bytes and six values into batches.
+func BenchmarkNativeDecode(b *testing.B) {
+	records := make([][]byte, 1000)
+	for i := range records {
+		c := benchCall(i)
+		c.Prompt = c.Prompt[8:24] // 250 bytes an event
+		c.Model, c.Trace, c.Cost, c.TTFT = "", [16]byte{}, 0.0028, 0.21
+		c.Scores = []otlpgen.Score{{Rubric: "citation_grounding", Value: 0.91}}
+		records[i] = otlpgen.AppendNative(nil, &c)
+	}
+	benchDecode(b, driftdjson.New, records, 1)
+}

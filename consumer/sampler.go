@@ -1,0 +1,292 @@
+package consumer
+
+import (
+	"encoding/binary"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/driftd/driftd/windows"
+)
+
+const (
+	maxPrompt    = 256 // bytes of a prompt's name; longer ones are template text
+	maxDimension = 128 // bytes of a version or a dimension
+	maxAxis      = 256 // bytes of an axis
+	maxRubric    = 128 // bytes of a rubric's name
+
+	// maxCells bounds the cells and rubrics remembered; past it the memory starts afresh.
+	maxCells = 1 << 16
+
+	// maxKept bounds the samples that memory is kept for from one record to the next.
+	maxKept = 1 << 14
+
+	// earliest is the year 2000 in Unix ns: an older time is one in a wrong unit.
+	earliest = 946684800e9
+
+	// ahead is how far an event may be ahead of the ingest worker's clock, ns.
+	ahead = 5 * 60e9
+)
+
+// sampler turns events into samples and dead letters. Nothing of a record counts before its commit.
+type sampler struct {
+	dims      []string
+	scales    Scales
+	partition func(prompt string) int // of the samples topic
+	cells     map[string]int32        // lane by cell key; its labels have been checked
+	axes      map[string]struct{}     // checked
+	rubrics   map[string]*rubric
+
+	// Of the record at hand.
+	now     int64 // the ingest worker's clock, Unix ns
+	pos     windows.Position
+	newest  int64 // event time
+	tally   tally
+	samples []windows.Sample
+	lanes   []int32 // of each sample
+	arena   []byte  // their keys
+	scores  []windows.Score
+	dead    []refused
+	key     []byte
+}
+
+// refused is an event that becomes a dead letter.
+type refused struct {
+	fault Fault
+	index uint32
+	event []byte // native JSON without any text
+}
+
+// rubric is a rubric's scale as rules had it when this round began.
+type rubric struct {
+	scale Scale
+	known bool
+}
+
+// tally counts what became of events.
+type tally struct {
+	records, tombstones, bytes               uint64
+	samples, scores, unlinked, notInferences uint64
+	dead                                     [numReasons]uint64
+}
+
+func newSampler(dims []string, scales Scales, partition func(string) int) *sampler {
+	return &sampler{
+		dims: dims, scales: scales, partition: partition,
+		cells: map[string]int32{}, axes: map[string]struct{}{}, rubrics: map[string]*rubric{},
+	}
+}
+
+// begin starts a record.
+func (s *sampler) begin(offset, now int64) {
+	s.now, s.pos, s.newest, s.tally = now, windows.Position{Offset: offset}, 0, tally{}
+	if cap(s.samples) > maxKept {
+		s.samples, s.lanes, s.arena, s.scores = nil, nil, nil, nil
+	}
+	s.samples, s.lanes, s.dead = s.samples[:0], s.lanes[:0], s.dead[:0]
+	s.arena, s.scores = s.arena[:0], s.scores[:0]
+}
+
+// refresh forgets what rubrics' scales were: the rules may have been read again.
+func (s *sampler) refresh() { clear(s.rubrics) }
+
+// take adds an event.
+func (s *sampler) take(e *Event) {
+	s.one(e)
+	s.pos.Index++
+}
+
+func (s *sampler) one(e *Event) {
+	switch {
+	case e.Fault.Reason != Fine:
+	case e.Time < earliest:
+		e.Refuse(BadTime, "the time is missing or before the year 2000; Unix times are in nanoseconds")
+	case e.Time > s.now+ahead:
+		e.Refuse(Future, "the time is more than 5 min ahead of the ingest worker's clock")
+	default:
+		s.newest = max(s.newest, e.Time)
+		checkFigures(e)
+	}
+	if e.Fault.Reason != Fine {
+		s.refuse(e, e.Fault)
+		return
+	}
+	if e.Kind == Span && !e.Call {
+		s.tally.notInferences++
+		e.Has = 0
+		if len(e.Scores) == 0 {
+			return
+		}
+	}
+	if len(e.Prompt) == 0 {
+		if e.Call {
+			s.tally.unlinked++
+		}
+		for i := range e.Scores {
+			s.refuseScore(e, &e.Scores[i], Unlinked, "the score names no prompt")
+		}
+		return
+	}
+	lane, fault := s.lane(e)
+	if fault.Reason != Fine {
+		s.refuse(e, fault)
+		return
+	}
+	first := len(s.scores)
+	for i := range e.Scores {
+		s.score(e, &e.Scores[i], first)
+	}
+	if !e.Call && len(s.scores) == first {
+		return
+	}
+	s.add(e, lane, s.scores[first:len(s.scores):len(s.scores)])
+}
+
+// checkFigures refuses an event with a figure that no call can have.
+func checkFigures(e *Event) {
+	for b := range windows.NumBuiltin {
+		if !e.Has.Has(b) {
+			continue
+		}
+		switch v := e.Values[b]; {
+		case v >= 0 && v <= windows.MaxValue:
+		case b == windows.BuiltinLatency && v < 0:
+			e.Refuse(NegativeLatency, "latency is negative")
+		default:
+			e.Refuse(BadValue, windows.BuiltinNames[b]+" is not finite, negative or too large")
+		}
+	}
+}
+
+// lane returns the lane of the event's prompt, and leaves its checked keys in the arena's tail (see add).
+func (s *sampler) lane(e *Event) (int32, Fault) {
+	s.key = windows.AppendKey(s.key[:0], e.Prompt, e.Version)
+	s.key = windows.AppendKey(s.key, e.Dimensions...)
+	lane, ok := s.cells[string(s.key)]
+	if !ok {
+		if f := checkLabels(e); f.Reason != Fine {
+			return 0, f
+		}
+		lane = int32(s.partition(string(e.Prompt)))
+		if len(s.cells) >= maxCells {
+			clear(s.cells)
+		}
+		s.cells[string(s.key)] = lane
+	}
+	cell := len(s.key)
+	s.key = windows.AppendKey(s.key, e.TemplateHash, e.Model, e.Variant, e.Environment)
+	if _, ok := s.axes[string(s.key[cell:])]; !ok {
+		if f := checkAxes(e); f.Reason != Fine {
+			return 0, f
+		}
+		if len(s.axes) >= maxCells {
+			clear(s.axes)
+		}
+		s.axes[string(s.key[cell:])] = struct{}{}
+	}
+	return lane, Fault{}
+}
+
+// add appends the sample of an event whose keys lane has just made.
+func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
+	start := len(s.arena)
+	s.arena = append(s.arena, s.key...)
+	keys := s.arena[start:len(s.arena):len(s.arena)]
+	cell := cellLength(keys, 2+len(e.Dimensions))
+	s.samples = slices.Grow(s.samples, 1)[:len(s.samples)+1]
+	m := &s.samples[len(s.samples)-1]
+	m.Position, m.Time = s.pos, e.Time
+	m.Cell, m.Axes = keys[:cell:cell], keys[cell:]
+	m.TraceID, m.SpanID = e.Trace, e.Span
+	m.Mask, m.Values, m.Scores = e.Has, e.Values, scores
+	if e.Call {
+		m.Mask |= windows.MaskCall
+		s.tally.samples++
+	}
+	if e.Trace != [16]byte{} {
+		m.Mask |= windows.MaskTrace
+	}
+	s.tally.scores += uint64(len(scores))
+	s.lanes = append(s.lanes, lane)
+}
+
+// cellLength is how long the first n parts of a key are.
+func cellLength(key []byte, n int) int {
+	at := 0
+	for range n {
+		l, w := binary.Uvarint(key[at:])
+		at += w + int(l)
+	}
+	return at
+}
+
+// score adds a score, or refuses it alone.
+func (s *sampler) score(e *Event, v *ScoreValue, first int) {
+	r, ok := s.rubrics[string(v.Rubric)]
+	if !ok {
+		if f := checkRubric(v.Rubric); f.Reason != Fine {
+			s.refuseScore(e, v, f.Reason, f.Detail)
+			return
+		}
+		r = &rubric{}
+		if s.scales != nil {
+			r.scale, r.known = s.scales.Scale(string(v.Rubric))
+		}
+		if len(s.rubrics) >= maxCells {
+			clear(s.rubrics)
+		}
+		s.rubrics[string(v.Rubric)] = r
+	}
+	value := v.Value
+	switch {
+	case v.HasValue:
+		if !(math.Abs(value) <= windows.MaxValue) {
+			s.refuseScore(e, v, BadValue, "the score is not finite or too large")
+			return
+		}
+	case len(v.Label) > 0:
+		if value, ok = r.scale.Labels[string(v.Label)]; !ok {
+			s.refuseScore(e, v, UnknownLabel, "the rubric's scale has no such label")
+			return
+		}
+	default:
+		s.refuseScore(e, v, NoValue, "the score has neither value nor label")
+		return
+	}
+	if r.known && r.scale.HasRange && !(value >= r.scale.Min && value <= r.scale.Max) {
+		s.refuseScore(e, v, OutOfRange, fmt.Sprintf("%v is not in %v to %v", value, r.scale.Min, r.scale.Max))
+		return
+	}
+	for i := first; i < len(s.scores); i++ {
+		if string(s.scores[i].Rubric) == string(v.Rubric) {
+			s.refuseScore(e, v, DuplicateRubric, "the event has another score on this rubric")
+			return
+		}
+	}
+	start := len(s.arena)
+	s.arena = append(s.arena, v.Rubric...)
+	s.scores = append(s.scores, windows.Score{Rubric: s.arena[start:len(s.arena):len(s.arena)], Value: value})
+}
+
+func (s *sampler) refuse(e *Event, f Fault) {
+	s.tally.dead[f.Reason]++
+	s.dead = append(s.dead, refused{f, s.pos.Index, appendEvent(e, s.dims)})
+}
+
+func (s *sampler) refuseScore(e *Event, v *ScoreValue, r Reason, detail string) {
+	s.tally.dead[r]++
+	s.dead = append(s.dead, refused{Fault{r, detail}, s.pos.Index, appendScore(e, s.dims, v)})
+}
+
+func (t *tally) add(o *tally) {
+	t.records += o.records
+	t.tombstones += o.tombstones
+	t.bytes += o.bytes
+	t.samples += o.samples
+	t.scores += o.scores
+	t.unlinked += o.unlinked
+	t.notInferences += o.notInferences
+	for i := range t.dead {
+		t.dead[i] += o.dead[i]
+	}
+}

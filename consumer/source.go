@@ -1,0 +1,197 @@
+package consumer
+
+import (
+	"errors"
+	"time"
+
+	"github.com/driftd/driftd/windows"
+)
+
+const (
+	// roundSamples and roundBytes are when a round is full: samples in all, and bytes for one samples partition.
+	roundSamples = 8192
+	roundBytes   = 512 << 10
+)
+
+// Record is a record of a source topic. Its slices may be reused after the call that it is passed to.
+type Record struct {
+	Offset     int64
+	Key, Value []byte
+}
+
+// sourceConfig is what a source is made with.
+type sourceConfig struct {
+	id         windows.Source
+	decoder    Decoder
+	dims       []string
+	scales     Scales // nil: none are known
+	partitions int    // of the samples topic
+	partition  func(prompt string) int
+	disorder   time.Duration // by which events may come late behind newer ones
+	idle       time.Duration // after which the watermark of a partition that is read to its end follows the clock
+	start      int64         // first offset
+	now        int64         // the ingest worker's clock, Unix ns
+}
+
+// source is one source partition: it takes records in offset order and gives rounds of messages. It does no I/O, starts
+// nothing and is owned by one goroutine.
+//
+// Exactly once rests on this: each samples partition (a lane) gets its samples in the order of their positions, a round is
+// written whole before the next one is begun, and the offset of a round is committed after that. So what a samples partition
+// holds is, but for repetitions of what came before, in order; detect skips what it has counted.
+type source struct {
+	sourceConfig
+	sampler *sampler
+	take    func(*Event)
+	lanes   []lane
+
+	next      int64 // offset behind the last record
+	newest    int64 // event time, Unix ns; 0 before the first
+	watermark int64 // given out last
+	arrived   int64 // the clock when the last record came
+	announced []windows.Source
+	building  *round
+	spare     []*round
+}
+
+// lane is one samples partition.
+type lane struct {
+	enc      *windows.Encoder
+	wave     int  // of this round that the next batch goes into
+	fresh    bool // got samples since the last heartbeat was due
+	due      bool // gets a heartbeat at the next cut
+	announce bool // its next batch tells which source partitions exist
+}
+
+func newSource(c sourceConfig) *source {
+	s := &source{sourceConfig: c, next: c.start, arrived: c.now, lanes: make([]lane, c.partitions)}
+	s.building = &round{next: c.start}
+	s.sampler = newSampler(c.dims, c.scales, c.partition)
+	s.take = s.sampler.take
+	for i := range s.lanes {
+		s.lanes[i].enc = windows.NewEncoder()
+	}
+	return s
+}
+
+// add takes a record at clock now.
+func (s *source) add(rec *Record, now int64) {
+	s.next, s.arrived = rec.Offset+1, now
+	counted := &s.building.counted
+	counted.records++
+	counted.bytes += uint64(len(rec.Key) + len(rec.Value))
+	if len(rec.Value) == 0 {
+		counted.tombstones++
+		return
+	}
+	p := s.sampler
+	p.begin(rec.Offset, now)
+	if err := s.decoder.Decode(rec.Value, s.take); err != nil {
+		f := Fault{Malformed, "the decoder failed"}
+		if refused, ok := errors.AsType[*RecordError](err); ok {
+			f = refused.Fault
+		}
+		counted.dead[f.Reason]++
+		s.building.bury(recordLetter(s.id, rec, f, now))
+		return
+	}
+	counted.add(&p.tally)
+	for i := range p.dead {
+		s.building.bury(eventLetter(s.id, rec.Offset, &p.dead[i], now))
+	}
+	for i := range p.samples {
+		l := &s.lanes[p.lanes[i]]
+		l.enc.Add(&p.samples[i])
+		if l.enc.Size() >= roundBytes { // the watermark stays behind this record's times until its end
+			s.seal(int(p.lanes[i]), now)
+		}
+	}
+	s.building.samples += len(p.samples)
+	s.newest = max(s.newest, p.newest)
+}
+
+// broken notes a batch of records, from offset from to before next, that cannot be read.
+func (s *source) broken(from, next int64, detail string, now int64) {
+	s.next, s.arrived = next, now
+	s.building.counted.dead[CorruptBatch]++
+	s.building.bury(letter(s.id, from, Fault{CorruptBatch, detail}, now))
+}
+
+// skip moves over offsets that hold no records.
+func (s *source) skip(next int64) { s.next = max(s.next, next) }
+
+// full tells whether the round should be cut however young it is.
+func (s *source) full() bool { return s.building.samples >= roundSamples || s.building.full }
+
+// begun tells whether there is anything to write or to commit.
+func (s *source) begun() bool { return s.next > s.building.next || len(s.building.waves) > 0 }
+
+// beat makes the next cut write a heartbeat into each lane that has had no samples since the last call. It, and the next batch
+// of every other lane, tell which source partitions exist.
+func (s *source) beat(announced []windows.Source) {
+	s.announced = announced
+	for i := range s.lanes {
+		l := &s.lanes[i]
+		l.announce = true
+		l.due = !l.fresh && l.enc.Len() == 0
+		l.fresh = false
+		s.building.beat = s.building.beat || l.due
+	}
+}
+
+// cut ends the round and begins the next one. It returns nil when there is nothing to write nor to commit. atEnd says that
+// the partition has been read to its end.
+func (s *source) cut(now int64, atEnd bool) *round {
+	r := s.building
+	if !s.begun() && !r.beat {
+		return nil
+	}
+	s.advance(now, atEnd)
+	for i := range s.lanes {
+		if s.lanes[i].enc.Len() > 0 || s.lanes[i].due {
+			s.seal(i, now)
+		}
+		s.lanes[i].wave = 0
+	}
+	r.next, r.watermark = s.next, s.watermark
+	s.building = &round{}
+	if n := len(s.spare); n > 0 {
+		s.building, s.spare = s.spare[n-1], s.spare[:n-1]
+	}
+	s.building.next = s.next
+	s.sampler.refresh()
+	return r
+}
+
+// advance moves the watermark. Only a partition that has nothing more to read follows the clock.
+func (s *source) advance(now int64, atEnd bool) {
+	if s.newest > 0 {
+		s.watermark = max(s.watermark, s.newest-int64(s.disorder))
+	}
+	if atEnd && now-s.arrived >= int64(s.idle) {
+		s.watermark = max(s.watermark, now-int64(s.idle)-int64(s.disorder))
+	}
+}
+
+// seal puts what a lane has into the round as one batch.
+func (s *source) seal(at int, now int64) {
+	l, r := &s.lanes[at], s.building
+	h := windows.Header{Source: s.id, Clock: now, Watermark: s.watermark, Dimensions: s.dims}
+	if l.announce {
+		h.Announced, l.announce = s.announced, false
+	}
+	start := len(r.buf)
+	r.buf = l.enc.AppendBatch(r.buf, &h)
+	r.put(l.wave, message{partition: at, value: r.buf[start:len(r.buf):len(r.buf)]})
+	r.full = r.full || l.enc.Size() >= roundBytes
+	l.wave++
+	l.fresh = l.fresh || l.enc.Len() > 0
+	l.due = false
+	l.enc.Reset()
+}
+
+// recycle takes back a round that has been written.
+func (s *source) recycle(r *round) {
+	r.reset()
+	s.spare = append(s.spare, r)
+}
