@@ -40,7 +40,7 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 			Bound: number(r, rec.Bound), Samples: rec.Samples, Window: rules.Duration(r.Window()), Labels: rec.Labels,
 		})
 	}
-	e.out = append(e.out, emitted{Record: rec, order: a.order, about: &a.subject})
+	e.out = append(e.out, emitted{Record: rec, order: a.order, cohort: a.cohort})
 }
 
 func number(r *rule, v *float64) rules.Number {

@@ -30,8 +30,8 @@ type engine struct {
 // emitted is a record and what it is sorted by within its tick.
 type emitted struct {
 	Record
-	order int
-	about *subject
+	order  int
+	cohort []string
 }
 
 func newEngine(s *windows.Store, dims []string) *engine {
@@ -96,6 +96,7 @@ func (e *engine) resume(memory map[string][]byte) error {
 			a.head, a.order = r.head, r.order
 			continue
 		}
+		a.order = -1
 		delete(e.alerts, id)
 		e.lost = append(e.lost, a)
 	}
@@ -117,8 +118,8 @@ func (e *engine) tick(now time.Time) {
 	}
 	if made := e.out[from:]; len(made) > 1 {
 		slices.SortStableFunc(made, func(a, b emitted) int {
-			return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.about.prompt, b.about.prompt),
-				cmp.Compare(a.about.version, b.about.version), slices.Compare(a.about.cohort, b.about.cohort))
+			return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.Group, b.Group), cmp.Compare(a.Rule, b.Rule),
+				cmp.Compare(a.Prompt, b.Prompt), cmp.Compare(a.Version, b.Version), slices.Compare(a.cohort, b.cohort))
 		})
 	}
 }

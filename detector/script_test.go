@@ -299,10 +299,13 @@ func (l *stateLog) reopen(t testing.TB, p *Partition, set *rules.Set) *Partition
 		t.Fatal(err)
 	}
 	f := windows.NewFinder()
-	for _, r := range l.records {
-		f.Add(r)
-	}
 	cp, ok := f.Best()
+	for _, r := range slices.Backward(l.records) {
+		f.Add(r)
+		if cp, ok = f.Best(); ok {
+			break
+		}
+	}
 	if !ok {
 		t.Fatal("no checkpoint found")
 	}

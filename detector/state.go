@@ -88,7 +88,7 @@ type alert struct {
 	id    ID
 	by    []string // names of the cohort's dimensions
 	head  *Record  // what its rule gives every record; outlives the rule, so that the end can be told
-	order int      // the rule's place in the set
+	order int      // the rule's place in the set; -1 when it is gone
 
 	phase phase
 	side  side
