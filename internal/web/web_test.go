@@ -1,0 +1,119 @@
+package web
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+func newServer(t *testing.T, token string, checks *[]Check, reload func() error) *Server {
+	t.Helper()
+	set := metrics.NewSet()
+	set.NewCounter("driftd_web_test_total").Set(7)
+	s, err := Listen(Config{
+		Listen: "127.0.0.1:0", Token: token, Metrics: []*metrics.Set{set}, Ready: func() []Check { return *checks },
+		Reload: reload, Log: slog.New(slog.DiscardHandler),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+func TestServesAndStops(t *testing.T) {
+	checks := []Check{{Name: "kafka", OK: true}}
+	s := newServer(t, "", &checks, func() error { return errors.New("rules/a.yaml:3:7: unknown key \"belw\"") })
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error)
+	go func() { done <- s.Run(ctx) }()
+	get := func(method, path string) (int, string) {
+		t.Helper()
+		req, _ := http.NewRequest(method, "http://"+s.Addr()+path, nil)
+		resp, err := http.DefaultClient.Do(req)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer resp.Body.Close()
+		body, _ := io.ReadAll(resp.Body)
+		return resp.StatusCode, string(body)
+	}
+	if code, body := get("GET", "/-/healthy"); code != 200 || body != "ok\n" {
+		t.Errorf("healthy: %d %q", code, body)
+	}
+	if code, body := get("GET", "/metrics"); code != 200 || !strings.Contains(body, "driftd_web_test_total 7\n") || !strings.Contains(body, "process_cpu_seconds_total") {
+		t.Errorf("metrics: %d %.200q", code, body)
+	}
+	if code, _ := get("GET", "/-/ready"); code != 200 {
+		t.Errorf("ready: %d", code)
+	}
+	if code, body := get("POST", "/-/reload"); code != 500 || !strings.Contains(body, "rules/a.yaml:3:7") {
+		t.Errorf("reload of bad rules: %d %q", code, body)
+	}
+	if code, _ := get("GET", "/-/reload"); code != 405 {
+		t.Errorf("reload by GET: %d", code)
+	}
+	cancel()
+	if err := <-done; err != nil {
+		t.Errorf("run: %v", err)
+	}
+	if _, err := Listen(Config{Listen: "127.0.0.1:-1"}); err == nil {
+		t.Error("listened on a bad address")
+	}
+}
+
+func TestReadySaysWhatIsNot(t *testing.T) {
+	checks := []Check{{Name: "kafka", OK: false, Detail: "dial tcp 127.0.0.1:9092: connection refused"}, {Name: "rules", OK: true}}
+	s := newServer(t, "", &checks, nil)
+	defer s.listener.Close()
+	w := httptest.NewRecorder()
+	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/-/ready", nil))
+	var got struct {
+		Ready  bool
+		Checks []Check
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 503 || got.Ready || len(got.Checks) != 2 || got.Checks[0] != checks[0] {
+		t.Errorf("%d %s %v", w.Code, w.Body, err)
+	}
+}
+
+func TestReloadNeedsTheRight(t *testing.T) {
+	var checks []Check
+	for name, c := range map[string]struct {
+		token, remote, host, auth, origin string
+		want                              int
+	}{
+		"this machine":             {remote: "127.0.0.1:5", host: "localhost:8430", want: 200},
+		"this machine by IPv6":     {remote: "[::1]:5", host: "[::1]:8430", want: 200},
+		"another machine":          {remote: "10.0.0.9:5", host: "driftd:8430", want: 403},
+		"a rebound name":           {remote: "127.0.0.1:5", host: "evil.example", want: 403},
+		"a page of another site":   {remote: "127.0.0.1:5", host: "localhost:8430", origin: "https://evil.example", want: 403},
+		"with the token":           {token: "s3cret", remote: "10.0.0.9:5", host: "driftd", auth: "Bearer s3cret", want: 200},
+		"with a wrong token":       {token: "s3cret", remote: "127.0.0.1:5", host: "localhost", auth: "Bearer s3cres", want: 401},
+		"without where one is due": {token: "s3cret", remote: "127.0.0.1:5", host: "localhost", want: 401},
+	} {
+		called := false
+		s := newServer(t, c.token, &checks, func() error { called = true; return nil })
+		defer s.listener.Close()
+		r := httptest.NewRequest("POST", "/-/reload", nil)
+		r.RemoteAddr, r.Host = c.remote, c.host
+		if c.auth != "" {
+			r.Header.Set("Authorization", c.auth)
+		}
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, r)
+		if w.Code != c.want || called != (c.want == 200) {
+			t.Errorf("%s: %d %q, called %v, want %d", name, w.Code, w.Body, called, c.want)
+		}
+	}
+}
