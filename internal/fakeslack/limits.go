@@ -1,0 +1,190 @@
+package fakeslack
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strings"
+	"unicode/utf16"
+)
+
+// Limits as documented at docs.slack.dev (Block Kit reference, chat.postMessage).
+const (
+	maxBlocks      = 50
+	maxSection     = 3000
+	maxHeader      = 150
+	maxFields      = 10
+	maxField       = 2000
+	maxElements    = 10
+	maxText        = 40000
+	maxAttachments = 100
+	maxBlockID     = 255
+	maxURL         = 3000
+)
+
+type textObject struct {
+	Type  string `json:"type"`
+	Text  string `json:"text"`
+	Emoji *bool  `json:"emoji"`
+}
+
+type block struct {
+	Type     string            `json:"type"`
+	BlockID  string            `json:"block_id"`
+	Text     *textObject       `json:"text"`
+	Fields   []textObject      `json:"fields"`
+	Elements []json.RawMessage `json:"elements"`
+}
+
+type attachment struct {
+	Color    string          `json:"color"`
+	Fallback string          `json:"fallback"`
+	Text     string          `json:"text"`
+	Blocks   json.RawMessage `json:"blocks"`
+}
+
+// length counts as JavaScript does, in UTF-16 units, which is the stricter reading of Slack's "characters".
+func length(s string) int { return len(utf16.Encode([]rune(s))) }
+
+// checkMessage returns Slack's error code for a message that it would not take, and a sentence that says why.
+func checkMessage(text string, blocks, attachments json.RawMessage) (code, detail string) {
+	if length(text) > maxText {
+		return "msg_too_long", fmt.Sprintf("text has %d characters", length(text))
+	}
+	n, code, detail := checkBlocks(blocks)
+	if code != "" {
+		return code, detail
+	}
+	var atts []attachment
+	if len(attachments) > 0 {
+		if json.Unmarshal(attachments, &atts) != nil {
+			return "invalid_attachments", "attachments are not a list"
+		}
+	}
+	if len(atts) > maxAttachments {
+		return "too_many_attachments", fmt.Sprintf("%d attachments", len(atts))
+	}
+	for _, a := range atts {
+		m, code, detail := checkBlocks(a.Blocks)
+		if code != "" {
+			return code, detail
+		}
+		if n += m; n > maxBlocks {
+			return "invalid_blocks", "too many blocks with those of the attachments"
+		}
+	}
+	if text == "" && n == 0 && len(atts) == 0 {
+		return "no_text", "there is nothing to show"
+	}
+	return "", ""
+}
+
+func checkBlocks(raw json.RawMessage) (n int, code, detail string) {
+	if len(raw) == 0 || string(raw) == "null" {
+		return 0, "", ""
+	}
+	var blocks []block
+	if err := json.Unmarshal(raw, &blocks); err != nil {
+		return 0, "invalid_blocks_format", "blocks are not a list of blocks"
+	}
+	if len(blocks) > maxBlocks {
+		return 0, "invalid_blocks", fmt.Sprintf("%d blocks", len(blocks))
+	}
+	ids := map[string]bool{}
+	for i, b := range blocks {
+		if b.BlockID != "" && (ids[b.BlockID] || length(b.BlockID) > maxBlockID) {
+			return 0, "invalid_blocks", fmt.Sprintf("blocks[%d]: block_id is too long or used twice", i)
+		}
+		ids[b.BlockID] = true
+		if why := checkBlock(b); why != "" {
+			return 0, "invalid_blocks", fmt.Sprintf("blocks[%d]: %s", i, why)
+		}
+	}
+	return len(blocks), "", ""
+}
+
+func checkBlock(b block) string {
+	switch b.Type {
+	case "header":
+		if b.Text == nil || b.Text.Type != "plain_text" {
+			return "a header needs plain_text"
+		}
+		return checkText(*b.Text, maxHeader)
+	case "section":
+		if b.Text == nil && len(b.Fields) == 0 {
+			return "a section needs text or fields"
+		}
+		if b.Text != nil {
+			if why := checkText(*b.Text, maxSection); why != "" {
+				return why
+			}
+		}
+		if len(b.Fields) > maxFields {
+			return fmt.Sprintf("%d fields", len(b.Fields))
+		}
+		for _, f := range b.Fields {
+			if why := checkText(f, maxField); why != "" {
+				return why
+			}
+		}
+	case "context":
+		if len(b.Elements) == 0 || len(b.Elements) > maxElements {
+			return fmt.Sprintf("%d elements", len(b.Elements))
+		}
+		for _, raw := range b.Elements {
+			var t textObject
+			if json.Unmarshal(raw, &t) != nil {
+				return "an element is not an object"
+			}
+			if t.Type != "image" {
+				if why := checkText(t, maxSection); why != "" {
+					return why
+				}
+			}
+		}
+	case "divider", "actions", "image":
+	default:
+		return fmt.Sprintf("unsupported type %q", b.Type)
+	}
+	return ""
+}
+
+func checkText(t textObject, limit int) string {
+	switch t.Type {
+	case "plain_text":
+	case "mrkdwn":
+		if t.Emoji != nil {
+			return "emoji is for plain_text only"
+		}
+		if why := checkEntities(t.Text); why != "" {
+			return why
+		}
+	default:
+		return fmt.Sprintf("unknown text type %q", t.Type)
+	}
+	if n := length(t.Text); n == 0 || n > limit {
+		return fmt.Sprintf("text has %d characters, 1 to %d are allowed", n, limit)
+	}
+	return ""
+}
+
+// checkEntities is stricter than Slack, which shows what it does not understand: every < must open a link or date, and no
+// mention may come out of a name.
+func checkEntities(s string) string {
+	for {
+		i := strings.IndexAny(s, "<>")
+		if i < 0 {
+			return ""
+		}
+		end := strings.IndexByte(s[i:], '>')
+		if s[i] == '>' || end < 0 {
+			return "an angle bracket is not escaped"
+		}
+		target, _, _ := strings.Cut(s[i+1:i+end], "|")
+		u, err := url.Parse(strings.ReplaceAll(target, "&amp;", "&"))
+		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(target) > maxURL {
+			return fmt.Sprintf("%q is not a link", target)
+		}
+		s = s[i+end+1:]
+	}
+}
