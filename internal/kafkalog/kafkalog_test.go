@@ -34,7 +34,7 @@ func deadline(t testing.TB) context.Context {
 // topic makes a topic for t and returns its name.
 func topic(t testing.TB, c *kafkalog.Client, partitions int, config ...string) string {
 	t.Helper()
-	spec := kafkalog.TopicSpec{Name: testkit.Name(t), Partitions: partitions, Config: map[string]string{}}
+	spec := kafkalog.TopicSpec{Name: testkit.Name(t), Partitions: partitions, Config: map[string]string{"retention.ms": "-1"}}
 	for i := 0; i < len(config); i += 2 {
 		spec.Config[config[i]] = config[i+1]
 	}

@@ -119,9 +119,7 @@ func (c *Client) EnsureTopics(ctx context.Context, specs []TopicSpec) error {
 		case err != nil:
 			return err
 		case len(missing) == 0 && !waiting:
-			if made {
-				c.stale.Store(true)
-			}
+			c.stale.Store(true) // the transport's picture may be older than the topics
 			return nil
 		case len(missing) > 0 && !made:
 			made = true
@@ -169,10 +167,13 @@ func (c *Client) create(ctx context.Context, specs []TopicSpec) error {
 		return fmt.Errorf("create topics: %w", err)
 	}
 	for _, s := range specs {
-		if err := res.Errors[s.Name]; err != nil && !errors.Is(err, kafka.TopicAlreadyExists) {
+		switch err := res.Errors[s.Name]; {
+		case errors.Is(err, kafka.TopicAlreadyExists): // another instance was quicker
+		case err != nil:
 			return fmt.Errorf("create topic %s with %d partitions: %w", s.Name, s.Partitions, err)
+		default:
+			c.log.Info("topic created", "topic", s.Name, "partitions", s.Partitions)
 		}
-		c.log.Info("topic created", "topic", s.Name, "partitions", s.Partitions)
 	}
 	return nil
 }
