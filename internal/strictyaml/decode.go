@@ -56,6 +56,7 @@ func (d *Document) decode(n *yaml.Node, v reflect.Value, f *field, in []scope) {
 			d.noValue(n, f)
 			return
 		}
+		d.secret[n] = hides(t)
 		v.Addr().Interface().(Unmarshaler).UnmarshalStrict(Node{d: d, n: n, f: f, in: in, secret: hides(t)})
 		return
 	}
@@ -76,9 +77,12 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, f *field, in []sc
 	here := append(in[:len(in):len(in)], scope{name: f.called(), item: f.isItem, keys: k})
 	secret := hides(v.Type())
 	if n.Kind != yaml.MappingNode {
-		d.wrongKind(n, f, "keys and values", secret)
+		d.misspelt[v.Addr().Interface()] = true
+		d.wrongKindHint(n, f, "keys and values", "keys are "+List(k.names(), "and"), secret)
+		d.setDefaults(v)
 		return
 	}
+	meant := make(map[string]bool) // keys that others are taken to be misspellings of
 	found := make(map[string]bool, len(n.Content)/2)
 	for i := 0; i+1 < len(n.Content); i += 2 {
 		key, value := n.Content[i], n.Content[i+1]
@@ -89,7 +93,7 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, f *field, in []sc
 			}
 			if key.Kind == yaml.ScalarNode && key.Tag != "!!merge" && kf == nil {
 				d.misspelt[v.Addr().Interface()] = true
-				d.unknownKey(key, here)
+				meant[d.unknownKey(key, here)] = true
 			}
 			continue
 		}
@@ -109,7 +113,7 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, f *field, in []sc
 			around = n.Content[0]
 		}
 		d.remember(fv, place{key: around, value: around})
-		if kf.required {
+		if kf.required && !meant[kf.name] {
 			d.report(around, false, kf.doc, "%s has no `%s`", f.called(), kf.name)
 		}
 		d.setDefault(fv, kf)

@@ -26,6 +26,8 @@ type Document struct {
 	places   map[any]place         // of decoded fields, by pointer to the field; of map entries, by entry
 	origins  map[*yaml.Node]string // of nodes that are not from the file: who set them
 	hidden   map[int][]span        // stretches not to be shown, by line
+	secret   map[*yaml.Node]bool   // scalars of types that hide their text
+	leaves   []*yaml.Node          // that numbers in layers stand for
 	misspelt map[any]bool          // structs with unknown keys, by pointer
 }
 
@@ -37,7 +39,7 @@ type place struct {
 
 // Parse reads one document. What is wrong with the text itself is in Problems already; Decode then does nothing.
 func Parse(name string, data []byte) *Document {
-	d := &Document{name: name, places: make(map[any]place), origins: make(map[*yaml.Node]string), hidden: make(map[int][]span), misspelt: make(map[any]bool)}
+	d := &Document{name: name, places: make(map[any]place), origins: make(map[*yaml.Node]string), hidden: make(map[int][]span), misspelt: make(map[any]bool), secret: make(map[*yaml.Node]bool)}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(data) > MaxSize {
 		d.problems = append(d.problems, Problem{File: name, Message: fmt.Sprintf("the file is larger than %d KiB", MaxSize>>10), Hint: "split it into several files"})

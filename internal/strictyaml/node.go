@@ -80,7 +80,7 @@ func (d *Document) At(ptr any) Place { return d.placeOf(ptr) }
 // Entry is the place of one entry of the map that ptr points to.
 func (d *Document) Entry(ptr any, key string) Place { return d.placeOf(entry{ptr, key}) }
 
-// Misspelt is true of a decoded struct that has an unknown key: something that seems to be missing may be there.
+// Misspelt is true of a decoded struct that has an unknown key, or is no mapping at all: what seems to be missing may be there.
 func (d *Document) Misspelt(ptr any) bool { return d.misspelt[ptr] }
 
 func (d *Document) placeOf(what any) Place {
@@ -100,6 +100,9 @@ func (p Place) Present() bool { return p.p.present }
 
 // Line is that of the value, 0 where it is not from the file.
 func (p Place) Line() int { return p.p.value.Line }
+
+// InFile is true where the value stands in the file, not in what was laid over it.
+func (p Place) InFile() bool { _, elsewhere := p.d.origins[p.p.value]; return !elsewhere }
 
 // String is file:line:column of the key, for other messages to name.
 func (p Place) String() string {
@@ -142,4 +145,21 @@ func (p Place) TextErrorf(offset, length int, hint, format string, args ...any) 
 		return
 	}
 	p.d.add(Problem{Line: at.line, Column: at.column, Message: sprintf(format, args), Hint: hint}, max(1, length))
+}
+
+// Scalars calls f for all scalars of the file; hidden is true of those that were decoded into a Hidden type.
+func (d *Document) Scalars(f func(at Place, text string, hidden bool)) {
+	if d.root != nil {
+		d.scalars(d.root, f)
+	}
+}
+
+func (d *Document) scalars(n *yaml.Node, f func(at Place, text string, hidden bool)) {
+	if n.Kind == yaml.ScalarNode {
+		f(Place{d, place{key: n, value: n, present: true}}, n.Value, d.secret[n])
+		return
+	}
+	for _, c := range n.Content {
+		d.scalars(c, f)
+	}
 }

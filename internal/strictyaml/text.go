@@ -81,6 +81,7 @@ func (d *Document) hide(n *yaml.Node) {
 	for _, c := range n.Content {
 		d.hide(c)
 	}
+	d.secret[n] = true
 	if _, elsewhere := d.origins[n]; elsewhere || n.Kind != yaml.ScalarNode || n.Line < 1 || n.Line > len(d.lines) {
 		return
 	}

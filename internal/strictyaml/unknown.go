@@ -7,13 +7,14 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// unknownKey says what the key was most likely meant to be: one that is spelt alike, or the same one in another place.
-func (d *Document) unknownKey(key *yaml.Node, in []scope) {
+// unknownKey says what the key was most likely meant to be: one that is spelt alike, which it gives back too, or the same one in
+// another place.
+func (d *Document) unknownKey(key *yaml.Node, in []scope) (meant string) {
 	here := in[len(in)-1]
 	for _, later := range here.keys.later {
 		if key.Value == later {
 			d.report(key, false, "allowed here: "+List(here.keys.names(), "and"), "`%s` is not supported yet", later)
-			return
+			return ""
 		}
 	}
 	hint := ""
@@ -39,6 +40,7 @@ func (d *Document) unknownKey(key *yaml.Node, in []scope) {
 		}
 	}
 	if near := Nearest(key.Value, here.keys.names()); near != "" && hint == "" {
+		meant = near
 		hint = fmt.Sprintf("did you mean `%s`?", near)
 	}
 	if hint == "" {
@@ -49,6 +51,7 @@ func (d *Document) unknownKey(key *yaml.Node, in []scope) {
 		where = "at the top of the file"
 	}
 	d.report(key, false, hint, "unknown key `%s` %s", clip(key.Value), where)
+	return meant
 }
 
 func (d *Document) noValue(n *yaml.Node, f *field) {
