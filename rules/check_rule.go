@@ -96,6 +96,10 @@ func (c *ruleCheck) kind() string {
 }
 
 func (c *ruleCheck) rollback() {
+	at := c.doc.At(&c.file.Rollback)
+	if c.l.opts.NoRegistry && at.Present() && c.file.Rollback != "off" && c.file.Rollback != "" {
+		at.Warnf("add `registry` to the config", "the config has no registry: nothing will be rolled back")
+	}
 	switch c.file.Rollback {
 	case "dry_run":
 		c.rule.Rollback = RollbackDryRun
@@ -103,7 +107,7 @@ func (c *ruleCheck) rollback() {
 		c.rule.Rollback = RollbackAuto
 	case "approve":
 		c.rule.Rollback = RollbackApprove
-		c.doc.At(&c.file.Rollback).Warnf("the previous version is proposed in the alert", "approvals do not exist yet: `approve` only proposes the rollback")
+		at.Warnf("the previous version is proposed in the alert", "approvals do not exist yet: `approve` only proposes the rollback")
 	}
 }
 

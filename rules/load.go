@@ -27,6 +27,8 @@ type Options struct {
 	// Dimensions are those of the config beside prompt and version, such as tier and locale. With nil, group keys of any
 	// name are let pass: the config is not known.
 	Dimensions []string
+	// NoRegistry is true where the config has no registry that could be asked to roll back.
+	NoRegistry bool
 }
 
 // Load reads all files that the glob patterns match and gives all problems in all of them, errors first. The set holds what is

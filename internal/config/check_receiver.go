@@ -35,7 +35,7 @@ func (c *checker) receivers() []string {
 		case !slack.Present() && !webhook.Present() && !c.doc.Misspelt(r):
 			at.Errorf("add `slack` or `webhook`", "receiver `%s` does not say where messages go", r.Name)
 		}
-		if r.Slack != nil && !c.doc.Misspelt(r.Slack) {
+		if r.Slack != nil {
 			c.slack(r.Slack, c.doc.At(&r.Slack))
 		}
 		if r.Webhook != nil {
@@ -49,6 +49,9 @@ func (c *checker) receivers() []string {
 func (c *checker) slack(s *Slack, whole strictyaml.Place) {
 	c.secret(&s.Token)
 	c.secret(&s.WebhookURL)
+	if c.doc.Misspelt(s) {
+		return
+	}
 	token, channel, hook := c.doc.At(&s.Token), c.doc.At(&s.Channel), c.doc.At(&s.WebhookURL)
 	switch {
 	case hook.Present() && token.Present():

@@ -1,0 +1,171 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"golang.org/x/term"
+
+	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/rules"
+)
+
+const checkArgs = "[--config FILE | RULES…]"
+
+// load reads the config and the rule files that it names, for every subcommand that needs them, so that all give the same text.
+// Config and set are of use only where Problems.Err is nil; the config is nil where there is no such file.
+func load(src config.Sources) (*config.Config, *rules.Set, rules.Problems) {
+	cfg, problems := config.Load(src)
+	if cfg == nil {
+		return nil, nil, problems
+	}
+	set, found := loadRules(cfg)
+	problems = append(problems, found...)
+	problems.Sort()
+	return cfg, set, problems
+}
+
+// loadRules reads the rule files that the config names, at start and at every reload.
+func loadRules(cfg *config.Config) (*rules.Set, rules.Problems) {
+	return rules.Load(cfg.Rules, rules.Options{Dir: cfg.Dir, Dimensions: cfg.Dimensions, NoRegistry: cfg.Registry == nil})
+}
+
+// runCheck reads what it is told to and says what is wrong with it.
+func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) int {
+	fs := newFlags("check", checkArgs, stderr)
+	file := fs.String("config", "", "check this config and the rule `FILE`s that it names")
+	asJSON := fs.Bool("json", false, "print one JSON object a problem, and nothing else")
+	overrides := config.RegisterFlags(fs)
+	patterns, code, done := parseFlags(fs, args)
+	switch {
+	case done:
+		return code
+	case *file != "" && len(patterns) > 0:
+		fmt.Fprintln(stderr, "driftd check: give --config or rule files, not both: the config names its rule files")
+		return exitUsage
+	case *file == "" && len(overrides) > 0:
+		fmt.Fprintln(stderr, "driftd check: flags that override the config need --config")
+		return exitUsage
+	case *file == "" && len(patterns) == 0:
+		fmt.Fprintln(stderr, "driftd check: name rule files, such as rules/*.yaml, or the config with --config")
+		return exitUsage
+	}
+	var cfg *config.Config
+	var set *rules.Set
+	var problems rules.Problems
+	if *file != "" {
+		cfg, set, problems = load(config.Sources{File: *file, Environ: os.Environ(), Flags: overrides})
+	} else {
+		set, problems = rules.Load(patterns, rules.Options{})
+	}
+	code = exitFine
+	if problems.Errors() > 0 {
+		code = exitWrong
+	}
+	if *asJSON {
+		for _, p := range problems {
+			line, err := json.Marshal(p)
+			if err != nil {
+				fmt.Fprintf(stderr, "driftd check: write problem: %v\n", err)
+				return exitWrong
+			}
+			fmt.Fprintf(stdout, "%s\n", line)
+		}
+		return code
+	}
+	text := problems.Text()
+	if isTerminal(stdout) {
+		text = problems.ColorText()
+	}
+	fmt.Fprint(stdout, text)
+	if text != "" {
+		fmt.Fprintln(stdout)
+	}
+	if code == exitFine {
+		summarize(stdout, cfg, set, problems.Warnings())
+		return code
+	}
+	fmt.Fprintln(stdout, counts(problems))
+	return code
+}
+
+// counts says how many problems there are.
+func counts(problems rules.Problems) string {
+	files := make(map[string]bool)
+	for _, p := range problems {
+		files[p.File] = true
+	}
+	s := plural(problems.Errors(), "error")
+	if n := problems.Warnings(); n > 0 {
+		s += " and " + plural(n, "warning")
+	}
+	if len(files) > 1 {
+		s += fmt.Sprintf(" in %d places", len(files))
+	}
+	return s
+}
+
+func plural(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return fmt.Sprintf("%d %ss", n, what)
+}
+
+// summarize tells what the files say, so that their author can see whether it is what was meant.
+func summarize(w io.Writer, cfg *config.Config, set *rules.Set, warnings int) {
+	if cfg != nil {
+		var topics []string
+		for _, s := range cfg.Sources {
+			topics = append(topics, fmt.Sprintf("%s (%s)", s.Topic, s.Encoding))
+		}
+		fmt.Fprintf(w, "kafka      %s\n", strings.Join(cfg.Kafka.Brokers, ", "))
+		fmt.Fprintf(w, "sources    %s\n", strings.Join(topics, ", "))
+		fmt.Fprintf(w, "series by  %s\n", strings.Join(append([]string{"prompt", "version"}, cfg.Dimensions...), ", "))
+		var receivers []string
+		for _, r := range cfg.Receivers {
+			receivers = append(receivers, r.Name)
+		}
+		if len(receivers) == 0 {
+			receivers = []string{"none: alerts go to " + cfg.Kafka.Topic("alerts") + " alone"}
+		}
+		fmt.Fprintf(w, "receivers  %s\n", strings.Join(receivers, ", "))
+		registry := "none: nothing is rolled back"
+		if cfg.Registry != nil {
+			registry = cfg.Registry.URL
+			if !cfg.Rollback.Enabled {
+				registry += ", but rollback.enabled is false: nothing is rolled back"
+			}
+		}
+		fmt.Fprintf(w, "registry   %s\n\n", registry)
+	}
+	count := 0
+	for i := range set.Groups {
+		g := &set.Groups[i]
+		fmt.Fprintf(w, "%s: %s\n", g.Name, g.Scope())
+		width := 0
+		for _, r := range g.Rules {
+			width = max(width, len(r.Alert))
+		}
+		for j := range g.Rules {
+			fmt.Fprintf(w, "  %-*s  %s\n", min(width, 30), g.Rules[j].Alert, g.Rules[j].Describe(g))
+		}
+		count += len(g.Rules)
+		fmt.Fprintln(w)
+	}
+	fine := "fine"
+	if warnings > 0 {
+		fine += ", with " + plural(warnings, "warning")
+	}
+	fmt.Fprintf(w, "%s: %s, %s, %s, %s\n", fine, plural(len(set.Files), "rule file"), plural(len(set.Groups), "group"), plural(count, "rule"), plural(len(set.Rubrics), "rubric"))
+}
+
+// isTerminal is true where colours may be shown.
+func isTerminal(w io.Writer) bool {
+	f, ok := w.(*os.File)
+	return ok && os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb" && term.IsTerminal(int(f.Fd()))
+}
