@@ -1,0 +1,41 @@
+# driftd: bare `make` lists what there is to make.
+
+GO          ?= go
+FUZZTIME    ?= 10s
+STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+.PHONY: help build test race lint fuzz bench demo check test-kafka
+
+help:
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+build: ## bin/driftd, static
+	CGO_ENABLED=0 $(GO) build -trimpath -o bin/driftd ./cmd/driftd
+
+test: ## all tests with Go alone, the broker embedded
+	$(GO) test -timeout 5m ./...
+
+race: ## the tests under the race detector, the longest ones shortened
+	$(GO) test -race -short -timeout 10m ./...
+
+lint: ## gofmt, go.mod and go.sum, go vet, staticcheck
+	@unformatted=$$(gofmt -l .); if [ -n "$$unformatted" ]; then echo "gofmt has something to say about:"; echo "$$unformatted"; exit 1; fi
+	$(GO) mod tidy -diff
+	$(GO) mod verify
+	$(GO) vet ./...
+	$(GO) run $(STATICCHECK) ./...
+
+fuzz: ## every fuzz target for FUZZTIME (10s)
+	@GO="$(GO)" .ci/fuzz $(FUZZTIME)
+
+bench: ## the figures that driftd promises, beside their targets; takes three minutes
+	$(GO) run ./internal/bench
+
+demo: ## six hours of traffic, a regression and its rollback in a minute
+	$(GO) run ./cmd/driftd demo
+
+check: ## all that CI runs
+	.ci/run
+
+test-kafka: ## what talks to a broker, against Apache Kafka itself; wants Java 17 and Maven
+	@GO="$(GO)" .ci/test-kafka
