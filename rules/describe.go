@@ -6,7 +6,7 @@ import (
 )
 
 // Describe says in one line of words what the rule does, for people who check that it is what they meant.
-func (r *Rule) Describe(g *Group) string {
+func (r *Rule) Describe() string {
 	var b strings.Builder
 	below, above := r.Bounds()
 	if r.Volume != nil {
@@ -27,13 +27,6 @@ func (r *Rule) Describe(g *Group) string {
 	b.WriteString(" " + strings.Join(limits, " or "))
 	if r.For > 0 {
 		fmt.Fprintf(&b, " for %s", Duration(r.For))
-	}
-	switch {
-	case len(g.SliceBy) == 0:
-	case g.Total:
-		fmt.Fprintf(&b, ", per %s and in total", strings.Join(g.SliceBy, " × "))
-	default:
-		fmt.Fprintf(&b, ", per %s", strings.Join(g.SliceBy, " × "))
 	}
 	if r.MinSamples > 1 {
 		fmt.Fprintf(&b, ", from %d values on", r.MinSamples)
@@ -66,14 +59,22 @@ func (r *Rule) limitText(b *Bound) string {
 	return digits(b.Value*100, 4) + "% of " + of
 }
 
-// Scope says which prompts and versions the group is about.
+// Scope says which prompts and versions the group is about, and what is evaluated apart.
 func (g *Group) Scope() string {
-	if len(g.Match) == 0 {
-		return "all prompts"
+	scope := "all prompts"
+	if len(g.Match) > 0 {
+		var parts []string
+		for _, dimension := range sortedKeys(g.Match) {
+			parts = append(parts, dimension+" "+g.Match[dimension])
+		}
+		scope = strings.Join(parts, ", ")
 	}
-	var parts []string
-	for _, dimension := range sortedKeys(g.Match) {
-		parts = append(parts, dimension+" "+g.Match[dimension])
+	if len(g.SliceBy) == 0 {
+		return scope
 	}
-	return strings.Join(parts, ", ")
+	scope += ", per " + strings.Join(g.SliceBy, " × ")
+	if g.Total {
+		scope += " and in total"
+	}
+	return scope
 }

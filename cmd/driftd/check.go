@@ -152,7 +152,7 @@ func summarize(w io.Writer, cfg *config.Config, set *rules.Set, warnings int) {
 			width = max(width, len(r.Alert))
 		}
 		for j := range g.Rules {
-			fmt.Fprintf(w, "  %-*s  %s\n", min(width, 30), g.Rules[j].Alert, g.Rules[j].Describe(g))
+			fmt.Fprintf(w, "  %-*s  %s\n", min(width, 30), g.Rules[j].Alert, g.Rules[j].Describe())
 		}
 		count += len(g.Rules)
 		fmt.Fprintln(w)

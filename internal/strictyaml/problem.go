@@ -104,17 +104,17 @@ func (p Problem) Place() string {
 }
 
 func (p Problem) write(b *strings.Builder, c paint) {
-	b.WriteString(c.in(bold, p.Place()+":"))
+	b.WriteString(c.in(bold, printable(p.Place())+":"))
 	b.WriteByte(' ')
 	if p.Warning {
 		b.WriteString(c.in(yellow, "warning:"))
 		b.WriteByte(' ')
 	}
-	b.WriteString(p.Message)
+	b.WriteString(printable(p.Message))
 	b.WriteByte('\n')
 	if p.source == "" {
 		if p.Hint != "" {
-			fmt.Fprintf(b, "    %s\n", p.Hint)
+			fmt.Fprintf(b, "    %s\n", printable(p.Hint))
 		}
 		return
 	}
@@ -123,7 +123,7 @@ func (p Problem) write(b *strings.Builder, c paint) {
 	b.WriteString(c.in(dim, strings.Repeat(" ", len(gutter)-2)+"| ") + indent(p.source, p.start))
 	mark := strings.Repeat("^", max(1, width(p.source, p.start, p.length)))
 	if p.Hint != "" {
-		mark += " " + p.Hint
+		mark += " " + printable(p.Hint)
 	}
 	colour := red
 	if p.Warning {

@@ -75,6 +75,19 @@ func shown(line string, mark span, hidden []span) (string, span) {
 	return cut(out, moved)
 }
 
+// printable is text of a file that cannot move the cursor or colour what follows.
+func printable(s string) string {
+	return strings.Map(func(r rune) rune {
+		switch {
+		case unicode.IsPrint(r):
+			return r
+		case unicode.IsSpace(r):
+			return ' '
+		}
+		return unicode.ReplacementChar
+	}, s)
+}
+
 func coveredUntil(hidden []span, i int) int {
 	for _, h := range hidden {
 		if h.start <= i && i < h.end {
