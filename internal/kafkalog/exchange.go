@@ -98,6 +98,7 @@ func (c *Client) send(ctx context.Context, timeout time.Duration, x *exchange) e
 	if err != nil && ctx.Err() != nil && errors.Is(err, ctx.Err()) {
 		err = context.Cause(ctx)
 	}
+	err = c.hint(err)
 	c.note(err)
 	return err
 }

@@ -15,10 +15,9 @@ import (
 )
 
 const (
-	watchInterval = 5 * time.Second  // between looks for new topics and partitions
-	joinBackoff   = time.Second      // after a failed join
-	leaveGrace    = 2 * time.Second  // for leaving the group, before its connections are cut
-	joinTimeout   = 10 * time.Second // of one request to the coordinator
+	joinBackoff = time.Second      // after a failed join
+	leaveGrace  = 2 * time.Second  // for leaving the group, before its connections are cut
+	joinTimeout = 10 * time.Second // of one request to the coordinator
 )
 
 // Balancer says how partitions are shared out.
@@ -50,6 +49,8 @@ type GroupConfig struct {
 	SessionTimeout time.Duration
 	// Heartbeat is how often a member reports, and so how soon it learns that partitions move. Default 1 s.
 	Heartbeat time.Duration
+	// Watch is how often a member looks for new topics and partitions. Default 5 s.
+	Watch time.Duration
 	// Start of each topic; nil means StartOldest for all. Claim.Begin heeds it.
 	Start func(topic string) Start
 }
@@ -92,6 +93,9 @@ func (c *Client) Group(cfg GroupConfig) *Group {
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = time.Second
+	}
+	if cfg.Watch <= 0 {
+		cfg.Watch = 5 * time.Second
 	}
 	g := &Group{client: c, cfg: cfg, log: c.log.With("group", cfg.ID)}
 	g.mu.changed = make(chan struct{})
@@ -304,7 +308,7 @@ func wait(runs []*run) {
 // watch ends, and with it the generation, when a topic has got more partitions; then this member joins again, and if it is the
 // leader the new ones are shared out. It calls other when topics have come or gone.
 func (g *Group) watch(ctx context.Context, topics []string, other func()) {
-	t := time.NewTicker(watchInterval)
+	t := time.NewTicker(g.cfg.Watch)
 	defer t.Stop()
 	lctx, cancel := context.WithCancel(context.Background())
 	defer cancel()

@@ -12,11 +12,13 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -57,9 +59,12 @@ type Client struct {
 	serial    atomic.Int32 // correlation ids
 	stale     atomic.Bool  // a routing error was seen since the last look at the cluster's layout
 
+	secured   string       // what the configuration does to a connection, for hint
+
 	health struct {
 		sync.Mutex
 		known  bool
+		worked bool   // some request got an answer
 		detail string // cause of the last failure; empty after a success
 	}
 }
@@ -93,6 +98,12 @@ func Dial(cfg Config, log *slog.Logger) (*Client, error) {
 		},
 		dialer: &kafka.Dialer{ClientID: cfg.ClientID, TLS: cfg.TLS, SASLMechanism: mechanism, Timeout: dialTimeout},
 	}
+	switch {
+	case mechanism != nil:
+		c.secured = "are mechanism, user and password right, and is the listener one for SASL?"
+	case cfg.TLS == nil:
+		c.secured = "is the listener one for TLS or SASL?"
+	}
 	c.admin = &kafka.Client{Addr: c.addr, Timeout: requestTimeout, Transport: c.transport}
 	return c, nil
 }
@@ -123,10 +134,24 @@ func (c *Client) note(err error) {
 	}
 	c.health.Lock()
 	c.health.known, c.health.detail = true, detail
+	c.health.worked = c.health.worked || detail == ""
 	c.health.Unlock()
 	if misrouted(err) {
 		c.stale.Store(true)
 	}
+}
+
+// hint says what may be wrong when brokers close connections and have never answered: that is how many refuse.
+func (c *Client) hint(err error) error {
+	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) {
+		return err
+	}
+	c.health.Lock()
+	defer c.health.Unlock()
+	if c.health.worked || c.secured == "" {
+		return err
+	}
+	return fmt.Errorf("the broker closes the connection: %s: %w", c.secured, err)
 }
 
 // misrouted tells whether err may come from an outdated picture of who leads what.
