@@ -2,6 +2,7 @@ package detector
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"time"
 
@@ -13,6 +14,7 @@ import (
 type PartitionOptions struct {
 	Windows windows.Options
 	Rules   *rules.Set
+	History *History // of a partition that starts anew although it has a past; nil for none
 }
 
 // Partition is the detect stage of one samples partition without the log around it: batches in, steps of alerts out. What
@@ -21,6 +23,7 @@ type PartitionOptions struct {
 type Partition struct {
 	store  *windows.Store
 	engine *engine
+	past   *History // until its end has been replayed
 	counts Counts
 	steps  []Record
 }
@@ -39,8 +42,15 @@ func NewPartition(o PartitionOptions) *Partition {
 	if err := p.engine.use(o.Rules); err != nil {
 		panic(fmt.Sprintf("BUG: an empty engine has no memory to restore: %v", err))
 	}
+	if o.History != nil && !o.History.until.IsZero() {
+		p.past = o.History
+	}
 	return p
 }
+
+// Replaying tells whether the partition still goes through a past that it knows from a History. Until then it gives no steps
+// and must not be saved.
+func (p *Partition) Replaying() bool { return p.past != nil }
 
 // RestorePartition returns the partition that a checkpoint was made of, and the samples offset at which it goes on. The rules
 // may have changed meanwhile.
@@ -64,6 +74,9 @@ func RestorePartition(o PartitionOptions, cp *windows.Checkpoint, read func(offs
 
 // Checkpoint writes the state as it is before the samples record at offset; see windows.Store.Checkpoint for write.
 func (p *Partition) Checkpoint(offset int64, write func(records [][]byte) ([]int64, error)) error {
+	if p.past != nil {
+		return errors.New("save partition: it still goes through its past")
+	}
 	extra, err := p.engine.snapshot(binary.AppendVarint(nil, offset))
 	if err != nil {
 		return err
@@ -83,7 +96,16 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 	e.out = e.out[:0]
 	p.store.Advance(func(now time.Time) {
 		p.counts.Ticks++
+		if p.past != nil && now.After(p.past.until) {
+			if err := e.recall(p.past); err != nil {
+				panic(fmt.Sprintf("BUG: what an engine saves it can load: %v", err))
+			}
+			p.past = nil
+		}
 		e.tick(now)
+		if p.past != nil {
+			e.out = e.out[:0]
+		}
 	})
 	clear(p.steps)
 	p.steps = p.steps[:0]

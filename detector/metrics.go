@@ -1,0 +1,134 @@
+package detector
+
+import (
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// meters are the detect stage's metrics.
+type meters struct {
+	set *metrics.Set
+	now func() time.Time
+
+	records, broken, gaps              *metrics.Counter
+	samples, values                    *metrics.Counter
+	skipped, late, tooLate             *metrics.Counter
+	other, dropped                     *metrics.Counter
+	ticks                              *metrics.Counter
+	steps                              map[RecordType]*metrics.Counter
+	checkpoints, checkpointFailures    *metrics.Counter
+	checkpointSeconds, restoreSeconds  *metrics.Histogram
+	restored, started, restoreFailures *metrics.Counter
+	reloads                            *metrics.Counter
+
+	mu struct {
+		sync.Mutex
+		partitions map[int]*partitionGauges
+	}
+}
+
+// partitionGauges is what a partition's goroutine says of itself.
+type partitionGauges struct {
+	watermark                       atomic.Int64 // event time, Unix ns; 0 before the first
+	behind                          atomic.Int64 // records
+	series, cells, panes, paneBytes atomic.Int64
+	pending, firing                 atomic.Int64
+}
+
+func newMeters(set *metrics.Set, now func() time.Time) *meters {
+	c := func(name string) *metrics.Counter { return set.NewCounter("driftd_detector_" + name) }
+	m := &meters{
+		set: set, now: now,
+		records: c("records_total"), broken: c("broken_records_total"), gaps: c("lost_records_total"),
+		samples: c("samples_total"), values: c("values_total"),
+		skipped: c("skipped_samples_total"), late: c("late_samples_total"), tooLate: c("too_late_samples_total"),
+		other: c("limited_samples_total"), dropped: c("dropped_values_total"),
+		ticks: c("ticks_total"), steps: make(map[RecordType]*metrics.Counter),
+		checkpoints: c(`checkpoints_total{result="ok"}`), checkpointFailures: c(`checkpoints_total{result="failed"}`),
+		restored: c(`restores_total{result="checkpoint"}`), started: c(`restores_total{result="anew"}`), restoreFailures: c(`restores_total{result="failed"}`),
+		reloads:           c("rules_applied_total"),
+		checkpointSeconds: set.NewHistogram("driftd_detector_checkpoint_seconds"), restoreSeconds: set.NewHistogram("driftd_detector_restore_seconds"),
+	}
+	for _, t := range []RecordType{Pending, Firing, Resolved} {
+		m.steps[t] = c(fmt.Sprintf("steps_total{type=%q}", t))
+	}
+	m.mu.partitions = make(map[int]*partitionGauges)
+	sum := func(name string, of func(*partitionGauges) *atomic.Int64) {
+		set.NewGauge("driftd_detector_"+name, func() (total float64) {
+			m.mu.Lock()
+			defer m.mu.Unlock()
+			for _, g := range m.mu.partitions {
+				total += float64(of(g).Load())
+			}
+			return total
+		})
+	}
+	sum("series", func(g *partitionGauges) *atomic.Int64 { return &g.series })
+	sum("cells", func(g *partitionGauges) *atomic.Int64 { return &g.cells })
+	sum("open_panes", func(g *partitionGauges) *atomic.Int64 { return &g.panes })
+	sum("pane_bytes", func(g *partitionGauges) *atomic.Int64 { return &g.paneBytes })
+	sum(`alerts{state="pending"}`, func(g *partitionGauges) *atomic.Int64 { return &g.pending })
+	sum(`alerts{state="firing"}`, func(g *partitionGauges) *atomic.Int64 { return &g.firing })
+	set.NewGauge("driftd_detector_partitions", func() float64 {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		return float64(len(m.mu.partitions))
+	})
+	return m
+}
+
+// own registers a partition's gauges; the returned function takes them away.
+func (m *meters) own(partition int) (*partitionGauges, func()) {
+	g := &partitionGauges{}
+	lag := fmt.Sprintf(`driftd_detector_watermark_lag_seconds{partition="%d"}`, partition)
+	behind := fmt.Sprintf(`driftd_detector_lag_records{partition="%d"}`, partition)
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.mu.partitions[partition] = g
+	m.set.NewGauge(lag, func() float64 {
+		if w := g.watermark.Load(); w > 0 {
+			return m.now().Sub(time.Unix(0, w)).Seconds()
+		}
+		return 0
+	})
+	m.set.NewGauge(behind, func() float64 { return float64(g.behind.Load()) })
+	return g, func() {
+		m.mu.Lock()
+		defer m.mu.Unlock()
+		delete(m.mu.partitions, partition)
+		m.set.UnregisterMetric(lag)
+		m.set.UnregisterMetric(behind)
+	}
+}
+
+// count adds what passed through a partition between two looks.
+func (m *meters) count(was, is Counts) {
+	m.samples.Add(is.Samples - was.Samples)
+	m.values.Add(is.Values - was.Values)
+	m.skipped.Add(is.Skipped - was.Skipped)
+	m.late.Add(is.Late - was.Late)
+	m.tooLate.Add(is.TooLate - was.TooLate)
+	m.other.Add(is.Other - was.Other)
+	m.dropped.Add(is.Dropped - was.Dropped)
+	m.ticks.Add(is.Ticks - was.Ticks)
+}
+
+// look sets the gauges to what p is now.
+func (g *partitionGauges) look(p *Partition, behind int64) {
+	st := p.Store().Stats()
+	g.series.Store(int64(st.Series))
+	g.cells.Store(int64(st.Cells))
+	g.panes.Store(int64(st.OpenPanes))
+	g.paneBytes.Store(int64(st.SealedBytes))
+	pending, firing := p.Alerts()
+	g.pending.Store(int64(pending))
+	g.firing.Store(int64(firing))
+	if w := p.Store().Watermark(); !w.IsZero() {
+		g.watermark.Store(w.UnixNano())
+	}
+	g.behind.Store(max(behind, 0))
+}
