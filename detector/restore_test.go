@@ -62,7 +62,9 @@ func checkpointed(t *testing.T, l *memoryLog) *Partition {
 func (l *memoryLog) offset(t *testing.T, cp *windows.Checkpoint) int64 {
 	t.Helper()
 	_, offset, err := RestorePartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)}, cp,
-		func(offsets []int64, each func([]byte) error) error { return readRecords(t.Context(), l, offsets, each) })
+		func(offsets []int64, each func([]byte) error) error {
+			return readRecords(t.Context(), l, offsets, each)
+		})
 	if err != nil {
 		t.Fatal(err)
 	}

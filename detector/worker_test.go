@@ -233,7 +233,9 @@ func TestWorkerWithoutItsCheckpoint(t *testing.T) {
 
 	f.opts = windows.Options{Dimensions: []string{"tier"}}
 	_, ms, stop := f.run(WorkerOptions{})
-	until(t, "the replay", func() bool { return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 15") })
+	until(t, "the replay", func() bool {
+		return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 15")
+	})
 	if after := f.values("alerts"); len(after) != len(before) {
 		t.Fatalf("the replay told again:\n%s", bytes.Join(after[len(before):], []byte("\n")))
 	}
