@@ -77,3 +77,7 @@ func (c *Core) Drop(now int64) {
 		c.s.recycle(r)
 	}
 }
+
+func (c *Core) Broken(from, next int64, detail string, now int64) {
+	c.s.broken(from, next, detail, now)
+}

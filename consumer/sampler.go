@@ -67,6 +67,7 @@ type rubric struct {
 type tally struct {
 	records, tombstones, bytes               uint64
 	samples, scores, unlinked, notInferences uint64
+	unversioned                              uint64
 	dead                                     [numReasons]uint64
 }
 
@@ -202,6 +203,9 @@ func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
 	if e.Call {
 		m.Mask |= windows.MaskCall
 		s.tally.samples++
+		if len(e.Version) == 0 {
+			s.tally.unversioned++
+		}
 	}
 	if e.Trace != [16]byte{} {
 		m.Mask |= windows.MaskTrace
@@ -286,6 +290,7 @@ func (t *tally) add(o *tally) {
 	t.scores += o.scores
 	t.unlinked += o.unlinked
 	t.notInferences += o.notInferences
+	t.unversioned += o.unversioned
 	for i := range t.dead {
 		t.dead[i] += o.dead[i]
 	}

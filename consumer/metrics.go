@@ -1,0 +1,99 @@
+package consumer
+
+import (
+	"fmt"
+
+	"github.com/VictoriaMetrics/metrics"
+)
+
+// topicMetrics are the figures of one source topic. They are added to once a round.
+type topicMetrics struct {
+	set   *metrics.Set
+	topic string
+
+	records, bytes, tombstones, rounds, batches, unversioned *metrics.Counter
+	samples, scores, unlinked, notInferences                 *metrics.Counter
+	gaps, produceErrors, commitErrors                        *metrics.Counter
+	batchBytes                                               *metrics.Histogram
+	dead                                                     [numReasons]*metrics.Counter
+}
+
+func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
+	counter := func(thing string) *metrics.Counter {
+		return set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_%s_total{topic=%q}`, thing, topic))
+	}
+	events := func(result string) *metrics.Counter {
+		return set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_events_total{topic=%q,result=%q}`, topic, result))
+	}
+	m := &topicMetrics{
+		set: set, topic: topic,
+		records: counter("records"), bytes: counter("bytes"), tombstones: counter("tombstones"),
+		rounds: counter("rounds"), batches: counter("batches"), unversioned: counter("unversioned"),
+		samples: events("sample"), scores: events("score"), unlinked: events("unlinked"), notInferences: events("not_inference"),
+		gaps: counter("gap_offsets"), produceErrors: counter("produce_errors"), commitErrors: counter("commit_errors"),
+		batchBytes: set.GetOrCreateHistogram(fmt.Sprintf(`driftd_consumer_batch_bytes{topic=%q}`, topic)),
+	}
+	for r := range numReasons {
+		if r != Fine {
+			m.dead[r] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_dead_total{reason=%q,topic=%q}`, r, topic))
+		}
+	}
+	return m
+}
+
+// add counts a round that was written.
+func (m *topicMetrics) add(r *round) {
+	t := &r.counted
+	m.records.AddInt64(int64(t.records))
+	m.bytes.AddInt64(int64(t.bytes))
+	m.tombstones.AddInt64(int64(t.tombstones))
+	m.unversioned.AddInt64(int64(t.unversioned))
+	m.samples.AddInt64(int64(t.samples))
+	m.scores.AddInt64(int64(t.scores))
+	m.unlinked.AddInt64(int64(t.unlinked))
+	m.notInferences.AddInt64(int64(t.notInferences))
+	for i, n := range t.dead {
+		if n > 0 {
+			m.dead[i].AddInt64(int64(n))
+		}
+	}
+	m.rounds.Inc()
+	m.batches.AddInt64(int64(r.batches))
+	for i := range r.waves {
+		for j := range r.waves[i].messages {
+			if msg := &r.waves[i].messages[j]; !msg.dead {
+				m.batchBytes.Update(float64(len(msg.value)))
+			}
+		}
+	}
+}
+
+// restarted counts that the committed offset meant nothing any more.
+func (m *topicMetrics) restarted(reason string) {
+	m.set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_restarts_total{topic=%q,reason=%q}`, m.topic, reason)).Inc()
+}
+
+// partitionMetrics are the gauges of a partition that this worker reads.
+type partitionMetrics struct {
+	set            *metrics.Set
+	lag, watermark string
+	lagGauge       *metrics.Gauge
+	behind         *metrics.Gauge
+}
+
+func newPartitionMetrics(set *metrics.Set, topic string, partition int) *partitionMetrics {
+	m := &partitionMetrics{
+		set:       set,
+		lag:       fmt.Sprintf(`driftd_consumer_lag_records{topic=%q,partition="%d"}`, topic, partition),
+		watermark: fmt.Sprintf(`driftd_consumer_watermark_lag_seconds{topic=%q,partition="%d"}`, topic, partition),
+	}
+	m.lagGauge = set.GetOrCreateGauge(m.lag, nil)
+	m.behind = set.GetOrCreateGauge(m.watermark, nil)
+	return m
+}
+
+// remove takes the gauges away: another worker has the partition now.
+func (m *partitionMetrics) remove() {
+	m.set.UnregisterMetric(m.lag)
+	m.set.UnregisterMetric(m.watermark)
+}

@@ -1,0 +1,106 @@
+package consumer
+
+import (
+	"encoding/binary"
+	"encoding/hex"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Start says where to begin in a source partition of which the group has committed nothing. The zero value is the log's start.
+type Start struct {
+	Latest bool      // at the log's end
+	At     time.Time // else, when set, at the first record of this time or later
+}
+
+// lineage tells a source partition from its namesakes: from a topic of its name that was deleted, and from itself before its log
+// was cut back. It is kept in the metadata of the committed offset.
+type lineage struct {
+	topic   [16]byte // id; zero where the broker knows none
+	counter uint64   // how often the log was found cut back or, without ids, made again
+}
+
+// incarnation is the lineage as samples carry it.
+func (l lineage) incarnation() [16]byte {
+	id := l.topic
+	binary.BigEndian.PutUint64(id[8:], binary.BigEndian.Uint64(id[8:])^l.counter)
+	return id
+}
+
+// String is the commit's metadata.
+func (l lineage) String() string {
+	return "driftd1 " + hex.EncodeToString(l.topic[:]) + " " + strconv.FormatUint(l.counter, 10)
+}
+
+// parseLineage reads a commit's metadata; ok is false for any that is not ours.
+func parseLineage(metadata string) (l lineage, ok bool) {
+	f := strings.Fields(metadata)
+	if len(f) != 3 || f[0] != "driftd1" || len(f[1]) != 2*len(l.topic) {
+		return lineage{}, false
+	}
+	if _, err := hex.Decode(l.topic[:], []byte(f[1])); err != nil {
+		return lineage{}, false
+	}
+	n, err := strconv.ParseUint(f[2], 10, 64)
+	if err != nil {
+		return lineage{}, false
+	}
+	l.counter = n
+	return l, true
+}
+
+// beginning is where a task begins, and why.
+type beginning struct {
+	lineage
+	offset int64
+	fresh  bool   // nothing is committed: offset is the log's start, for a Start to overrule
+	gap    int64  // records that retention has taken before they were read
+	reset  string // why the committed offset means nothing any more; empty when it does
+}
+
+// The reasons to leave the committed offset.
+const (
+	resetRecreated = "recreated" // the topic was deleted and made again
+	resetTruncated = "truncated" // its log ends below what was read
+)
+
+// resume finds where to go on from what the group has committed (offset −1: nothing) and what the log holds, first up to before
+// next. The samples of a new lineage count anew, so it never lets records be read again that may have counted: a topic with an
+// id whose log was cut back goes on at its end. Without ids, a log that ends below the committed offset is most likely another
+// one.
+func resume(topic [16]byte, committed int64, metadata string, first, next int64) beginning {
+	b := beginning{lineage: lineage{topic: topic}, offset: first}
+	if committed < 0 {
+		b.fresh = true
+		return b
+	}
+	last, ours := parseLineage(metadata)
+	if ours && last.topic == topic {
+		b.lineage = last
+	}
+	anonymous := topic == [16]byte{}
+	switch {
+	case ours && !anonymous && last.topic != [16]byte{} && last.topic != topic:
+		b.reset = resetRecreated
+	case committed > next && anonymous:
+		b.reset = resetRecreated
+		b.counter++
+	case committed > next && ours:
+		b.reset = resetTruncated
+		b.counter++
+		b.offset = next
+	case committed > next: // set by hand
+		b.reset = resetTruncated
+	case committed < first:
+		b.gap = first - committed
+	default:
+		b.offset = committed
+	}
+	return b
+}
+
+func (b beginning) String() string {
+	return fmt.Sprintf("%s from offset %d", b.lineage, b.offset)
+}

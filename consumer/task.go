@@ -1,0 +1,254 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/driftd/driftd/windows"
+)
+
+// brokers is what a task needs of them: the log of its source partition, and the topics that it writes.
+type brokers interface {
+	// fetch reads from offset; when nothing is there it waits up to wait. What it returns is valid until the next fetch.
+	fetch(ctx context.Context, offset int64, wait time.Duration) (fetched, error)
+	// write sends messages, in their order for each partition, and returns those that were not acknowledged.
+	write(ctx context.Context, msgs []message) (left []message, err error)
+	// commit stores the offset to go on from. errLost: another worker has the partition.
+	commit(ctx context.Context, offset int64, metadata string) error
+	// layout tells which source partitions exist, and whether the topic is still the one of this lineage.
+	layout(l lineage) (announced []windows.Source, same bool)
+	// pauses returns a function that spaces attempts, the first of which is 0 and due at once; false when ctx has ended.
+	pauses() func(ctx context.Context, attempt int) bool
+}
+
+// fetched is what was read.
+type fetched interface {
+	next(rec *Record) bool
+	err() error        // of a batch that cannot be read; nextOffset is behind it
+	nextOffset() int64 // after the walk: where to fetch next
+	end() int64        // of the log
+}
+
+var (
+	errMoved = errors.New("the offset is not in the log")
+	errLost  = errors.New("another worker has the partition")
+)
+
+// task reads one source partition, of one lineage. It is owned by one goroutine.
+type task struct {
+	beginning
+	brokers brokers
+	now     func() time.Time
+	log     *slog.Logger
+	metrics *topicMetrics
+	gauges  *partitionMetrics
+	source  *source
+
+	flush, heartbeat, commitEvery time.Duration
+
+	flight    flight
+	begun     time.Time // when the round at hand got its first record
+	beaten    time.Time
+	committed time.Time
+	done      int64      // everything below is acknowledged
+	stored    int64      // and this is committed
+	storing   chan error // of the commit under way; nil when none is
+	storingAt int64
+	reported  [numReasons]bool
+	trouble   changes
+	atEnd     bool
+}
+
+// run reads until ctx ends, which it waits for even when the partition has gone to another worker, or until the lineage has come
+// to its end.
+func (t *task) run(ctx context.Context) {
+	t.done, t.stored = t.offset, t.offset
+	t.beaten, t.committed = time.Now(), time.Now()
+	fetchPause, writePause := t.brokers.pauses(), t.brokers.pauses()
+	t.flight.write = t.brokers.write
+	t.flight.pause = func(ctx context.Context, attempt int, err error) bool {
+		if err != nil {
+			t.metrics.produceErrors.Inc()
+			if attempt == 1 || attempt%50 == 0 {
+				t.log.Warn("cannot write samples, trying on", "attempt", attempt, "error", err)
+			}
+		}
+		return writePause(ctx, attempt)
+	}
+	t.flight.start(ctx)
+	over := false
+	for failed := 0; ctx.Err() == nil && !over; {
+		got, err := t.brokers.fetch(ctx, t.source.next, t.wait())
+		if ctx.Err() != nil {
+			break
+		}
+		switch {
+		case err == nil:
+			failed = 0
+			fetchPause(ctx, 0)
+			t.trouble.note(ctx, "", nil)
+			t.walk(ctx, got)
+		case errors.Is(err, errMoved):
+			t.log.Warn("the log no longer holds what comes next", "offset", t.source.next, "error", err)
+			over = true
+		default:
+			t.trouble.note(ctx, "cannot read source partition, trying on", err)
+			t.atEnd = false
+			failed++
+			fetchPause(ctx, failed)
+		}
+		t.tend(ctx)
+		if !over && time.Since(t.beaten) >= t.heartbeat {
+			over = !t.beat()
+		}
+	}
+	if over { // what was read of this lineage is written before the next one begins
+		t.depart(ctx, true)
+		t.landed(t.flight.land(ctx, true))
+	}
+	t.landed(t.flight.end())
+	t.store(true)
+}
+
+// lookAgain is how soon a task looks whether its round in flight is written, when that is all it waits for.
+const lookAgain = 5 * time.Millisecond
+
+// wait is how long a fetch may wait for records: until the next thing that is due.
+func (t *task) wait() time.Duration {
+	due := t.heartbeat - time.Since(t.beaten)
+	if t.source.begun() {
+		due = min(due, t.flush-time.Since(t.begun))
+	}
+	if t.done > t.stored {
+		due = min(due, t.commitEvery-time.Since(t.committed))
+	}
+	if t.flight.busy || t.storing != nil {
+		due = max(min(due, t.flush), lookAgain)
+	}
+	return max(due, 0)
+}
+
+// walk takes what was fetched into rounds.
+func (t *task) walk(ctx context.Context, got fetched) {
+	now := t.now().UnixNano()
+	if !t.source.begun() {
+		t.begun = time.Now()
+	}
+	var rec Record
+	for got.next(&rec) {
+		t.source.add(&rec, now)
+		if t.source.full() {
+			t.depart(ctx, true)
+			t.begun = time.Now()
+		}
+	}
+	if err := got.err(); err != nil {
+		t.log.Error("cannot read record batch, going on behind it", "offset", t.source.next, "next", got.nextOffset(), "error", err)
+		t.source.broken(t.source.next, got.nextOffset(), "the broker's record batch cannot be read", now)
+	}
+	t.source.skip(got.nextOffset())
+	t.atEnd = t.source.next >= got.end()
+	t.gauges.lagGauge.Set(float64(max(got.end()-t.source.next, 0)))
+}
+
+// tend does what is due beside reading.
+func (t *task) tend(ctx context.Context) {
+	t.landed(t.flight.land(ctx, false))
+	if t.source.begun() && time.Since(t.begun) >= t.flush {
+		t.depart(ctx, false)
+	}
+	t.store(false)
+	if t.source.watermark > 0 {
+		t.gauges.behind.Set(t.now().Sub(time.Unix(0, t.source.watermark)).Seconds())
+	}
+}
+
+// beat sends heartbeats. It tells whether the topic is still the one of this lineage.
+func (t *task) beat() bool {
+	if t.flight.busy {
+		return true // soon
+	}
+	t.beaten = time.Now()
+	announced, same := t.brokers.layout(t.lineage)
+	if !same {
+		t.log.Warn("topic was deleted and made again")
+		return false
+	}
+	t.source.beat(announced)
+	t.depart(context.Background(), false)
+	return true
+}
+
+// depart sends the round at hand off. When one is in flight it waits for that if it must, else it leaves it for later.
+func (t *task) depart(ctx context.Context, must bool) {
+	if t.flight.busy {
+		t.landed(t.flight.land(ctx, must))
+		if t.flight.busy {
+			return
+		}
+	}
+	if r := t.source.cut(t.now().UnixNano(), t.atEnd); r != nil {
+		t.flight.launch(r)
+	}
+}
+
+// landed takes back a round that is written.
+func (t *task) landed(r *round) {
+	if r == nil {
+		return
+	}
+	t.done = r.next
+	t.metrics.add(r)
+	for reason, n := range r.counted.dead {
+		if n > 0 && !t.reported[reason] {
+			t.reported[reason] = true
+			t.log.Warn("events of this partition go to the dead letters", "reason", Reason(reason).String(), "first", n)
+		}
+	}
+	t.source.recycle(r)
+}
+
+// store commits what is done, now and then, without waiting for the answer but at the end.
+func (t *task) store(last bool) {
+	if t.storing != nil {
+		if !last {
+			select {
+			case err := <-t.storing:
+				t.stow(err)
+			default:
+			}
+		} else {
+			t.stow(<-t.storing)
+		}
+	}
+	if t.storing != nil || t.done == t.stored || !last && time.Since(t.committed) < t.commitEvery {
+		return
+	}
+	t.committed, t.storingAt = time.Now(), t.done
+	answer := make(chan error, 1)
+	t.storing = answer
+	at, metadata := t.done, t.lineage.String()
+	go func() {
+		ctx, cancel := context.WithTimeout(context.Background(), grace)
+		defer cancel()
+		answer <- t.brokers.commit(ctx, at, metadata)
+	}()
+	if last {
+		t.stow(<-answer)
+	}
+}
+
+// stow takes a commit's answer.
+func (t *task) stow(err error) {
+	t.storing = nil
+	switch {
+	case err == nil:
+		t.stored = max(t.stored, t.storingAt)
+	case errors.Is(err, errLost): // the group ends this task soon
+	default:
+		t.metrics.commitErrors.Inc()
+		t.log.Warn("cannot commit, trying on", "offset", t.storingAt, "error", err)
+	}
+}

@@ -1,0 +1,379 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/windows"
+)
+
+// Config is what a Worker is made with. Client, Log, Metrics, Now, Sources and Encodings must be set.
+type Config struct {
+	Client  *kafkalog.Client
+	Log     *slog.Logger
+	Metrics *metrics.Set
+	// Now is the ingest worker's clock. It judges events from the future and goes into the log.
+	Now func() time.Time
+
+	Sources    []SourceTopic
+	Encodings  map[string]NewDecoder // by the names that sources use
+	Dimensions []Dimension
+	Scales     Scales // nil: no rubric has a scale
+	// TopicPrefix is before the names of driftd's own topics. Default "driftd."
+	TopicPrefix string
+	// Group is the consumer group. Default "driftd-ingest".
+	Group string
+
+	Disorder  time.Duration // of event times within a source partition. Default 10 s
+	Idle      time.Duration // on Now, after which a partition without news follows the clock. Default 15 s
+	Flush     time.Duration // age at which samples are written. Default 100 ms
+	Heartbeat time.Duration // Default 5 s
+	Commit    time.Duration // between commits. Default 1 s
+
+	SessionTimeout, GroupHeartbeat time.Duration // of the group's membership; zero for kafkalog's defaults
+}
+
+// SourceTopic is a topic of events.
+type SourceTopic struct {
+	Topic, Encoding string
+	Start           Start
+}
+
+// refreshEvery is how often the source topics are looked up, for new partitions and for topics that were made again.
+const refreshEvery = 30 * time.Second
+
+// Worker is the ingest stage of one process.
+type Worker struct {
+	cfg     Config
+	attrs   *Attributes
+	sources map[string]*sourceTopic
+	topics  atomic.Pointer[layout]
+}
+
+type sourceTopic struct {
+	SourceTopic
+	decoder NewDecoder
+	metrics *topicMetrics
+}
+
+// layout is what the brokers say of the topics.
+type layout struct {
+	ids           map[string][16]byte
+	announced     []windows.Source
+	samples, dead int // partitions
+}
+
+// New checks cfg and returns a worker that does nothing yet.
+func New(cfg Config) (*Worker, error) {
+	orDuration := func(d *time.Duration, usual time.Duration) {
+		if *d <= 0 {
+			*d = usual
+		}
+	}
+	orDuration(&cfg.Disorder, 10*time.Second)
+	orDuration(&cfg.Idle, 15*time.Second)
+	orDuration(&cfg.Flush, 100*time.Millisecond)
+	orDuration(&cfg.Heartbeat, 5*time.Second)
+	orDuration(&cfg.Commit, time.Second)
+	if cfg.TopicPrefix == "" {
+		cfg.TopicPrefix = "driftd."
+	}
+	if cfg.Group == "" {
+		cfg.Group = "driftd-ingest"
+	}
+	attrs, err := NewAttributes(cfg.Dimensions)
+	if err != nil {
+		return nil, err
+	}
+	w := &Worker{cfg: cfg, attrs: attrs, sources: map[string]*sourceTopic{}}
+	for _, s := range cfg.Sources {
+		decoder, ok := cfg.Encodings[s.Encoding]
+		if !ok {
+			return nil, fmt.Errorf("read topic %s: unknown encoding %q", s.Topic, s.Encoding)
+		}
+		if w.sources[s.Topic] != nil {
+			return nil, fmt.Errorf("read topic %s: it is named twice among the sources", s.Topic)
+		}
+		w.sources[s.Topic] = &sourceTopic{s, decoder, newTopicMetrics(cfg.Metrics, s.Topic)}
+	}
+	if len(w.sources) == 0 {
+		return nil, errors.New("read events: no source topics are named")
+	}
+	return w, nil
+}
+
+// Run takes part in the group until ctx ends; then it returns nil. Brokers that cannot be reached are tried again for ever. It
+// waits for driftd's own topics to exist.
+func (w *Worker) Run(ctx context.Context) error {
+	state := changes{log: w.cfg.Log}
+	for b := (kafkalog.Backoff{}); b.Wait(ctx); {
+		err := w.refresh(ctx)
+		state.note(ctx, "cannot look up topics, trying on", err)
+		if err == nil {
+			break
+		}
+	}
+	ctx, stop := context.WithCancel(ctx)
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for t := time.NewTicker(refreshEvery); ; {
+			select {
+			case <-ctx.Done():
+				t.Stop()
+				return
+			case <-t.C:
+				state.note(ctx, "cannot look up topics, trying on", w.refresh(ctx))
+			}
+		}
+	}()
+	defer func() { stop(); <-done }()
+
+	var names []string
+	for _, s := range w.cfg.Sources {
+		names = append(names, s.Topic)
+	}
+	return w.cfg.Client.Group(kafkalog.GroupConfig{
+		ID: w.cfg.Group, Topics: names, Balancer: kafkalog.CoPartitioned,
+		SessionTimeout: w.cfg.SessionTimeout, Heartbeat: w.cfg.GroupHeartbeat,
+	}).Run(ctx, w.claim)
+}
+
+// refresh looks the topics up.
+func (w *Worker) refresh(ctx context.Context) error {
+	samples, dead := w.cfg.TopicPrefix+"samples", w.cfg.TopicPrefix+"dead"
+	names := []string{samples, dead}
+	for _, s := range w.cfg.Sources {
+		names = append(names, s.Topic)
+	}
+	topics, err := w.cfg.Client.Topics(ctx, names...)
+	if err != nil {
+		return err
+	}
+	l := &layout{ids: map[string][16]byte{}, samples: topics[samples].Partitions, dead: topics[dead].Partitions}
+	if l.samples == 0 || l.dead == 0 {
+		return fmt.Errorf("look up topics %s and %s: not both are there", samples, dead)
+	}
+	for _, s := range w.cfg.Sources {
+		t, ok := topics[s.Topic]
+		if !ok {
+			continue
+		}
+		l.ids[s.Topic] = t.ID
+		for p := range t.Partitions {
+			l.announced = append(l.announced, windows.Source{Topic: s.Topic, Partition: int32(p), Incarnation: t.ID})
+		}
+	}
+	w.topics.Store(l)
+	return nil
+}
+
+// claim reads one source partition until ctx ends.
+func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
+	src := w.sources[claim.Topic]
+	gauges := newPartitionMetrics(w.cfg.Metrics, claim.Topic, claim.Partition)
+	defer gauges.remove()
+	log := w.cfg.Log.With("topic", claim.Topic, "partition", claim.Partition)
+	samples := w.topics.Load().samples
+	for ctx.Err() == nil {
+		b, ok := w.begin(ctx, claim, src, log)
+		if !ok {
+			break
+		}
+		log.Debug("reading source partition", "from", b.String())
+		t := &task{
+			beginning: b, brokers: &client{w: w, claim: claim, fetcher: w.cfg.Client.NewFetcher(claim.Topic, claim.Partition)},
+			now: w.cfg.Now, log: log, metrics: src.metrics, gauges: gauges, trouble: changes{log: log},
+			flush: w.cfg.Flush, heartbeat: w.cfg.Heartbeat, commitEvery: w.cfg.Commit,
+			source: newSource(sourceConfig{
+				id:      windows.Source{Topic: claim.Topic, Partition: int32(claim.Partition), Incarnation: b.incarnation()},
+				decoder: src.decoder(w.attrs), dims: w.attrs.Dimensions(), scales: w.cfg.Scales,
+				partitions: samples, partition: func(prompt string) int { return kafkalog.PartitionFor(prompt, samples) },
+				disorder: w.cfg.Disorder, idle: w.cfg.Idle, start: b.offset, now: w.cfg.Now().UnixNano(),
+			}),
+		}
+		t.run(ctx)
+	}
+	return nil
+}
+
+// begin finds out where to go on, and commits that when it is not what is committed: so an incarnation never depends on which
+// worker came first.
+func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTopic, log *slog.Logger) (b beginning, ok bool) {
+	state := changes{log: log}
+	truncated := 0
+	for again := (kafkalog.Backoff{}); again.Wait(ctx); {
+		offset, metadata, err := claim.Committed(ctx)
+		if err == nil {
+			b, err = w.resume(ctx, claim, src, offset, metadata)
+		}
+		// A leader that has just been elected may not know its log's end yet.
+		if err == nil && b.reset == resetTruncated && truncated < 5 {
+			truncated++
+			continue
+		}
+		if err == nil && (b.offset != offset || b.lineage.String() != metadata) {
+			err = claim.Commit(ctx, b.offset, b.lineage.String())
+		}
+		if errors.Is(err, kafkalog.ErrNotOwner) {
+			<-ctx.Done()
+			return b, false
+		}
+		state.note(ctx, "cannot find where to begin, trying on", err)
+		if err != nil {
+			continue
+		}
+		if b.reset != "" {
+			log.Warn("committed offset is not of this log", "reason", b.reset, "committed", offset, "goes on", b.offset)
+			src.metrics.restarted(b.reset)
+			state.note(ctx, "cannot look up topics", w.refresh(ctx)) // so that heartbeats name the new topic
+		}
+		if b.gap > 0 {
+			log.Error("retention has removed records that were not read", "records", b.gap, "goes on", b.offset)
+			src.metrics.gaps.AddInt64(b.gap)
+		}
+		return b, true
+	}
+	return b, false
+}
+
+func (w *Worker) resume(ctx context.Context, claim *kafkalog.Claim, src *sourceTopic, committed int64, metadata string) (b beginning, err error) {
+	c := w.cfg.Client
+	topics, err := c.Topics(ctx, claim.Topic)
+	if err != nil {
+		return b, err
+	}
+	topic, ok := topics[claim.Topic]
+	if !ok {
+		return b, fmt.Errorf("look up topic %s: %w", claim.Topic, kafkalog.ErrUnknownTopic)
+	}
+	first, next, err := c.Bounds(ctx, claim.Topic, claim.Partition)
+	if err != nil {
+		return b, err
+	}
+	b = resume(topic.ID, committed, metadata, first, next)
+	switch {
+	case b.fresh && src.Start.Latest:
+		b.offset = next
+	case b.fresh && !src.Start.At.IsZero():
+		b.offset, err = c.OffsetAt(ctx, claim.Topic, claim.Partition, src.Start.At)
+	}
+	return b, err
+}
+
+// client is the brokers of one task, by kafkalog.
+type client struct {
+	w       *Worker
+	claim   *kafkalog.Claim
+	fetcher *kafkalog.Fetcher
+	fetched *kafkalog.Fetched
+	out     []kafkalog.Message
+}
+
+func (c *client) fetch(ctx context.Context, offset int64, wait time.Duration) (fetched, error) {
+	var err error
+	c.fetched, err = c.fetcher.Fetch(ctx, offset, wait)
+	if _, ok := errors.AsType[*kafkalog.OutOfRangeError](err); ok {
+		return nil, fmt.Errorf("%w: %w", errMoved, err)
+	}
+	return c, err
+}
+
+func (c *client) next(rec *Record) bool {
+	if !c.fetched.Next() {
+		return false
+	}
+	r := c.fetched.Record()
+	rec.Offset, rec.Key, rec.Value = r.Offset, r.Key, r.Value
+	return true
+}
+
+func (c *client) err() error        { return c.fetched.Err() }
+func (c *client) nextOffset() int64 { return c.fetched.NextOffset() }
+func (c *client) end() int64        { return c.fetched.HighWatermark() }
+
+// write implements brokers. It is called by the flight's goroutine alone.
+func (c *client) write(ctx context.Context, msgs []message) (left []message, err error) {
+	l := c.w.topics.Load()
+	samples, dead := c.w.cfg.TopicPrefix+"samples", c.w.cfg.TopicPrefix+"dead"
+	c.out = c.out[:0]
+	for i := range msgs {
+		m := &msgs[i]
+		out := kafkalog.Message{Topic: samples, Partition: m.partition, Key: m.key, Value: m.value}
+		if m.dead {
+			out.Topic, out.Partition = dead, m.partition%l.dead
+			for _, h := range m.headers {
+				out.Headers = append(out.Headers, kafkalog.Header{Key: h.key, Value: h.value})
+			}
+		}
+		c.out = append(c.out, out)
+	}
+	_, err = c.w.cfg.Client.Produce(ctx, c.out)
+	failed, ok := errors.AsType[*kafkalog.ProduceError](err)
+	switch {
+	case err == nil:
+		return nil, nil
+	case !ok:
+		return msgs, err
+	}
+	for i := range c.out {
+		for _, f := range failed.Failed {
+			if f.Topic == c.out[i].Topic && f.Partition == c.out[i].Partition {
+				left = append(left, msgs[i])
+			}
+		}
+	}
+	return left, err
+}
+
+func (c *client) commit(ctx context.Context, offset int64, metadata string) error {
+	err := c.claim.Commit(ctx, offset, metadata)
+	if errors.Is(err, kafkalog.ErrNotOwner) {
+		return fmt.Errorf("%w: %w", errLost, err)
+	}
+	return err
+}
+
+func (c *client) layout(l lineage) (announced []windows.Source, same bool) {
+	now := c.w.topics.Load()
+	id, ok := now.ids[c.claim.Topic]
+	return now.announced, !ok || id == l.topic
+}
+
+// maxPause bounds the pause between two attempts at a broker.
+const maxPause = 2 * time.Second
+
+func (c *client) pauses() func(ctx context.Context, attempt int) bool {
+	b := kafkalog.Backoff{Max: maxPause}
+	return func(ctx context.Context, attempt int) bool {
+		if attempt == 0 {
+			b.Reset()
+		}
+		return b.Wait(ctx)
+	}
+}
+
+// changes logs a state of affairs when it changes.
+type changes struct {
+	log  *slog.Logger
+	says string
+}
+
+func (c *changes) note(ctx context.Context, message string, err error) {
+	switch {
+	case ctx.Err() != nil:
+	case err == nil && c.says != "":
+		c.says = ""
+		c.log.Info("works again")
+	case err != nil && err.Error() != c.says:
+		c.says = err.Error()
+		c.log.Warn(message, "error", err)
+	}
+}
