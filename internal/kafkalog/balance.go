@@ -43,7 +43,9 @@ func (b *balancer) AssignGroups(members []kafka.GroupMember, partitions []kafka.
 		counts[p.Topic] = max(counts[p.Topic], p.ID+1)
 	}
 	// What kafka-go looked up is empty as soon as one topic is missing; so look again, and remember what was shared out.
-	if seen, err := b.group.look(context.Background()); err == nil {
+	ctx, cancel := context.WithTimeout(context.Background(), joinTimeout/2)
+	defer cancel()
+	if seen, err := b.group.look(ctx); err == nil {
 		maps.Copy(counts, seen)
 	}
 	seats := make([]*seat, len(members))

@@ -303,10 +303,13 @@ func (f *Fetched) headerKey(key []byte) string {
 	return s
 }
 
-// varint reads a zigzag number.
+// varint reads a zigzag number. Most have one byte or two.
 func varint(b []byte) (v int64, rest []byte, ok bool) {
 	if len(b) > 0 && b[0] < 0x80 {
 		return int64(b[0]>>1) ^ -int64(b[0]&1), b[1:], true
+	}
+	if len(b) > 1 && b[1] < 0x80 {
+		return (int64(b[0]&0x7f)|int64(b[1])<<7)>>1 ^ -int64(b[0]&1), b[2:], true
 	}
 	v, n := binary.Varint(b)
 	if n <= 0 {

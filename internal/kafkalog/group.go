@@ -16,7 +16,6 @@ import (
 
 const (
 	joinBackoff = time.Second      // after a failed join
-	leaveGrace  = 2 * time.Second  // for leaving the group, before its connections are cut
 	joinTimeout = 10 * time.Second // of one request to the coordinator
 )
 
@@ -140,7 +139,8 @@ func (g *Group) Run(ctx context.Context, task func(ctx context.Context, claim *C
 		}
 		b.Reset()
 	}
-	g.drop(g.all())
+	wait(g.all())
+	g.forget()
 	var te *taskError
 	if errors.As(context.Cause(ctx), &te) {
 		return te.error
@@ -216,7 +216,7 @@ func (g *Group) member(ctx context.Context, topics []string, start func(*Claim) 
 			g.trouble(err)
 			g.client.note(err)
 			if fenced(err) {
-				g.drop(g.all())
+				wait(g.forget()) // somebody else owns them by now
 			}
 			continue
 		}
@@ -232,7 +232,7 @@ func (g *Group) member(ctx context.Context, topics []string, start func(*Claim) 
 	g.mu.closing = ctx.Err() != nil
 	g.mu.Unlock()
 	if ctx.Err() != nil {
-		g.drop(g.all()) // still a member, so that tasks can commit
+		wait(g.all()) // still a member, so that tasks can commit
 	}
 	g.leave(cg)
 	return nil
@@ -282,20 +282,19 @@ func (g *Group) all() []*run {
 	return slices.Collect(maps.Values(g.mu.claims))
 }
 
-// drop cancels tasks, waits for them, and gives up their claims. Until then they can commit if the member still owns them.
-func (g *Group) drop(runs []*run) {
-	wait(runs)
+// forget gives up all claims, whose commits are refused from now on, and returns their tasks.
+func (g *Group) forget() []*run {
 	g.mu.Lock()
 	defer g.mu.Unlock()
+	runs := slices.Collect(maps.Values(g.mu.claims))
 	for _, r := range runs {
-		at := place{r.claim.Topic, r.claim.Partition}
-		if g.mu.claims[at] == r {
-			delete(g.mu.claims, at)
-			close(r.claim.lost)
-		}
+		close(r.claim.lost)
 	}
+	clear(g.mu.claims)
+	return runs
 }
 
+// wait cancels tasks and waits for their end.
 func wait(runs []*run) {
 	for _, r := range runs {
 		r.cancel()
@@ -331,50 +330,4 @@ func (g *Group) watch(ctx context.Context, topics []string, other func()) {
 		}
 		return
 	}
-}
-
-// leave tells the coordinator, so that others take over at once. A coordinator that does not answer is not waited for long.
-func (g *Group) leave(cg *kafka.ConsumerGroup) {
-	left := make(chan struct{})
-	go func() {
-		cg.Close()
-		close(left)
-	}()
-	for t := time.NewTicker(leaveGrace); ; {
-		select {
-		case <-left:
-			t.Stop()
-			return
-		case <-t.C:
-			g.mu.Lock()
-			for conn := range g.mu.conns {
-				conn.Close()
-			}
-			g.mu.Unlock()
-		}
-	}
-}
-
-// dial opens a connection that leave can cut: kafka-go's own calls cannot be cancelled.
-func (g *Group) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.mu.conns[conn] = struct{}{}
-	return &trackedConn{Conn: conn, group: g}, nil
-}
-
-type trackedConn struct {
-	net.Conn
-	group *Group
-}
-
-func (c *trackedConn) Close() error {
-	c.group.mu.Lock()
-	delete(c.group.mu.conns, c.Conn)
-	c.group.mu.Unlock()
-	return c.Conn.Close()
 }

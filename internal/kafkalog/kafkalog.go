@@ -59,7 +59,7 @@ type Client struct {
 	serial    atomic.Int32 // correlation ids
 	stale     atomic.Bool  // a routing error was seen since the last look at the cluster's layout
 
-	secured   string       // what the configuration does to a connection, for hint
+	secured string // what the configuration does to a connection, for hint
 
 	health struct {
 		sync.Mutex
