@@ -40,6 +40,7 @@ func (c *checker) check() {
 			at.Errorf("such as https://traces.example/trace/{trace_id}", "`trace_url` is no address: %s", problem)
 		}
 	}
+	c.secret(&c.config.HTTP.Token)
 	if problem := listenProblem(c.config.HTTP.Listen); problem != "" {
 		hint := "write host:port, such as 127.0.0.1:8430"
 		if portProblem(c.config.HTTP.Listen) == "" {

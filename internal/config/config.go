@@ -71,7 +71,7 @@ type Linking struct {
 
 // Limits bound the memory that series take.
 type Limits struct {
-	Series            int `yaml:"series" default:"200000" min:"1" doc:"In one process."`
+	Series            int `yaml:"series" default:"200000" min:"1" doc:"In all, prompt × version × cohort × metric; each partition of samples has its share."`
 	CohortsPerPrompt  int `yaml:"cohorts_per_prompt" default:"500" min:"1" doc:"Of one prompt."`
 	VersionsPerPrompt int `yaml:"versions_per_prompt" default:"20" min:"1" doc:"Of one prompt."`
 }
@@ -121,6 +121,7 @@ type Rollback struct {
 // HTTP is where the daemon answers.
 type HTTP struct {
 	Listen string `yaml:"listen" default:"127.0.0.1:8430" doc:"host:port; this machine alone by default."`
+	Token  Secret `yaml:"token" doc:"Bearer token for what changes something, such as POST /-/reload; without one only this machine may."`
 }
 
 // Topic is the full name of one of driftd's own topics: samples, state, alerts or dead.
