@@ -1,0 +1,125 @@
+package detector
+
+import (
+	"math/rand/v2"
+	"strconv"
+	"testing"
+	"time"
+
+	"github.com/driftd/driftd/windows"
+)
+
+const replayRules = `
+rubrics:
+  helpful: {min: 1, max: 5, better: higher}
+groups:
+  - name: sliced
+    slice_by: [tier, locale]
+    rules:
+      - {alert: Mean, metric: latency, min_samples: 10, threshold: {stat: mean, window: 15m, above: 1.2s, recover_below: 1.1s}, for: 2m, keep_firing_for: 3m}
+      - {alert: Tail, metric: latency, min_samples: 10, threshold: {stat: p95, window: 1h, above: 3s}}
+      - {alert: DayTail, metric: latency, min_samples: 10, threshold: {stat: p90, window: 2h, above: 105%, against: 24h}}
+      - {alert: Stars, rubric: helpful, min_samples: 10, threshold: {stat: p50, window: 10m, below: 3}}
+      - {alert: Worse, rubric: helpful, min_samples: 10, threshold: {stat: mean, window: 30m, below: 97%, against: previous_version}}
+      - {alert: Errors, metric: error, min_samples: 10, threshold: {stat: rate, window: 5m, above: 30%}}
+  - name: totals
+    match: {prompt: "p*"}
+    rules:
+      - {alert: Volume, volume: {below: 70%, above: 140%, window: 15m, against: 24h}}
+      - {alert: Max, metric: latency, min_samples: 5, threshold: {stat: max, window: 5m, above: 7s}, keep_firing_for: 10m}
+`
+
+// traffic makes the batches of a log in which everything happens: several sources with disorder, one of which falls silent
+// and comes back, late samples, versions that come and go, cohorts that come and go, duplicated batches.
+func traffic(seed uint64, minutes int) (batches [][]byte) {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	enc := windows.NewEncoder()
+	type state struct{ offset, watermark int64 }
+	sources := make([]state, 3)
+	for half := range 2 * minutes {
+		now := scriptStart.Add(time.Duration(half) * 30 * time.Second)
+		for i := range sources {
+			src := &sources[i]
+			if i == 2 && half%400 > 250 {
+				continue
+			}
+			busy := 6 + 5*(half/60%3)
+			if half%700 > 600 {
+				busy = 0
+			}
+			for range rng.IntN(busy + 1) {
+				late := time.Duration(rng.IntN(20)) * time.Second
+				if rng.IntN(100) == 0 {
+					late = time.Duration(rng.IntN(150)) * time.Minute
+				}
+				version := half/300 + rng.IntN(2)*rng.IntN(2)
+				s := windows.Sample{Time: now.Add(-late).UnixNano(), Mask: windows.MaskTrace | windows.MaskCall | 1<<windows.BuiltinLatency | 1<<windows.BuiltinError}
+				s.Offset = src.offset
+				src.offset++
+				rng.Uint64()
+				s.TraceID[0], s.TraceID[1], s.TraceID[2] = byte(i), byte(src.offset), byte(src.offset>>8)
+				s.Values[windows.BuiltinLatency] = rng.ExpFloat64()
+				s.Values[windows.BuiltinError] = float64(rng.IntN(4) / 3)
+				if rng.IntN(2) == 0 {
+					s.Scores = []windows.Score{{Rubric: []byte("helpful"), Value: float64(1 + rng.IntN(5-version%2))}}
+				}
+				s.Cell = windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2)), "v"+strconv.Itoa(version),
+					strconv.Itoa(rng.IntN(2)+half/500), strconv.Itoa(rng.IntN(2)))
+				s.Axes = windows.AppendKey(nil, "", "", "", "")
+				enc.Add(&s)
+			}
+			src.watermark = now.Add(-10 * time.Second).UnixNano()
+			batches = append(batches, enc.AppendBatch(nil, &windows.Header{
+				Source: windows.Source{Topic: "spans", Partition: int32(i)}, Clock: now.UnixNano(), Watermark: src.watermark, Dimensions: scriptOptions.Dimensions,
+			}))
+			if rng.IntN(20) == 0 {
+				batches = append(batches, batches[len(batches)-1])
+			}
+			enc.Reset()
+		}
+	}
+	return batches
+}
+
+// TestReplayIsLive holds that restarts, wherever they come, change no byte of the records.
+func TestReplayIsLive(t *testing.T) {
+	set := parsed(t, replayRules)
+	for seed := range uint64(2) {
+		batches := traffic(seed, 600)
+		var want []string
+		kinds := make(map[string]bool)
+		p := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		for _, raw := range batches {
+			steps := applyRaw(t, p, raw)
+			want = append(want, encoded(t, steps)...)
+			for _, r := range steps {
+				kinds[r.Rule+" "+string(r.Type)] = true
+			}
+		}
+		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Volume", "Max"} {
+			if !kinds[rule+" firing"] || !kinds[rule+" resolved"] {
+				t.Errorf("seed %d: the traffic makes no alert of %s that fires and ends", seed, rule)
+			}
+		}
+		// Restarts at every batch of a stretch, and here and there.
+		var log stateLog
+		var got []string
+		rng := rand.New(rand.NewPCG(seed, 2))
+		stretch := rng.IntN(len(batches))
+		p = NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		for i, raw := range batches {
+			if i >= stretch && i < stretch+100 || rng.IntN(20) == 0 {
+				p = log.reopen(t, p, set)
+			}
+			for _, line := range encoded(t, applyRaw(t, p, raw)) {
+				if n := len(got); n >= len(want) || line != want[n] {
+					t.Fatalf("seed %d, batch %d of %d: step %d is\n%s\nwant\n%s", seed, i, len(batches), n, line, append(want, "none")[n])
+				}
+				got = append(got, line)
+			}
+		}
+		if len(got) != len(want) {
+			t.Fatalf("seed %d: %d steps with restarts, %d without", seed, len(got), len(want))
+		}
+	}
+}
