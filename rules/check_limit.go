@@ -18,7 +18,7 @@ func (c *ruleCheck) window(w *time.Duration) {
 	}
 	switch down := max(*w/step*step, step); {
 	case *w <= 0:
-		if at.Present() {
+		if !at.Faulty() {
 			c.wrong(at, "write 1m to 24h", "a window cannot be empty")
 		}
 		c.ok = false
@@ -83,6 +83,8 @@ func (c *ruleCheck) bound(at strictyaml.Place, key string, l limit, ref against)
 	case ref.kind != "":
 		c.noChange(at, key, l)
 		return &Bound{Value: l.value, Percent: true}
+	case l.percent && c.rule.Volume != nil:
+		c.wrong(at, "add `against: 24h`, or write a number of calls", "a percentage needs `against`: a percentage of what?")
 	case l.percent && unit != Share:
 		c.wrong(at, "add `against: 24h` or `against: previous_version`, or write a plain number", "a percentage needs `against`: a percentage of what?")
 	case unit == Seconds && !l.timed:
@@ -110,12 +112,14 @@ func percentHint(key string) string {
 	return "write 95% for a twentieth less than the reference"
 }
 
-// noChange warns of limits that are crossed while nothing has changed: most likely a difference was meant.
+// noChange warns of limits that are crossed while nothing has changed, or hardly ever: most likely a difference was meant.
 func (c *ruleCheck) noChange(at strictyaml.Place, key string, l limit) {
 	percent := func(v float64) string { return digits(v*100, 4) + "%" }
 	switch {
 	case key == "below" && l.value > 1:
 		at.Warnf("100% is the reference itself", "the rule fires while nothing has changed")
+	case key == "below" && l.value <= 0.2 && c.rule.Volume == nil:
+		at.Warnf(fmt.Sprintf("for %s less than the reference write %s", percent(l.value), percent(1-l.value)), "the rule fires only below %s of the reference", percent(l.value))
 	case key == "above" && l.value < 1:
 		at.Warnf(fmt.Sprintf("for %s more than the reference write %s", percent(l.value), percent(1+l.value)), "the rule fires while nothing has changed")
 	}

@@ -188,10 +188,12 @@ func (a *against) UnmarshalStrict(n strictyaml.Node) {
 		return
 	}
 	hint := againstHint
-	if _, err := strictyaml.ParseNumber(text); err == nil {
-		hint = "write {fixed: " + text + "}"
-	} else if d, err := strictyaml.ParseDuration(text); err == nil && d == 24*time.Hour {
+	if text == "24" || text == "1d" {
 		hint = "write 24h"
+	} else if strings.HasPrefix(text, "prev") {
+		hint = "did you mean `previous_version`?"
+	} else if _, err := strictyaml.ParseNumber(text); err == nil {
+		hint = "write {fixed: " + text + "}"
 	} else if near := strictyaml.Nearest(text, []string{"previous_version", "24h"}); near != "" {
 		hint = "did you mean `" + near + "`?"
 	} else if versionLike.MatchString(text) {
