@@ -30,9 +30,7 @@ type member struct {
 	starts map[string]int
 }
 
-const brokenHeart = "stop with an error"
-
-// join starts a member. Its tasks wait for their end, and return err if that is not nil.
+// join starts a member. Its tasks wait for their end.
 func join(t *testing.T, c *kafkalog.Client, cfg kafkalog.GroupConfig, task func(context.Context, *kafkalog.Claim) error) *member {
 	t.Helper()
 	if cfg.Heartbeat == 0 {

@@ -101,9 +101,9 @@ func awaitKafka(addr string, server <-chan error, out *bytes.Buffer) error {
 	for deadline := time.After(time.Minute); ; {
 		select {
 		case err := <-server:
-			return fmt.Errorf("Kafka ended at its start: %v\n%s", err, out)
+			return fmt.Errorf("the broker ended at its start: %v\n%s", err, out)
 		case <-deadline:
-			return fmt.Errorf("Kafka does not answer at %s after a minute", addr)
+			return fmt.Errorf("the broker does not answer at %s after a minute", addr)
 		case <-poll.C:
 			if conn, err := net.Dial("tcp", addr); err == nil {
 				return conn.Close()
