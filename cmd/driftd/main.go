@@ -28,7 +28,9 @@ type command struct {
 
 // commands is in the order of the help.
 var commands = []command{
+	{"run", runArgs, "watch prompts: the daemon", runRun},
 	{"check", "[--config FILE | RULES…]", "say all that is wrong with config and rule files", runCheck},
+	{"version", "", "say which driftd this is", runVersion},
 }
 
 func main() {

@@ -1,0 +1,284 @@
+package main
+
+import (
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/consumer/driftdjson"
+	"github.com/driftd/driftd/consumer/otlp"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/web"
+	"github.com/driftd/driftd/rules"
+	"github.com/driftd/driftd/windows"
+)
+
+// stages are those that a process runs.
+type stages struct{ ingest, detect, act bool }
+
+var allStages = stages{true, true, true}
+
+// daemonOptions are what a daemon is made of. Config, Rules, Now and Log must be set.
+type daemonOptions struct {
+	Config   *config.Config
+	Rules    *rules.Set
+	Reload   func() (*rules.Set, rules.Problems) // reads the rules anew; nil: there is nothing to read
+	Stages   stages
+	Now      func() time.Time // ingest's clock and that of what act writes; signatures have the machine's
+	Pace     pace
+	SlackAPI string // base of Slack's Web API; empty is Slack's own
+	Log      *slog.Logger
+}
+
+// pace holds the cadences that an accelerated clock changes. Zero values are the defaults of the stages.
+type pace struct {
+	Disorder, Idle   time.Duration // of ingest, in event time
+	Flush, Heartbeat time.Duration // of ingest, in real time
+	Checkpoint       time.Duration // of detect, in real time
+	Quiet            time.Duration // of act, in real time
+}
+
+// daemon is driftd as `run` starts it, demo tries it and the end-to-end tests test it.
+type daemon struct {
+	daemonOptions
+	client   *kafkalog.Client
+	metrics  *metrics.Set
+	web      *web.Server
+	rules    atomic.Pointer[rules.Set]
+	topics   atomic.Pointer[string] // what is wrong with driftd's own topics; nil until they were looked at, "" is nothing
+	reloaded struct {
+		sync.Mutex
+		detail string // what was wrong with the last reload
+	}
+	detect *detector.Worker // nil where that stage does not run
+	act    []*alert.Worker
+}
+
+// newDaemon checks what can be checked without a broker and listens for HTTP; run does the rest.
+func newDaemon(o daemonOptions) (*daemon, error) {
+	d := &daemon{daemonOptions: o, metrics: metrics.NewSet()}
+	d.rules.Store(o.Rules)
+	security, err := tlsConfig(&o.Config.Kafka.TLS, o.Config.Dir)
+	if err != nil {
+		return nil, err
+	}
+	k := &o.Config.Kafka
+	dial := kafkalog.Config{Brokers: k.Brokers, ClientID: k.ClientID, TLS: security}
+	if k.SASL != nil {
+		dial.SASL = &kafkalog.SASL{Mechanism: k.SASL.Mechanism, Username: k.SASL.Username, Password: k.SASL.Password.Reveal()}
+	}
+	if d.client, err = kafkalog.Dial(dial, o.Log.With("part", "kafka")); err != nil {
+		return nil, err
+	}
+	d.describe()
+	d.web, err = web.Listen(web.Config{
+		Listen: o.Config.HTTP.Listen, Token: o.Config.HTTP.Token.Reveal(), Metrics: []*metrics.Set{d.metrics},
+		Ready: d.ready, Reload: d.reload, Log: o.Log.With("part", "http"),
+	})
+	if err != nil {
+		d.client.Close()
+	}
+	return d, err
+}
+
+// run runs all parts until ctx ends or one of them fails.
+func (d *daemon) run(ctx context.Context) error {
+	defer d.client.Close()
+	parts := map[string]func(context.Context) error{"serve HTTP": d.web.Run}
+	if d.Stages.ingest {
+		w, err := d.newIngest()
+		if err != nil {
+			return fmt.Errorf("set up ingest: %w", err)
+		}
+		parts["ingest"] = d.behindTopics(w.Run)
+	}
+	if d.Stages.detect {
+		d.detect = d.newDetect()
+		parts["detect"] = d.behindTopics(d.detect.Run)
+	}
+	if d.Stages.act {
+		var err error
+		if d.act, err = d.newAct(); err != nil {
+			return fmt.Errorf("set up act: %w", err)
+		}
+		for _, r := range d.act {
+			parts["act "+r.State().Name] = d.behindTopics(r.Run)
+		}
+	}
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(nil)
+	parts["make topics"] = func(ctx context.Context) error { return d.makeTopics(ctx) }
+	var wg sync.WaitGroup
+	for name, run := range parts {
+		wg.Go(func() {
+			if err := run(ctx); err != nil && ctx.Err() == nil {
+				cancel(fmt.Errorf("%s: %w", name, err))
+			}
+		})
+	}
+	wg.Wait()
+	if err := context.Cause(ctx); !errors.Is(err, context.Canceled) {
+		return err
+	}
+	return nil
+}
+
+// behindTopics makes a stage wait for driftd's own topics.
+func (d *daemon) behindTopics(run func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		for b := (kafkalog.Backoff{Max: time.Second}); b.Wait(ctx); {
+			if problem := d.topics.Load(); problem != nil && *problem == "" {
+				return run(ctx)
+			}
+		}
+		return nil
+	}
+}
+
+// makeTopics makes what is missing of driftd's own topics and checks the rest. It tries until brokers answer; only a wrong
+// number of partitions is an error.
+func (d *daemon) makeTopics(ctx context.Context) error {
+	said := ""
+	for b := (kafkalog.Backoff{Max: 5 * time.Second}); b.Wait(ctx); {
+		err := d.client.EnsureTopics(ctx, topicSpecs(&d.Config.Kafka))
+		if ctx.Err() != nil {
+			return nil
+		}
+		problem := ""
+		if err != nil {
+			problem = err.Error()
+		}
+		d.topics.Store(&problem)
+		if wrong, ok := errors.AsType[*kafkalog.PartitionCountError](err); ok {
+			return wrong
+		}
+		if err == nil {
+			d.Log.Info("topics are there", "prefix", d.Config.Kafka.TopicPrefix, "partitions", d.Config.Kafka.Partitions)
+			return nil
+		}
+		if problem != said {
+			said = problem
+			d.Log.Warn("cannot make driftd's topics, trying on", "error", err)
+		}
+	}
+	return nil
+}
+
+// topicSpecs are driftd's own topics. Samples and state are kept for the longest window, a day, and an outage of two; their
+// age is that of their arrival, since event time may lie far back in a backlog. The alerts topic is the audit log.
+func topicSpecs(k *config.Kafka) []kafkalog.TopicSpec {
+	day := 24 * time.Hour
+	spec := func(name string, partitions int, keep time.Duration) kafkalog.TopicSpec {
+		c := map[string]string{
+			"cleanup.policy":         "delete",
+			"retention.ms":           fmt.Sprint(keep.Milliseconds()),
+			"retention.bytes":        "-1",
+			"message.timestamp.type": "LogAppendTime",
+		}
+		if k.ReplicationFactor >= 3 {
+			c["min.insync.replicas"] = "2"
+		}
+		return kafkalog.TopicSpec{Name: k.Topic(name), Partitions: partitions, ReplicationFactor: k.ReplicationFactor, Config: c}
+	}
+	return []kafkalog.TopicSpec{
+		spec("samples", k.Partitions, 3*day),
+		spec("state", k.Partitions, 3*day),
+		spec("alerts", k.Partitions, 365*day),
+		spec("dead", 1, 7*day),
+	}
+}
+
+// groupID names a consumer group: installations with prefixes of their own do not share groups.
+func (d *daemon) groupID(stage string) string {
+	return strings.TrimRight(d.Config.Kafka.TopicPrefix, ".-_") + "-" + stage
+}
+
+func (d *daemon) newIngest() (*consumer.Worker, error) {
+	c := consumer.Config{
+		Client: d.client, Log: d.Log.With("part", "ingest"), Metrics: d.metrics, Now: d.Now,
+		Encodings:   map[string]consumer.NewDecoder{"otlp_proto": otlp.New, "driftd_json": driftdjson.New},
+		Scales:      (*scales)(&d.rules),
+		TopicPrefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("ingest"),
+		Disorder: d.Pace.Disorder, Idle: d.Pace.Idle, Flush: d.Pace.Flush, Heartbeat: d.Pace.Heartbeat,
+	}
+	for _, s := range d.Config.Sources {
+		start := consumer.Start{Latest: s.Start.At == config.Latest}
+		if s.Start.At == config.AtTime {
+			start.At = s.Start.Time
+		}
+		c.Sources = append(c.Sources, consumer.SourceTopic{Topic: s.Topic, Encoding: s.Encoding, Start: start})
+	}
+	for _, name := range d.Config.Dimensions {
+		c.Dimensions = append(c.Dimensions, consumer.Dimension{Name: name, Attributes: d.Config.Attributes[name]})
+	}
+	return consumer.New(c)
+}
+
+func (d *daemon) newDetect() *detector.Worker {
+	l := &d.Config.Limits
+	return detector.NewWorker(detector.WorkerOptions{
+		Prefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("detect"), CheckpointEvery: d.Pace.Checkpoint, Now: d.Now,
+		Windows: windows.Options{
+			Dimensions: d.Config.Dimensions,
+			// Each partition has its share, so that what it does depends on nothing but its log.
+			MaxSeries:  (l.Series + d.Config.Kafka.Partitions - 1) / d.Config.Kafka.Partitions,
+			MaxCohorts: l.CohortsPerPrompt, MaxVersions: l.VersionsPerPrompt,
+		},
+	}, d.rules.Load(), d.client, d.metrics, d.Log.With("part", "detect"))
+}
+
+// scales gives ingest the scales of the rules in force.
+type scales atomic.Pointer[rules.Set]
+
+// Scale implements consumer.Scales.
+func (s *scales) Scale(rubric string) (consumer.Scale, bool) {
+	r, ok := (*atomic.Pointer[rules.Set])(s).Load().Rubrics[rubric]
+	return consumer.Scale{Min: r.Min, Max: r.Max, HasRange: r.HasRange, Labels: r.Labels}, ok
+}
+
+// tlsConfig is nil where TLS is off.
+func tlsConfig(t *config.TLS, dir string) (*tls.Config, error) {
+	if !t.Enabled {
+		return nil, nil
+	}
+	at := func(path string) string {
+		if filepath.IsAbs(path) {
+			return path
+		}
+		return filepath.Join(dir, path)
+	}
+	out := &tls.Config{MinVersion: tls.VersionTLS12}
+	if t.CAFile != "" {
+		pem, err := os.ReadFile(at(t.CAFile))
+		if err != nil {
+			return nil, fmt.Errorf("read kafka.tls.ca_file: %w", err)
+		}
+		out.RootCAs = x509.NewCertPool()
+		if !out.RootCAs.AppendCertsFromPEM(pem) {
+			return nil, fmt.Errorf("read kafka.tls.ca_file %s: it holds no certificate", t.CAFile)
+		}
+	}
+	if t.CertFile != "" {
+		cert, err := tls.LoadX509KeyPair(at(t.CertFile), at(t.KeyFile))
+		if err != nil {
+			return nil, fmt.Errorf("read kafka.tls.cert_file and key_file: %w", err)
+		}
+		out.Certificates = []tls.Certificate{cert}
+	}
+	return out, nil
+}

@@ -1,0 +1,86 @@
+package main
+
+import (
+	"fmt"
+	"maps"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	registrywebhook "github.com/driftd/driftd/alert/registry/webhook"
+	"github.com/driftd/driftd/alert/rollback"
+	"github.com/driftd/driftd/alert/slack"
+	"github.com/driftd/driftd/alert/webhook"
+	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/signature"
+)
+
+// newAct makes one worker for each receiver, and one for the registry: that one runs without a registry too, so that rules
+// which allow a rollback are told why there is none.
+func (d *daemon) newAct() ([]*alert.Worker, error) {
+	var out []*alert.Worker
+	worker := func(name string, core alert.Core) {
+		out = append(out, alert.NewWorker(alert.WorkerConfig{
+			Name: name, Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: d.Pace.Quiet,
+			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
+		}))
+	}
+	root := d.route()
+	for i := range d.Config.Receivers {
+		r := &d.Config.Receivers[i]
+		to, err := d.receiver(r)
+		if err != nil {
+			return nil, fmt.Errorf("receiver %s: %w", r.Name, err)
+		}
+		worker(r.Name, alert.NewOutbox(alert.OutboxConfig{
+			Name: r.Name, Receiver: to, Route: root, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
+		}))
+	}
+	c := rollback.Config{
+		Enabled: d.Config.Rollback.Enabled, Cooldown: d.Config.Rollback.Cooldown, Now: d.Now, Metrics: d.metrics,
+		Log: d.Log.With("part", "rollback"),
+	}
+	if reg := d.Config.Registry; reg != nil {
+		key, err := signature.ParseKey(reg.Secret.Reveal())
+		if err != nil {
+			return nil, fmt.Errorf("registry: %w", err)
+		}
+		c.Registry = registrywebhook.New(registrywebhook.Config{URL: reg.URL, Key: key, Now: time.Now})
+	}
+	worker("registry", rollback.New(c))
+	return out, nil
+}
+
+func (d *daemon) receiver(r *config.Receiver) (alert.Receiver, error) {
+	if r.Slack != nil {
+		return slack.New(slack.Config{
+			Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
+			TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: d.Now,
+		}), nil
+	}
+	key, err := signature.ParseKey(r.Webhook.Secret.Reveal())
+	if err != nil {
+		return nil, err
+	}
+	return webhook.New(webhook.Config{URL: r.Webhook.URL, Key: key, Now: time.Now}), nil
+}
+
+// route is the config's routing tree; without one every receiver gets everything.
+func (d *daemon) route() *alert.Route {
+	if d.Config.Route != nil {
+		r := convert(d.Config.Route)
+		return &r
+	}
+	root := &alert.Route{}
+	for _, r := range d.Config.Receivers {
+		root.Routes = append(root.Routes, alert.Route{Receiver: r.Name, Continue: true})
+	}
+	return root
+}
+
+func convert(r *config.Route) alert.Route {
+	out := alert.Route{Receiver: r.Receiver, Match: maps.Clone(r.Match), Continue: r.Continue}
+	for i := range r.Routes {
+		out.Routes = append(out.Routes, convert(&r.Routes[i]))
+	}
+	return out
+}

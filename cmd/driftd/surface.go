@@ -1,0 +1,111 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+	"time"
+
+	"github.com/driftd/driftd/internal/web"
+	"github.com/driftd/driftd/rules"
+)
+
+// version of the binary, as the build says it.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return "unknown"
+	}
+	v := info.Main.Version
+	for _, s := range info.Settings {
+		if s.Key == "vcs.revision" && (v == "" || v == "(devel)") {
+			v = s.Value[:min(12, len(s.Value))]
+		}
+	}
+	if v == "" {
+		return "(devel)"
+	}
+	return v
+}
+
+// describe registers the metrics that belong to no stage.
+func (d *daemon) describe() {
+	d.metrics.NewGauge(fmt.Sprintf(`driftd_build_info{version=%q,go=%q}`, version(), runtime.Version()), func() float64 { return 1 })
+	d.metrics.NewGauge("driftd_rules_last_reload_successful", func() float64 {
+		if d.lastReload() == "" {
+			return 1
+		}
+		return 0
+	})
+	d.metrics.NewGauge("driftd_rules_loaded", func() float64 {
+		n := 0
+		for _, g := range d.rules.Load().Groups {
+			n += len(g.Rules)
+		}
+		return float64(n)
+	})
+	d.metrics.GetOrCreateCounter("driftd_rules_last_reload_timestamp_seconds").Set(uint64(time.Now().Unix()))
+}
+
+func (d *daemon) lastReload() string {
+	d.reloaded.Lock()
+	defer d.reloaded.Unlock()
+	return d.reloaded.detail
+}
+
+// reload reads the rules anew and puts them into force. Bad ones change nothing; the error has the text of `driftd check`. It
+// is for concurrent use.
+func (d *daemon) reload() error {
+	if d.Reload == nil {
+		return errors.New("there are no rule files to read")
+	}
+	set, problems := d.Reload()
+	if problems.Err() != nil {
+		text := problems.Text()
+		d.reloaded.Lock()
+		d.reloaded.detail = text
+		d.reloaded.Unlock()
+		d.Log.Error("rules were not reloaded, the old ones stay", "errors", problems.Errors(), "first", problems.Err())
+		return errors.New(text)
+	}
+	d.use(set)
+	return nil
+}
+
+func (d *daemon) use(set *rules.Set) {
+	d.reloaded.Lock()
+	defer d.reloaded.Unlock()
+	d.reloaded.detail = ""
+	d.rules.Store(set)
+	if d.detect != nil {
+		d.detect.SetRules(set)
+	}
+	d.metrics.GetOrCreateCounter("driftd_rules_last_reload_timestamp_seconds").Set(uint64(time.Now().Unix()))
+	d.Log.Info("rules are in force", "files", len(set.Files), "groups", len(set.Groups))
+}
+
+// ready tells how each part is. A receiver in trouble does not make driftd unready: nothing is lost, and the others go on.
+func (d *daemon) ready() []web.Check {
+	ok, detail := d.client.Reachable()
+	checks := []web.Check{{Name: "kafka", OK: ok, Detail: detail}}
+	topics := web.Check{Name: "topics", Detail: "not looked at yet"}
+	if problem := d.topics.Load(); problem != nil {
+		topics.OK, topics.Detail = *problem == "", *problem
+	}
+	checks = append(checks, topics)
+	loaded := web.Check{Name: "rules", OK: true}
+	if detail := d.lastReload(); detail != "" {
+		loaded.Detail = "the last reload failed, the rules before it are in force:\n" + detail
+	}
+	checks = append(checks, loaded)
+	for _, r := range d.act {
+		s := r.State()
+		c := web.Check{Name: "act " + s.Name, OK: true, Detail: s.Problem}
+		if s.Outstanding > 0 && c.Detail == "" {
+			c.Detail = fmt.Sprintf("%d to be told", s.Outstanding)
+		}
+		checks = append(checks, c)
+	}
+	return checks
+}
