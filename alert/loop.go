@@ -25,6 +25,7 @@ type event struct {
 	claim claim           // began
 	next  int64           // began: committed offset, -1 for none; read: where to go on
 	entry *Entry          // read; nil for what could not be decoded
+	done  chan struct{}   // ended: closed when the loop has let go of the partition
 }
 
 type eventKind int
@@ -54,11 +55,18 @@ type loop struct {
 	append  func(ctx context.Context, part int, entries []Entry) error // fills in the offsets
 	quiet   time.Duration
 	commit  time.Duration // between commits while nothing is done
-	status  atomic.Pointer[Status]
+	state   atomic.Pointer[State]
 	parts   map[int]*part
 	first   time.Time // arrival of the oldest step since the last time the log was quiet
 	last    time.Time // and of the newest
 	checked time.Time // last commit
+}
+
+// State is how an act worker is, for the ready page.
+type State struct {
+	Name   string // of the receiver, or "registry"
+	Active bool   // this instance has the receiver's partitions; all others only stand by
+	Status
 }
 
 func newLoop(core Core, quiet time.Duration) *loop {
@@ -86,8 +94,7 @@ func (l *loop) run(ctx context.Context) {
 }
 
 func (l *loop) publish() {
-	s := l.core.Status()
-	l.status.Store(&s)
+	l.state.Store(&State{Active: len(l.parts) > 0, Status: l.core.Status()})
 }
 
 // wait returns how long nothing needs to be done unless an event comes.
@@ -145,6 +152,7 @@ func (l *loop) take(ctx context.Context, ev event) {
 		l.commitOne(context.WithoutCancel(ctx), ev.part)
 		delete(l.parts, ev.part)
 		l.core.End(ev.part)
+		close(ev.done)
 	}
 }
 

@@ -99,7 +99,7 @@ func TestOutboxCatchesUp(t *testing.T) {
 		defer stop()
 		m.add(t, 0, rec("a1", 2, detector.Firing, 0.8))
 		time.Sleep(5 * time.Second)
-		if s := l.status.Load(); s.Problem != "no answer" || s.Outstanding != 1 {
+		if s := l.state.Load(); s.Problem != "no answer" || s.Outstanding != 1 {
 			t.Errorf("status %+v", s)
 		}
 		for i := range 20 {
@@ -116,7 +116,7 @@ func TestOutboxCatchesUp(t *testing.T) {
 		down = false
 		time.Sleep(2 * time.Minute)
 		expect(t, "after the outage", r.take(), "a/v2 1 42 firing")
-		if s := l.status.Load(); *s != (Status{}) {
+		if s := l.state.Load(); s.Status != (Status{}) {
 			t.Errorf("status %+v", s)
 		}
 		if want := int64(len(m.parts[0])); m.committed[0] != want {
@@ -201,7 +201,7 @@ func TestOutboxFailures(t *testing.T) {
 		m.add(t, 0, rec("a1", 2, detector.Firing, 0.8), rec("b1", 2, detector.Firing, 0.8))
 		time.Sleep(10 * time.Second)
 		expect(t, "one cannot be sent, the other is", r.take(), "failed: a/v2 1 2 firing", "b/v2 1 2 firing")
-		if s := l.status.Load(); s.Problem != "msg_too_long" || s.Outstanding != 1 {
+		if s := l.state.Load(); s.Problem != "msg_too_long" || s.Outstanding != 1 {
 			t.Errorf("status %+v", s)
 		}
 		time.Sleep(3 * time.Minute)
@@ -210,7 +210,7 @@ func TestOutboxFailures(t *testing.T) {
 		fail = &Failure{Kind: Blocked, Reason: "invalid_auth", Hint: "give a new token"}
 		time.Sleep(time.Minute)
 		r.take()
-		if s := l.status.Load(); s.Problem != "invalid_auth (give a new token)" {
+		if s := l.state.Load(); s.Problem != "invalid_auth (give a new token)" {
 			t.Errorf("status %+v", s)
 		}
 		fail = &Failure{Kind: Unavailable, Reason: "429", After: 17 * time.Second}
@@ -226,7 +226,7 @@ func TestOutboxFailures(t *testing.T) {
 		fail = &Failure{Kind: Refused, Reason: "answered 410"}
 		time.Sleep(time.Minute)
 		expect(t, "refused", r.take(), "failed: a/v2 1 2 firing")
-		if s := l.status.Load(); *s != (Status{}) {
+		if s := l.state.Load(); s.Status != (Status{}) {
 			t.Errorf("status %+v", s)
 		}
 		expect(t, "records", m.actions(0), "notified b1/2 firing m1", "notify_failed a1/2 firing: answered 410 ")
