@@ -1,0 +1,209 @@
+package consumer_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/consumer/driftdjson"
+	"github.com/driftd/driftd/internal/otlpgen"
+	"github.com/driftd/driftd/windows"
+)
+
+// The model: one source partition, written by workers that crash, live on as zombies, double their produces and start again
+// at group offsets that may have been rolled back, into some samples partitions. The core is the real one; the brokers,
+// the group and detect's cursors are played.
+
+type simulation struct {
+	t       *testing.T
+	r       *rand.Rand
+	records [][]byte
+	want    map[int][]windows.Position // by samples partition
+	logs    [simPartitions][][]byte    // the samples topic
+
+	committed  int64
+	generation int
+	writers    []*simWriter
+	rollbacks  int
+	canRoll    bool
+}
+
+const simPartitions = 3
+
+// simWriter is a worker with the partition, or one that believes so.
+type simWriter struct {
+	core       *consumer.Core
+	generation int
+	dead       bool
+
+	next     int64               // record to be read
+	flight   [][]consumer.Sealed // waves not yet written
+	inFlight bool
+	to       int64               // what to commit when they are
+	built    [][]consumer.Sealed // a round that waits for its turn
+	builtTo  int64
+	ready    bool
+}
+
+func (s *simulation) spawn() *simWriter {
+	s.generation++
+	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}})
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	w := &simWriter{generation: s.generation, next: s.committed, core: consumer.NewCore(consumer.CoreConfig{
+		Source: windows.Source{Topic: "events"}, Decoder: driftdjson.New(attrs), Dimensions: attrs.Dimensions(), Partitions: simPartitions,
+		Partition: simPartition, Start: s.committed, Now: testClock,
+	})}
+	s.writers = append(s.writers, w)
+	return w
+}
+
+func simPartition(prompt string) int { return int(prompt[0]-'a') % simPartitions }
+
+// step lets a writer do one thing.
+func (s *simulation) step(w *simWriter) {
+	switch {
+	case w.next < int64(len(s.records)) && !w.ready && s.r.IntN(2) == 0: // reads on while a round is in flight
+		for range 1 + s.r.IntN(20) {
+			if w.next == int64(len(s.records)) {
+				break
+			}
+			w.core.Add(w.next, s.records[w.next], testClock)
+			w.next++
+		}
+		if s.r.IntN(3) == 0 {
+			w.core.Beat(nil)
+		}
+		w.built, _, w.builtTo = w.core.Cut(testClock, false)
+		w.ready = true
+	case w.inFlight && len(w.flight) > 0:
+		s.write(w)
+	case w.inFlight: // all acknowledged
+		w.inFlight = false
+		if w.generation == s.generation {
+			s.committed = w.to
+		} else if s.r.IntN(2) == 0 { // a zombie's commit is refused; it may go on once more before it notices
+			w.dead = true
+		}
+	case w.ready:
+		w.flight, w.to, w.inFlight, w.ready = w.built, w.builtTo, true, false
+	}
+}
+
+// write appends one batch of the wave at the head: perhaps twice, perhaps with its answer lost, so that the same bytes are sent again.
+func (s *simulation) write(w *simWriter) {
+	wave := w.flight[0]
+	if len(wave) == 0 {
+		w.flight = w.flight[1:]
+		return
+	}
+	i := s.r.IntN(len(wave))
+	b := wave[i]
+	switch s.r.IntN(12) {
+	case 0: // refused
+		return
+	case 1: // written, the answer lost
+		s.logs[b.Partition] = append(s.logs[b.Partition], b.Value)
+		return
+	}
+	s.logs[b.Partition] = append(s.logs[b.Partition], b.Value)
+	w.flight[0] = slices.Delete(slices.Clone(wave), i, i+1)
+}
+
+func (s *simulation) run() {
+	s.spawn()
+	for steps := 0; ; steps++ {
+		if steps > 100_000 {
+			s.t.Fatal("the simulation does not end")
+		}
+		var live []*simWriter
+		for _, w := range s.writers {
+			if !w.dead {
+				live = append(live, w)
+			}
+		}
+		current := s.writers[len(s.writers)-1]
+		if s.committed == int64(len(s.records)) && !current.inFlight && !current.ready {
+			return
+		}
+		s.step(live[s.r.IntN(len(live))])
+		if s.r.IntN(40) == 0 && len(s.writers) < 8 {
+			current.dead = s.r.IntN(2) == 0 // a crash; else it lives on as a zombie
+			if s.canRoll && s.rollbacks < 2 && s.r.IntN(2) == 0 {
+				s.committed = s.r.Int64N(s.committed + 1)
+				s.rollbacks++
+			}
+			s.spawn()
+		}
+	}
+}
+
+// check reads the samples topic as detect does and compares with what there should be.
+func (s *simulation) check(seed uint64) (doubled int) {
+	var b windows.Batch
+	for p, log := range s.logs {
+		var next windows.Position
+		var got []windows.Position
+		for _, value := range log {
+			if err := b.Decode(value); err != nil {
+				s.t.Fatal(err)
+			}
+			for _, pos := range b.Pos {
+				if pos.Less(next) {
+					doubled++
+					continue
+				}
+				got = append(got, pos)
+				next = pos.After()
+			}
+		}
+		if !slices.Equal(got, s.want[p]) {
+			s.t.Errorf("seed %d: samples partition %d counts %d events, want %d", seed, p, len(got), len(s.want[p]))
+		}
+	}
+	return doubled
+}
+
+// simRecords are events with the samples partitions that they belong to, some without any.
+func simRecords(r *rand.Rand, n int) (records [][]byte, want map[int][]windows.Position) {
+	want = map[int][]windows.Position{}
+	for i := range n {
+		c := otlpgen.Call{Prompt: fmt.Sprintf("%c", 'a'+r.IntN(5)), Version: "v1", End: benchStart.Add(time.Duration(i) * time.Second)}
+		switch r.IntN(10) {
+		case 0:
+			records = append(records, []byte("{"))
+			continue
+		case 1:
+			records = append(records, nil)
+			continue
+		}
+		records = append(records, otlpgen.AppendNative(nil, &c))
+		p := simPartition(c.Prompt)
+		want[p] = append(want[p], windows.Position{Offset: int64(i)})
+	}
+	return records, want
+}
+
+func TestExactlyOnceUnderCrashesZombiesAndRollbacks(t *testing.T) {
+	runs := 400
+	if testing.Short() {
+		runs = 50
+	}
+	doubled := 0
+	for _, canRoll := range []bool{false, true} {
+		for seed := range uint64(runs) {
+			r := rand.New(rand.NewPCG(seed, 7))
+			s := &simulation{t: t, r: r, canRoll: canRoll}
+			s.records, s.want = simRecords(r, 300)
+			s.run()
+			doubled += s.check(seed)
+		}
+	}
+	if doubled == 0 {
+		t.Error("no sample was ever doubled: the simulation tests nothing")
+	}
+}
