@@ -4,18 +4,22 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"time"
 
 	"github.com/driftd/driftd/windows"
 )
 
-// reader of one partition of a topic; see worker.go for the one over Kafka. Its own failures are *readError, which is worth
-// trying again; errors of each are passed on.
-type partitionReader interface {
+// partitionLog is one partition of a topic; see worker.go for the one over Kafka. Failures to read are *readError, which are
+// worth trying again; errors of each are passed on.
+type partitionLog interface {
 	// bounds are the offsets of the first record and of the one that will be written next.
 	bounds(ctx context.Context) (first, next int64, err error)
 	// read hands over the records of [from, to) that are there, in order. value is good for the duration of the call.
 	read(ctx context.Context, from, to int64, each func(offset int64, value []byte) error) error
+	// append writes records in order and returns their offsets.
+	append(ctx context.Context, records [][]byte) (offsets []int64, err error)
 }
 
 // readError is a failure to reach the log.
@@ -27,9 +31,88 @@ func (e *readError) Unwrap() error { return e.error }
 // for checkpoints are told apart by how much went into them, and the new ones start from nothing.
 var resetMark = []byte("driftd: state given up, started anew")
 
+// open makes the partition: from the newest checkpoint, or where there is none that can be used, from the oldest samples and
+// what the log of alerts says of the past. It fails only when ctx ends.
+func (t *task) open(ctx context.Context) error {
+	began := time.Now()
+	state := t.topic(t.state)
+	var cp *windows.Checkpoint
+	if err := t.insist(ctx, "look for a checkpoint", func() (err error) {
+		cp, err = findCheckpoint(ctx, state)
+		return err
+	}); err != nil {
+		return err
+	}
+	t.set = t.rules.Load()
+	if cp != nil {
+		if err := t.restore(ctx, cp, state); err != nil {
+			return err
+		}
+	}
+	if t.p == nil {
+		if err := t.begin(ctx, state); err != nil {
+			return err
+		}
+	}
+	t.meters.restoreSeconds.UpdateDuration(began)
+	pending, firing := t.p.Alerts()
+	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", t.p.Store().Watermark(),
+		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
+	return nil
+}
+
+// restore fills t.p from a checkpoint. Where that is not possible t.p stays nil.
+func (t *task) restore(ctx context.Context, cp *windows.Checkpoint, state partitionLog) error {
+	return t.insist(ctx, "restore checkpoint", func() error {
+		p, offset, err := RestorePartition(PartitionOptions{Windows: t.o.Windows, Rules: t.set}, cp, func(offsets []int64, each func([]byte) error) error {
+			return readRecords(ctx, state, offsets, each)
+		})
+		if unread, ok := errors.AsType[*readError](err); ok {
+			return unread
+		}
+		if err != nil {
+			t.meters.restoreFailures.Inc()
+			t.log.Error("checkpoint cannot be used, starting from the oldest samples", "error", err)
+			return nil
+		}
+		t.meters.restored.Inc()
+		t.p, t.offset, t.saved = p, offset, offset
+		return nil
+	})
+}
+
+// begin starts from the oldest samples.
+func (t *task) begin(ctx context.Context, state partitionLog) error {
+	var history *History
+	err := t.insist(ctx, "read the past of alerts", func() (err error) {
+		history, err = readHistory(ctx, t.topic(t.alerts))
+		if err == nil {
+			t.offset, _, err = t.topic(t.samples).bounds(ctx)
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	err = t.insist(ctx, "mark the state as given up", func() error {
+		first, next, err := state.bounds(ctx)
+		if err == nil && next > first {
+			_, err = state.append(ctx, [][]byte{resetMark})
+		}
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	t.meters.started.Inc()
+	t.p = NewPartition(PartitionOptions{Windows: t.o.Windows, Rules: t.set, History: history})
+	t.saved = -1
+	return nil
+}
+
 // findCheckpoint looks for the newest complete checkpoint, from the end of the state log backwards in growing steps; nil when
 // there is none.
-func findCheckpoint(ctx context.Context, log partitionReader) (*windows.Checkpoint, error) {
+func findCheckpoint(ctx context.Context, log partitionLog) (*windows.Checkpoint, error) {
 	first, next, err := log.bounds(ctx)
 	if err != nil {
 		return nil, err
@@ -56,7 +139,7 @@ func findCheckpoint(ctx context.Context, log partitionReader) (*windows.Checkpoi
 }
 
 // readRecords hands over the records at the given ascending offsets, all of them or it fails.
-func readRecords(ctx context.Context, log partitionReader, offsets []int64, each func(record []byte) error) error {
+func readRecords(ctx context.Context, log partitionLog, offsets []int64, each func(record []byte) error) error {
 	for len(offsets) > 0 {
 		// Records that are wanted lie in runs, with those of other checkpoints between them.
 		n := 1
@@ -89,7 +172,7 @@ func readRecords(ctx context.Context, log partitionReader, offsets []int64, each
 const maxSkipped = 8
 
 // readHistory reads a partition's whole log of alerts.
-func readHistory(ctx context.Context, log partitionReader) (*History, error) {
+func readHistory(ctx context.Context, log partitionLog) (*History, error) {
 	first, next, err := log.bounds(ctx)
 	if err != nil {
 		return nil, err

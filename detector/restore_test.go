@@ -10,7 +10,7 @@ import (
 	"github.com/driftd/driftd/windows"
 )
 
-// memoryLog is a partitionReader over records in memory; nil ones are gone.
+// memoryLog is a partitionLog over records in memory; nil ones are gone.
 type memoryLog struct {
 	records [][]byte
 	reads   int // records handed over
@@ -36,6 +36,10 @@ func (l *memoryLog) read(_ context.Context, from, to int64, each func(int64, []b
 		}
 	}
 	return nil
+}
+
+func (l *memoryLog) append(_ context.Context, records [][]byte) ([]int64, error) {
+	return l.write(records)
 }
 
 func (l *memoryLog) write(records [][]byte) (offsets []int64, err error) {

@@ -122,85 +122,6 @@ type task struct {
 	counts Counts // as of the last look
 }
 
-// open makes the partition: from the newest checkpoint, or where there is none that can be used, from the oldest samples and
-// what the log of alerts says of the past. It fails only when ctx ends.
-func (t *task) open(ctx context.Context) error {
-	began := time.Now()
-	state := t.reader(t.state)
-	var cp *windows.Checkpoint
-	if err := t.insist(ctx, "look for a checkpoint", func() (err error) {
-		cp, err = findCheckpoint(ctx, state)
-		return err
-	}); err != nil {
-		return err
-	}
-	t.set = t.rules.Load()
-	if cp != nil {
-		if err := t.restore(ctx, cp, state); err != nil {
-			return err
-		}
-	}
-	if t.p == nil {
-		if err := t.begin(ctx, state); err != nil {
-			return err
-		}
-	}
-	t.meters.restoreSeconds.UpdateDuration(began)
-	pending, firing := t.p.Alerts()
-	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", t.p.Store().Watermark(),
-		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
-	return nil
-}
-
-// restore fills t.p from a checkpoint. Where that is not possible t.p stays nil.
-func (t *task) restore(ctx context.Context, cp *windows.Checkpoint, state partitionReader) error {
-	return t.insist(ctx, "restore checkpoint", func() error {
-		p, offset, err := RestorePartition(PartitionOptions{Windows: t.o.Windows, Rules: t.set}, cp, func(offsets []int64, each func([]byte) error) error {
-			return readRecords(ctx, state, offsets, each)
-		})
-		if unread, ok := errors.AsType[*readError](err); ok {
-			return unread
-		}
-		if err != nil {
-			t.meters.restoreFailures.Inc()
-			t.log.Error("checkpoint cannot be used, starting from the oldest samples", "error", err)
-			return nil
-		}
-		t.meters.restored.Inc()
-		t.p, t.offset, t.saved = p, offset, offset
-		return nil
-	})
-}
-
-// begin starts from the oldest samples.
-func (t *task) begin(ctx context.Context, state partitionReader) error {
-	var history *History
-	err := t.insist(ctx, "read the past of alerts", func() (err error) {
-		history, err = readHistory(ctx, t.reader(t.alerts))
-		if err == nil {
-			t.offset, _, err = t.client.Bounds(ctx, t.samples, t.claim.Partition)
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	err = t.insist(ctx, "mark the state as given up", func() error {
-		first, next, err := state.bounds(ctx)
-		if err == nil && next > first {
-			_, err = t.client.Produce(ctx, []kafkalog.Message{{Topic: t.state, Partition: t.claim.Partition, Value: resetMark}})
-		}
-		return err
-	})
-	if err != nil {
-		return err
-	}
-	t.meters.started.Inc()
-	t.p = NewPartition(PartitionOptions{Windows: t.o.Windows, Rules: t.set, History: history})
-	t.saved = -1
-	return nil
-}
-
 // work reads samples until ctx ends.
 func (t *task) work(ctx context.Context) error {
 	fetcher := t.client.NewFetcher(t.samples, t.claim.Partition)
@@ -317,12 +238,12 @@ func (t *task) write(ctx context.Context, what string, msgs []kafkalog.Message) 
 	})
 }
 
-// reader reads a topic's partition of this task's number.
-func (t *task) reader(topic string) partitionReader {
-	return &kafkaPartition{t.client, t.client.NewFetcher(topic, t.claim.Partition), topic, t.claim.Partition, t.o.MaxWait}
+// topic is a topic's partition of this task's number.
+func (t *task) topic(name string) partitionLog {
+	return &kafkaPartition{t.client, t.client.NewFetcher(name, t.claim.Partition), name, t.claim.Partition, t.o.MaxWait}
 }
 
-// kafkaPartition is a partitionReader over Kafka.
+// kafkaPartition is a partitionLog over Kafka.
 type kafkaPartition struct {
 	client    *kafkalog.Client
 	fetcher   *kafkalog.Fetcher
@@ -358,6 +279,22 @@ func (k *kafkaPartition) read(ctx context.Context, from, to int64, each func(off
 		from = max(from, got.NextOffset())
 	}
 	return nil
+}
+
+func (k *kafkaPartition) append(ctx context.Context, records [][]byte) (offsets []int64, err error) {
+	for len(records) > 0 {
+		var msgs []kafkalog.Message
+		for size := 0; len(records) > 0 && (size == 0 || size+len(records[0]) <= maxRequest); records = records[1:] {
+			size += len(records[0])
+			msgs = append(msgs, kafkalog.Message{Topic: k.topic, Partition: k.partition, Value: records[0]})
+		}
+		at, err := k.client.Produce(ctx, msgs)
+		if err != nil {
+			return nil, err
+		}
+		offsets = append(offsets, at...)
+	}
+	return offsets, nil
 }
 
 // insist tries until it works, and logs when the outcome changes. It fails only when ctx ends.
@@ -402,21 +339,7 @@ func (t *task) checkpoint(ctx context.Context) {
 		return
 	}
 	began := time.Now()
-	err := t.p.Checkpoint(t.offset, func(records [][]byte) (offsets []int64, err error) {
-		for len(records) > 0 {
-			var msgs []kafkalog.Message
-			for size := 0; len(records) > 0 && (size == 0 || size+len(records[0]) <= maxRequest); records = records[1:] {
-				size += len(records[0])
-				msgs = append(msgs, kafkalog.Message{Topic: t.state, Partition: t.claim.Partition, Value: records[0]})
-			}
-			at, err := t.client.Produce(ctx, msgs)
-			if err != nil {
-				return nil, err
-			}
-			offsets = append(offsets, at...)
-		}
-		return offsets, nil
-	})
+	err := t.p.Checkpoint(t.offset, func(records [][]byte) ([]int64, error) { return t.topic(t.state).append(ctx, records) })
 	if err != nil {
 		t.meters.checkpointFailures.Inc()
 		t.log.Warn("cannot write checkpoint", "offset", t.offset, "error", err)

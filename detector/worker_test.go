@@ -4,15 +4,20 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/kmsg"
 
+	"github.com/driftd/driftd/internal/embedded"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/testkit"
 	"github.com/driftd/driftd/rules"
@@ -43,7 +48,12 @@ type fixture struct {
 
 func newFixture(t *testing.T) *fixture {
 	t.Helper()
-	client, err := kafkalog.Dial(kafkalog.Config{Brokers: testkit.Broker(t)}, slog.New(slog.DiscardHandler))
+	return fixtureOn(t, testkit.Broker(t))
+}
+
+func fixtureOn(t *testing.T, brokers []string) *fixture {
+	t.Helper()
+	client, err := kafkalog.Dial(kafkalog.Config{Brokers: brokers}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -136,15 +146,19 @@ func (f *fixture) values(topic string) (values [][]byte) {
 // alerts are the records of the alerts topic without those seen before.
 func (f *fixture) alerts() (lines []string) {
 	f.t.Helper()
-	seen := make(map[string]bool)
+	seen := make(map[string]string)
 	for _, v := range f.values("alerts") {
 		var r Record
 		if err := json.Unmarshal(v, &r); err != nil {
 			f.t.Fatal(err)
 		}
-		if key := fmt.Sprint(r.ID, r.Step); !seen[key] {
-			seen[key] = true
+		key := fmt.Sprint(r.ID, r.Step)
+		switch was, ok := seen[key]; {
+		case !ok:
+			seen[key] = string(v)
 			lines = append(lines, string(v))
+		case was != string(v):
+			f.t.Fatalf("told twice, and not the same:\n%s\n%s", was, v)
 		}
 	}
 	return lines
@@ -267,4 +281,65 @@ func TestWorkerTakesOverRules(t *testing.T) {
 		t.Fatalf("the fixture's last step is %s", last)
 	}
 	f.untilWanted()
+}
+
+// After a crash the steps since the last checkpoint are made again, the same.
+func TestWorkerAfterCrash(t *testing.T) {
+	broker := testkit.Embedded(t, embedded.Options{})
+	var crashed atomic.Bool // no checkpoint gets through any more
+	broker.Control(kmsg.Produce, func(req kmsg.Request) (kmsg.Response, error, bool) {
+		broker.Keep()
+		if crashed.Load() && strings.HasSuffix(req.(*kmsg.ProduceRequest).Topics[0].Topic, "state") {
+			return nil, errors.New("connection lost"), true
+		}
+		return nil, nil, false
+	})
+	f := fixtureOn(t, broker.Addrs())
+	f.send(2, "for=6m series=p/v1/free latency=5 n=10")
+	_, ms, stop := f.run(WorkerOptions{CheckpointEvery: time.Nanosecond})
+	until(t, "a checkpoint", func() bool {
+		return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 2")
+	})
+	crashed.Store(true)
+	f.send(20)
+	f.untilWanted()
+	stop()
+	crashed.Store(false)
+	before := len(f.values("alerts"))
+	_, ms, _ = f.run(WorkerOptions{})
+	until(t, "the replay", func() bool { return len(f.values("alerts")) > before })
+	f.send(5, "for=5m series=p/v1/free latency=6 n=20")
+	f.untilWanted()
+	if !gauge(ms, `driftd_detector_restores_total{result="checkpoint"} 1`) {
+		t.Error("it did not go on from the checkpoint")
+	}
+}
+
+// Retention that has passed the position is a counted gap, not the end.
+func TestWorkerOverAGap(t *testing.T) {
+	broker := testkit.Embedded(t, embedded.Options{})
+	f := fixtureOn(t, broker.Addrs())
+	f.send(2, "for=2m series=p/v1/free latency=1 n=10")
+	_, ms, stop := f.run(WorkerOptions{})
+	until(t, "the first records", func() bool { return gauge(ms, "driftd_detector_ticks_total 2") })
+	stop()
+	f.send(3, "for=3m series=p/v1/free latency=1 n=10")
+	admin, err := kgo.NewClient(kgo.SeedBrokers(broker.Addrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	partition := kmsg.NewDeleteRecordsRequestTopicPartition()
+	partition.Offset = 5
+	topic := kmsg.NewDeleteRecordsRequestTopic()
+	topic.Topic, topic.Partitions = f.prefix+"samples", []kmsg.DeleteRecordsRequestTopicPartition{partition}
+	req := kmsg.NewPtrDeleteRecordsRequest()
+	req.Topics = []kmsg.DeleteRecordsRequestTopic{topic}
+	if _, err := req.RequestWith(t.Context(), admin); err != nil {
+		t.Fatal(err)
+	}
+	_, ms, _ = f.run(WorkerOptions{})
+	until(t, "the gap", func() bool { return gauge(ms, "driftd_detector_lost_records_total 3") })
+	f.send(8, "for=8m series=p/v1/free latency=5 n=10")
+	until(t, "alerts behind the gap", func() bool { return len(f.alerts()) >= 2 })
 }
