@@ -40,9 +40,9 @@ func newLoader(opts Options) *loader {
 
 func (l *loader) parse(name string, data []byte) {
 	p := &parsed{doc: strictyaml.Parse(name, data), file: new(file)}
-	wasYAML := len(p.doc.Problems()) == 0
+	wasYAML := p.doc.Clean()
 	p.doc.Decode(p.file)
-	if wasYAML && len(p.doc.Problems()) == 0 && len(p.file.Groups) == 0 && len(p.file.Rubrics) == 0 {
+	if wasYAML && p.doc.Clean() && len(p.file.Groups) == 0 && len(p.file.Rubrics) == 0 {
 		p.doc.At(&p.file.Groups).Errorf("add `groups` with rules, or `rubrics` with scales", "the file has neither rules nor rubrics")
 	}
 	l.broken = l.broken || !wasYAML

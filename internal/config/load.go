@@ -61,7 +61,7 @@ func parse(src Sources, data []byte) (*Config, strictyaml.Problems) {
 	p.doc.SetLayer(k.Raw())
 
 	c := &Config{}
-	wasYAML := len(p.doc.Problems()) == 0
+	wasYAML := p.doc.Clean()
 	p.doc.Decode(c)
 	if src.File != "" {
 		c.Dir = filepath.Dir(src.File)

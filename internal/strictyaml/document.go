@@ -14,8 +14,11 @@ import (
 // MaxSize is the largest file that is read, in bytes.
 const MaxSize = 1 << 20
 
-// maxProblems ends the list of a file that is wrong all over.
-const maxProblems = 100
+// maxProblems ends the list of a file that is wrong all over; maxFound bounds the work of finding which they are.
+const (
+	maxProblems = 100
+	maxFound    = 400
+)
 
 // Document is one YAML file and what is wrong with it. It is for use by one goroutine.
 type Document struct {
@@ -23,9 +26,11 @@ type Document struct {
 	lines    []string
 	root     *yaml.Node // nil where the text is no YAML, or empty
 	problems Problems
+	more     int                   // errors beyond maxFound
 	places   map[any]place         // of decoded fields, by pointer to the field; of map entries, by entry
 	origins  map[*yaml.Node]string // of nodes that are not from the file: who set them
 	hidden   map[int][]span        // stretches not to be shown, by line
+	faulty   map[*yaml.Node]bool   // where errors were reported
 	secret   map[*yaml.Node]bool   // scalars of types that hide their text
 	leaves   []*yaml.Node          // that numbers in layers stand for
 	misspelt map[any]bool          // structs with unknown keys, by pointer
@@ -39,7 +44,7 @@ type place struct {
 
 // Parse reads one document. What is wrong with the text itself is in Problems already; Decode then does nothing.
 func Parse(name string, data []byte) *Document {
-	d := &Document{name: name, places: make(map[any]place), origins: make(map[*yaml.Node]string), hidden: make(map[int][]span), misspelt: make(map[any]bool), secret: make(map[*yaml.Node]bool)}
+	d := &Document{name: name, places: make(map[any]place), origins: make(map[*yaml.Node]string), hidden: make(map[int][]span), misspelt: make(map[any]bool), secret: make(map[*yaml.Node]bool), faulty: make(map[*yaml.Node]bool)}
 	data = bytes.TrimPrefix(data, []byte("\ufeff"))
 	if len(data) > MaxSize {
 		d.problems = append(d.problems, Problem{File: name, Message: fmt.Sprintf("the file is larger than %d KiB", MaxSize>>10), Hint: "split it into several files"})
@@ -83,24 +88,25 @@ func (d *Document) Redact(f func(line string) string) {
 	}
 }
 
-// Empty is true of a text without a value.
-func (d *Document) Empty() bool { return d.root == nil && len(d.problems) == 0 }
-
 // Problems is what was found so far, in the order of places.
 func (d *Document) Problems() Problems {
-	ps := make(Problems, len(d.problems))
-	for i, p := range d.problems {
-		if p.Line > 0 && d.root != nil {
-			d.attachSource(&p)
-		}
-		ps[i] = p
-	}
+	ps := append(Problems(nil), d.problems...)
 	ps.Sort()
-	if len(ps) > maxProblems {
-		ps = append(ps[:maxProblems:maxProblems], Problem{File: d.name, Message: fmt.Sprintf("%d more problems are not shown", len(ps)-maxProblems)})
+	more := d.more + max(0, len(ps)-maxProblems)
+	ps = ps[:min(len(ps), maxProblems)]
+	for i := range ps {
+		if ps[i].Line > 0 && d.root != nil {
+			d.attachSource(&ps[i])
+		}
+	}
+	if more > 0 {
+		ps = append(ps, Problem{File: d.name, Message: fmt.Sprintf("%d more problems are not shown", more)})
 	}
 	return ps
 }
+
+// Clean is true where nothing was found.
+func (d *Document) Clean() bool { return len(d.problems) == 0 }
 
 // checkText finds what YAML forbids in any text, with its place.
 func (d *Document) checkText(data []byte) bool {
@@ -167,6 +173,10 @@ func beginsTemplate(n, key *yaml.Node) bool {
 // report adds a problem at a node.
 func (d *Document) report(n *yaml.Node, warning bool, hint, format string, args ...any) {
 	p := Problem{Warning: warning, Message: fmt.Sprintf(format, args...), Hint: hint}
+	d.faulty[n] = d.faulty[n] || !warning
+	if d.full() {
+		return
+	}
 	if origin, ok := d.origins[n]; ok {
 		p.File = origin
 		d.problems = append(d.problems, p)
@@ -178,6 +188,9 @@ func (d *Document) report(n *yaml.Node, warning bool, hint, format string, args 
 
 // add adds a problem of the file itself; length is that of the mark.
 func (d *Document) add(p Problem, length int) {
+	if d.full() {
+		return
+	}
 	p.File, p.length = d.name, length
 	p.Line = min(max(1, p.Line), max(1, len(d.lines)))
 	if p.Line <= len(d.lines) {
@@ -189,13 +202,31 @@ func (d *Document) add(p Problem, length int) {
 	d.problems = append(d.problems, p)
 }
 
+// full counts what comes after so many problems that nobody reads them.
+func (d *Document) full() bool {
+	if len(d.problems) < maxFound {
+		return false
+	}
+	d.more++
+	return true
+}
+
 func (d *Document) attachSource(p *Problem) {
 	if p.Line > len(d.lines) || p.File != d.name {
 		return
 	}
-	line := d.lines[p.Line-1]
-	var mark span
-	p.source, mark = shown(line, span{p.Column - 1, p.Column - 1 + p.length}, d.hidden[p.Line])
+	line, hidden, mark := d.lines[p.Line-1], d.hidden[p.Line], span{p.Column - 1, p.Column - 1 + p.length}
+	if from := p.Column - 1 - 2*maxShown; len(line) > 16*maxShown && from > 0 { // far more than is shown
+		line = tail(line, from)
+		mark.start, mark.end = mark.start-from, mark.end-from
+		near := make([]span, 0, len(hidden))
+		for _, h := range hidden {
+			near = append(near, span{h.start - from, h.end - from})
+		}
+		hidden = near
+	}
+	line = line[:len(line)-len(tail(line, 4*maxShown))]
+	p.source, mark = shown(line, mark, hidden)
 	p.start, p.length = mark.start, max(1, mark.end-mark.start)
 }
 

@@ -118,7 +118,16 @@ type Hidden interface{ Hidden() }
 var hiddenType = reflect.TypeFor[Hidden]()
 
 // hides is true of types that hold hidden text somewhere.
-func hides(t reflect.Type) bool { return hidesIn(t, nil) }
+func hides(t reflect.Type) bool {
+	if known, ok := hidesOf.Load(t); ok {
+		return known.(bool)
+	}
+	h := hidesIn(t, nil)
+	hidesOf.Store(t, h)
+	return h
+}
+
+var hidesOf sync.Map // reflect.Type → bool
 
 func hidesIn(t reflect.Type, seen []reflect.Type) bool {
 	if t.Implements(hiddenType) || reflect.PointerTo(t).Implements(hiddenType) {

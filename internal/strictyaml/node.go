@@ -98,6 +98,9 @@ func (d *Document) placeOf(what any) Place {
 // Present is true where the file, or what was laid over it, has the key.
 func (p Place) Present() bool { return p.p.present }
 
+// Faulty is true where an error was reported at the value already.
+func (p Place) Faulty() bool { return p.d.faulty[p.p.value] }
+
 // Line is that of the value, 0 where it is not from the file.
 func (p Place) Line() int { return p.p.value.Line }
 

@@ -225,6 +225,13 @@ func TestTooLarge(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 	d = Parse("f", []byte("name: x\n"+strings.Repeat("labels: {}\n", 5000)))
+	if got := d.Problems(); len(got) != maxProblems+1 || got[maxProblems].Message != "4899 more problems are not shown" {
+		t.Errorf("%d problems are shown, at last %q", len(got), got[len(got)-1].Message)
+	}
+	// One line that is wrong all over is told in no time: the work grows with what is shown.
+	d = Parse("f", []byte("{"+strings.Repeat("login: {usr: [a, b, c, d]}, ", MaxSize/40)+"}"))
+	var v thing
+	d.Decode(&v)
 	if got := len(d.Problems()); got != maxProblems+1 {
 		t.Errorf("%d problems are shown", got)
 	}

@@ -1,6 +1,7 @@
 package strictyaml
 
 import (
+	"math"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -65,16 +66,46 @@ func (d *Document) textPlace(n *yaml.Node, offset int) position {
 		blank := strings.TrimSuffix(d.lines[line-1], want)
 		return position{line, len([]rune(blank)) + len([]rune(before[strings.LastIndexByte(before, '\n')+1:])) + 1}
 	}
-	rest := tail(d.lines[n.Line-1], n.Column-1)
-	quote := ""
-	if n.Style&(yaml.DoubleQuotedStyle|yaml.SingleQuotedStyle) != 0 {
-		quote = rest[:min(1, len(rest))]
+	raw, value := []rune(tail(d.lines[n.Line-1], n.Column-1)), []rune(n.Value)
+	double, single := n.Style&yaml.DoubleQuotedStyle != 0, n.Style&yaml.SingleQuotedStyle != 0
+	i := 0
+	if double || single {
+		i++
 	}
-	if !strings.HasPrefix(rest, quote+n.Value) { // escapes, several lines
-		return begin
+	for _, r := range value[:len([]rune(before))] {
+		switch {
+		case i >= len(raw): // it goes on in the next line
+			return begin
+		case double && raw[i] == '\\':
+			i += escapeLength(raw[i:])
+			continue
+		case raw[i] != r: // a tag or an anchor before it
+			return begin
+		case single && r == '\'':
+			i++
+		}
+		i++
 	}
-	return position{n.Line, n.Column + len(quote) + len([]rune(before))}
+	return position{n.Line, n.Column + i}
 }
+
+// escapeLength is how many characters the escape at the begin of raw takes.
+func escapeLength(raw []rune) int {
+	if len(raw) > 1 {
+		switch raw[1] {
+		case 'x':
+			return 4
+		case 'u':
+			return 6
+		case 'U':
+			return 10
+		}
+	}
+	return 2
+}
+
+// maxHidden is how many stretches of a line are hidden one by one; beyond that it is the whole line.
+const maxHidden = 50
 
 // hide keeps all scalars under a node from ever being shown.
 func (d *Document) hide(n *yaml.Node) {
@@ -83,6 +114,12 @@ func (d *Document) hide(n *yaml.Node) {
 	}
 	d.secret[n] = true
 	if _, elsewhere := d.origins[n]; elsewhere || n.Kind != yaml.ScalarNode || n.Line < 1 || n.Line > len(d.lines) {
+		return
+	}
+	if len(d.hidden[n.Line]) > maxHidden {
+		d.hidden[n.Line] = append(d.hidden[n.Line][:0], span{0, math.MaxInt})
+	}
+	if h := d.hidden[n.Line]; len(h) == 1 && h[0].end == math.MaxInt {
 		return
 	}
 	end := d.scalarEnd(n)
