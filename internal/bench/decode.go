@@ -1,0 +1,69 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"os/exec"
+	"strconv"
+	"strings"
+)
+
+// decode runs the benchmarks of the consumer's core, which is no API: records to samples in batches, without any I/O.
+func (b *bench) decode() error {
+	args := []string{"test", "-run", "^$", "-bench", "^Benchmark(OTLP|Native)Decode$", "-cpu", "1"}
+	if b.quick {
+		args = append(args, "-benchtime", "100ms")
+	} else {
+		args = append(args, "-benchtime", "3s")
+	}
+	cmd := exec.CommandContext(b.ctx, "go", append(args, "github.com/driftd/driftd/consumer")...)
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return fmt.Errorf("run consumer's benchmarks: %w\n%s%s", err, out, stderr.Bytes())
+	}
+	for _, line := range strings.Split(string(out), "\n") {
+		name, rest, ok := strings.Cut(line, "\t")
+		if !ok || !strings.HasPrefix(name, "Benchmark") {
+			continue
+		}
+		per, err := parseBenchmark(rest)
+		if err != nil {
+			return err
+		}
+		f := figure{What: "native JSON decode to samples", Unit: "M events/s/core", Target: 0.6}
+		spans, event := 1.0, "event"
+		if strings.HasPrefix(name, "BenchmarkOTLP") {
+			f = figure{What: "OTLP proto decode to samples", Unit: "M spans/s/core", Target: 1.0}
+			spans, event = 50, "span" // a request
+		}
+		f.PerEvent = &cost{event, per["cpu-ns/event"], per["B/op"] / spans, per["allocs/op"] / spans}
+		f.Value = 1e3 / f.PerEvent.Nanos
+		b.report(f)
+		if event == "span" {
+			b.report(figure{What: "OTLP proto decode, strings seen before", Value: f.PerEvent.Allocs, Unit: "allocs/span", Target: noAllocs, AtMost: true})
+		}
+	}
+	return nil
+}
+
+// noAllocs is the target of none, with room for what the runtime allocates now and then.
+const noAllocs = 0.001
+
+// parseBenchmark reads the pairs of value and unit behind a benchmark's name.
+func parseBenchmark(line string) (map[string]float64, error) {
+	per := make(map[string]float64)
+	fields := strings.Fields(line)
+	if len(fields) == 0 {
+		return nil, fmt.Errorf("read benchmark %q: it has no figures", line)
+	}
+	for f := fields[1:]; len(f) >= 2; f = f[2:] {
+		v, err := strconv.ParseFloat(f[0], 64)
+		if err != nil {
+			return nil, fmt.Errorf("read benchmark %q: %w", line, err)
+		}
+		per[f[1]] = v
+	}
+	return per, nil
+}
