@@ -64,7 +64,10 @@ type Threshold struct {
 	Against                    Against
 }
 
-// Volume compares the number of spans in a window with a fixed number of spans, or with the usual number.
+// Volume compares the number of spans in a window with a fixed number of spans, or with the usual number. Spans are counted
+// over all versions of a prompt that the group matches: a promotion moves them from one version to the next, which is
+// neither a fall nor a spike. A group that matches one version watches that one alone. After 24 h without a span the prompt,
+// or cohort, is taken to have ended.
 type Volume struct {
 	Window       time.Duration // as a Threshold's; 1h unless the rule says otherwise
 	Below, Above *Bound        // spans in the window, or percent of the reference
