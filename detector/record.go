@@ -1,3 +1,7 @@
+// Package detector evaluates the rules at each tick of event time and turns what they find into steps of alerts. A
+// [Partition] is the whole of it without I/O: batches in, records out, a function of the log and the rules alone. A [Worker]
+// ties partitions to Kafka and owns one goroutine for each; worker.go is the only file that knows Kafka. What is done about
+// an alert is the act stage's business.
 package detector
 
 import "time"
