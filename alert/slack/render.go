@@ -265,9 +265,13 @@ func ended(n *alert.Notification) string {
 	r := &n.Worst().Record
 	since, until := n.Since(), n.Until()
 	value, _ := figures(r)
-	s := "*" + escape(brief(measure(r))) + " back to " + value + "*"
-	if r.Value == nil {
-		s = "*No more data*: " + escape(brief(r.Version)) + " had no " + escape(brief(measure(r))) + window(r, " in the last ")
+	name := escape(brief(measure(r)))
+	s := "*" + name + " back to " + value + "*"
+	switch reason := escape(brief(r.Reason)); {
+	case r.Value == nil && (reason == "" || strings.HasPrefix(reason, "no data")):
+		s = "*No more data*: " + escape(brief(r.Version)) + " had no " + name + window(r, " in the last ")
+	case reason != "" && reason != "recovered":
+		s = "*Ended*: " + reason
 	}
 	return s + fmt.Sprintf("\nLasted %s, %s to %s UTC · %s", lasted(until.Sub(since)), clock(since, until), clock(until, until), names(n.Resolved))
 }
