@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -103,21 +102,24 @@ func (c *checker) tls(t *TLS) {
 		at := c.doc.At(f.field)
 		if !t.Enabled {
 			at.KeyErrorf("set `enabled: true`, or remove it", "`%s` has no effect: TLS is not enabled", f.name)
-			continue
 		}
 		*f.field = inDir(c.config.Dir, *f.field)
-		if file, err := os.Open(*f.field); err != nil {
-			at.Errorf("relative paths start from the folder of the config", "%v", err)
-		} else {
-			file.Close()
-		}
 	}
-	if t.Enabled && (t.CertFile == "") != (t.KeyFile == "") {
+	if !t.Enabled {
+		return
+	}
+	if (t.CertFile == "") != (t.KeyFile == "") {
 		have, lacks, field := "cert_file", "key_file", &t.CertFile
 		if t.CertFile == "" {
 			have, lacks, field = lacks, have, &t.KeyFile
 		}
 		c.doc.At(field).KeyErrorf("add `"+lacks+"`", "`%s` without `%s`", have, lacks)
+	}
+	if _, err := t.roots(); err != nil {
+		c.doc.At(&t.CAFile).Errorf("relative paths start from the folder of the config", "%v", err)
+	}
+	if _, err := t.certificates(); err != nil {
+		c.doc.At(&t.CertFile).Errorf("relative paths start from the folder of the config", "%v", err)
 	}
 }
 
@@ -184,7 +186,7 @@ func (c *checker) dimensions() {
 			at.Errorf("remove it", "dimension `%s` is named twice", name)
 		}
 	}
-	for name, attributes := range c.config.Attributes {
+	for name := range c.config.Attributes {
 		at := c.doc.Entry(&c.config.Attributes, name)
 		switch {
 		case slices.Contains(fields, name):
@@ -195,8 +197,6 @@ func (c *checker) dimensions() {
 				hint = fmt.Sprintf("did you mean `%s`? Else add it to `dimensions`", near)
 			}
 			at.KeyErrorf(hint, "`%s` is no dimension", name)
-		case len(attributes) == 0:
-			at.Errorf("such as [deployment.region]", "dimension `%s` has no attributes", name)
 		}
 	}
 }
@@ -204,6 +204,9 @@ func (c *checker) dimensions() {
 // url checks that of a peer.
 func (c *checker) url(field *string, what string) {
 	if problem := urlProblem(*field); problem != "" && *field != "" {
+		if strings.Contains(*field, "@") {
+			c.doc.At(field).Hide()
+		}
 		c.doc.At(field).Errorf("such as https://"+what+".example/api", "`url` is no address of a %s: %s", what, problem)
 	}
 }

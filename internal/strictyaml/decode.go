@@ -108,16 +108,23 @@ func (d *Document) decodeStruct(n *yaml.Node, v reflect.Value, f *field, in []sc
 			continue
 		}
 		fv := v.Field(kf.index)
-		around := n
-		if len(n.Content) > 0 {
-			around = n.Content[0]
-		}
+		around := d.first(n)
 		d.remember(fv, place{key: around, value: around})
 		if kf.required && !meant[kf.name] {
 			d.report(around, false, kf.doc, "%s has no `%s`", f.called(), kf.name)
 		}
 		d.setDefault(fv, kf)
 	}
+}
+
+// first is the first key of a mapping that stands in the file, for what is missing; the mapping itself where there is none.
+func (d *Document) first(n *yaml.Node) *yaml.Node {
+	for i := 0; i < len(n.Content); i += 2 {
+		if d.origins[n.Content[i]] == "" {
+			return n.Content[i]
+		}
+	}
+	return n
 }
 
 func (d *Document) decodeSlice(n *yaml.Node, v reflect.Value, f *field, in []scope) {

@@ -84,7 +84,10 @@ func (d *Document) Redact(f func(line string) string) {
 		return
 	}
 	for i := range d.problems {
-		d.problems[i].source = f(d.problems[i].source)
+		p := &d.problems[i]
+		p.source = f(p.source)
+		p.start = min(p.start, utf8.RuneCountInString(p.source))
+		p.length = max(1, min(p.length, utf8.RuneCountInString(p.source)-p.start))
 	}
 }
 

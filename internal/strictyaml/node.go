@@ -101,6 +101,9 @@ func (p Place) Present() bool { return p.p.present }
 // Faulty is true where an error was reported at the value already.
 func (p Place) Faulty() bool { return p.d.faulty[p.p.value] }
 
+// Hide keeps the value from ever being shown.
+func (p Place) Hide() { p.d.hide(p.p.value) }
+
 // Line is that of the value, 0 where it is not from the file.
 func (p Place) Line() int { return p.p.value.Line }
 

@@ -112,6 +112,8 @@ func TestProblems(t *testing.T) {
 	f("name:", "1:6 `name` has no value ~ What it is called.")
 	f("name: ''", "1:7 `name` is empty ~ What it is called.")
 	f("- a", "1:1 the file must be keys and values, not a list ~ keys are `name`, `count`, `mode`, `on`, `words`, `inner`, `parts`, `labels`, `scales`, `nums` and `login`")
+	f("labels: {a: x}\nname: #x", "2:6 `name` has no value ~ a # begins a comment: text that begins with # needs quotes")
+	f("name: x\nlabels: {a: #x}", "2:13 not YAML: a comment begins here, and the line ends before it ~ text that begins with # needs quotes")
 	f("name: x\nwords: a", "2:8 `words` must be a list, not text ~ write [a]")
 	f("name: x\nwords: [[a]]", "2:9 a word must be text, not a list")
 	f("name: x\ncount: many", "2:8 `many` is no whole number ~ write a number, such as 16")

@@ -32,6 +32,10 @@ func (d *Document) syntaxError(data []byte, err error) {
 	last := len(splitLines(seen))
 	p := Problem{Line: line, Message: "not YAML: " + what}
 	length := 0
+	if hash := strings.Index(d.line(line), ": #"); hash >= 0 && strings.Contains(what, "did not find expected") {
+		d.add(Problem{Line: line, Column: len([]rune(d.line(line)[:hash])) + 3, Message: "not YAML: a comment begins here, and the line ends before it", Hint: "text that begins with # needs quotes"}, 1)
+		return
+	}
 	switch {
 	case strings.Contains(what, "',' or"):
 		p.Line = line + 1

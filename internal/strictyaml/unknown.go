@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"fmt"
 	"reflect"
+	"strings"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -55,7 +56,11 @@ func (d *Document) unknownKey(key *yaml.Node, in []scope) (meant string) {
 }
 
 func (d *Document) noValue(n *yaml.Node, f *field) {
-	d.report(n, false, f.doc, "%s has no value", f.called())
+	hint := f.doc
+	if strings.Contains(tail(d.line(n.Line), n.Column-1), "#") {
+		hint = "a # begins a comment: text that begins with # needs quotes"
+	}
+	d.report(n, false, hint, "%s has no value", f.called())
 }
 
 func (d *Document) wrongKind(n *yaml.Node, f *field, want string, secret bool) {
