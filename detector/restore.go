@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/driftd/driftd/windows"
 )
@@ -34,7 +33,6 @@ var resetMark = []byte("driftd: state given up, started anew")
 // open makes the partition: from the newest checkpoint, or where there is none that can be used, from the oldest samples and
 // what the log of alerts says of the past. It fails only when ctx ends.
 func (t *task) open(ctx context.Context) error {
-	began := time.Now()
 	state := t.topic(t.state)
 	var cp *windows.Checkpoint
 	if err := t.insist(ctx, "look for a checkpoint", func() (err error) {
@@ -54,10 +52,6 @@ func (t *task) open(ctx context.Context) error {
 			return err
 		}
 	}
-	t.meters.restoreSeconds.UpdateDuration(began)
-	pending, firing := t.p.Alerts()
-	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", t.p.Store().Watermark(),
-		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
 	return nil
 }
 

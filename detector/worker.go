@@ -84,9 +84,14 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 		Worker: w, claim: claim, gauges: gauges, log: w.log.With("partition", claim.Partition),
 		samples: w.o.Prefix + "samples", alerts: w.o.Prefix + "alerts", state: w.o.Prefix + "state", dead: w.o.Prefix + "dead",
 	}
+	began := time.Now()
 	if err := t.open(ctx); err != nil {
 		return err
 	}
+	w.meters.restoreSeconds.UpdateDuration(began)
+	pending, firing := t.p.Alerts()
+	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", t.p.Store().Watermark(),
+		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
 	if err := t.work(ctx); err != nil {
 		return err
 	}
