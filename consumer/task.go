@@ -78,7 +78,8 @@ func (t *task) run(ctx context.Context) {
 		return writePause(ctx, attempt)
 	}
 	t.flight.start(ctx)
-	over := false
+	// The first that detect hears of this partition says which others there are, so that it waits for their events as well.
+	over := !t.beat()
 	for failed := 0; ctx.Err() == nil && !over; {
 		got, err := t.brokers.fetch(ctx, t.source.next, t.wait())
 		if ctx.Err() != nil {

@@ -3,60 +3,41 @@
 // an event that says two things about itself is not to be trusted. null is as good as absent.
 package driftdjson
 
-import (
-	"errors"
-	"io"
-
-	"github.com/go-faster/jx"
-
-	"github.com/driftd/driftd/consumer"
-)
-
-// maxDepth is how deep the JSON reader follows what it skips.
-const maxDepth = 10000
+import "github.com/driftd/driftd/consumer"
 
 type decoder struct {
 	dims  []string
-	json  jx.Decoder
+	json  scanner
 	event consumer.Event
 	seen  uint64 // keys of this record, by number
 	typed bool
 	other bool                // kind is other
 	own   consumer.ScoreValue // of an event of type score
 	day   dayCache
-
-	onKey, onScore func(*jx.Decoder, []byte) error // made once: a closure a record would be an allocation
 }
 
 // New returns a decoder of native events.
 func New(attrs *consumer.Attributes) consumer.Decoder {
 	d := &decoder{dims: attrs.Dimensions()}
 	d.event.Dimensions = make([][]byte, len(d.dims))
-	d.onKey, d.onScore = d.key, d.score
 	return d
 }
 
 // Decode implements consumer.Decoder. One event a record.
 func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
-	if firstByte(record) != '{' {
+	s := &d.json
+	s.reset(record)
+	if s.peek() != '{' {
 		return consumer.Refused(consumer.Encoding, "the record is no JSON object, its topic is set to driftd_json")
 	}
 	e := &d.event
 	e.Reset()
 	d.seen, d.typed, d.other, d.own = 0, false, false, consumer.ScoreValue{}
-	d.json.ResetBytes(record)
-	err := d.json.ObjBytes(d.onKey)
-	if err == nil && !errors.Is(d.json.Skip(), io.EOF) {
-		return consumer.Refused(consumer.Malformed, "more than one JSON value in the record")
+	if err := d.object(d.key); err != nil {
+		return err
 	}
-	if err != nil {
-		if refused, ok := errors.AsType[*consumer.RecordError](err); ok {
-			return refused
-		}
-		if tooDeep(record) {
-			return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", maxDepth)
-		}
-		return consumer.Refused(consumer.Malformed, "no well-formed JSON")
+	if s.peek(); s.i < len(record) {
+		return consumer.Refused(consumer.Malformed, "more than one JSON value in the record")
 	}
 	if !d.typed {
 		return consumer.Refused(consumer.WrongType, "type is missing: it says span or score")
@@ -70,34 +51,36 @@ func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
 	return nil
 }
 
-func firstByte(b []byte) byte {
-	for _, c := range b {
-		switch c {
-		case ' ', '\t', '\r', '\n':
-		default:
-			return c
+// object reads an object and calls field with each key, to read its value.
+func (d *decoder) object(field func(key []byte) error) error {
+	s := &d.json
+	if !s.take('{') {
+		return d.malformed()
+	}
+	if s.take('}') {
+		return nil
+	}
+	for {
+		key, ok := s.text()
+		if !ok || !s.take(':') {
+			return d.malformed()
+		}
+		s.peek()
+		if err := field(key); err != nil {
+			return err
+		}
+		if s.take('}') {
+			return nil
+		}
+		if !s.take(',') {
+			return d.malformed()
 		}
 	}
-	return 0
 }
 
-// tooDeep tells whether a record that could not be read is nested too deep.
-func tooDeep(b []byte) bool {
-	depth, quoted := 0, false
-	for i := 0; i < len(b); i++ {
-		switch c := b[i]; {
-		case quoted && c == '\\':
-			i++
-		case c == '"':
-			quoted = !quoted
-		case quoted:
-		case c == '{' || c == '[':
-			if depth++; depth > maxDepth {
-				return true
-			}
-		case c == '}' || c == ']':
-			depth--
-		}
+func (d *decoder) malformed() error {
+	if d.json.deep {
+		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", maxDepth)
 	}
-	return false
+	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d", d.json.i)
 }

@@ -1,10 +1,6 @@
 package driftdjson
 
 import (
-	"encoding/hex"
-
-	"github.com/go-faster/jx"
-
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/windows"
 )
@@ -100,174 +96,104 @@ func (d *decoder) dimension(key []byte) int {
 }
 
 // key reads the value of one key into the event.
-func (d *decoder) key(j *jx.Decoder, key []byte) (err error) {
+func (d *decoder) key(key []byte) (err error) {
 	k := d.number(key)
 	if k < 0 {
-		return j.Skip()
+		return d.skip()
 	}
 	if d.seen&(1<<k) != 0 {
 		return consumer.Refused(consumer.DuplicateKey, "%s stands twice", key)
 	}
 	d.seen |= 1 << k
-	if j.Next() == jx.Null {
-		return j.Null()
+	if d.json.peek() == 'n' { // null
+		return d.skip()
 	}
 	e := &d.event
 	switch k {
 	case keyType:
 		d.typed = true
-		second, err := oneOf(j, "type", "span", "score")
-		if second {
+		score := false
+		if score, err = d.oneOf("type", "span", "score"); score {
 			e.Kind = consumer.Score
 		}
-		return err
 	case keyKind:
-		d.other, err = oneOf(j, "kind", "inference", "other")
+		d.other, err = d.oneOf("kind", "inference", "other")
 	case keyTime:
-		return d.time(j)
+		e.Time, err = d.time()
 	case keyTraceID:
-		return id(j, e, "trace_id", e.Trace[:])
+		err = d.id("trace_id", e.Trace[:])
 	case keySpanID:
-		return id(j, e, "span_id", e.Span[:])
+		err = d.id("span_id", e.Span[:])
 	case keyParentID:
-		return id(j, e, "parent_span_id", e.Parent[:])
+		err = d.id("parent_span_id", e.Parent[:])
 	case keyResponseID:
-		e.Response, err = text(j, "response_id")
+		e.Response, err = d.text("response_id")
 	case keyPrompt:
-		e.Prompt, err = text(j, "prompt")
+		e.Prompt, err = d.text("prompt")
 	case keyVersion:
-		if j.Next() == jx.Number {
-			e.Version, err = j.Raw()
-			return err
-		}
-		e.Version, err = text(j, "version")
+		e.Version, err = d.version()
 	case keyTemplateHash:
-		e.TemplateHash, err = text(j, "template_hash")
+		e.TemplateHash, err = d.text("template_hash")
 	case keyModel:
-		e.Model, err = text(j, "model")
+		e.Model, err = d.text("model")
 	case keyVariant:
-		e.Variant, err = text(j, "variant")
+		e.Variant, err = d.text("variant")
 		d.alsoDimension("variant", e.Variant)
 	case keyEnvironment:
-		e.Environment, err = text(j, "environment")
+		e.Environment, err = d.text("environment")
 		d.alsoDimension("environment", e.Environment)
 	case keyScores:
-		if j.Next() != jx.Object {
-			return wrongType(j, "scores", "an object")
+		if d.json.peek() != '{' {
+			return d.wrongType("scores", "an object")
 		}
-		return j.ObjBytes(d.onScore)
+		err = d.object(d.score)
 	case keyRubric:
-		d.own.Rubric, err = text(j, "rubric")
+		d.own.Rubric, err = d.text("rubric")
 	case keyValue:
 		d.own.HasValue = true
-		d.own.Value, err = number(j, "value")
+		d.own.Value, err = d.float("value")
 	case keyLabel:
-		d.own.Label, err = text(j, "label")
+		d.own.Label, err = d.text("label")
 	case keyFigure + int(windows.BuiltinError), keyFigure + int(windows.BuiltinFallback):
 		b := windows.Builtin(k - keyFigure)
-		if j.Next() != jx.Bool {
-			return wrongType(j, windows.BuiltinNames[b], "true or false")
-		}
-		yes, err := j.Bool()
 		e.Set(b, 0)
-		if yes {
+		yes := false
+		if yes, err = d.yes(windows.BuiltinNames[b]); yes {
 			e.Set(b, 1)
 		}
-		return err
 	default:
 		if k >= keyDimension {
-			e.Dimensions[k-keyDimension], err = text(j, d.dims[k-keyDimension])
-			return err
+			e.Dimensions[k-keyDimension], err = d.text(d.dims[k-keyDimension])
+			break
 		}
 		b := windows.Builtin(k - keyFigure)
-		v, err := number(j, windows.BuiltinNames[b])
+		v := 0.0
+		v, err = d.float(windows.BuiltinNames[b])
 		e.Set(b, v)
-		return err
 	}
 	return err
 }
 
 // alsoDimension sets an axis that is configured as a dimension too.
 func (d *decoder) alsoDimension(name string, v []byte) {
-	for i := range d.dims {
-		if d.dims[i] == name {
-			d.event.Dimensions[i] = v
-		}
+	if i := d.dimension([]byte(name)); i >= 0 {
+		d.event.Dimensions[i] = v
 	}
 }
 
 // score reads one entry of scores.
-func (d *decoder) score(j *jx.Decoder, key []byte) error {
+func (d *decoder) score(key []byte) error {
 	for i := range d.event.Scores {
 		if string(d.event.Scores[i].Rubric) == string(key) {
 			return consumer.Refused(consumer.DuplicateKey, "a rubric stands twice in scores")
 		}
 	}
-	if j.Next() == jx.Null {
-		return j.Null()
+	if d.json.peek() == 'n' { // null
+		return d.skip()
 	}
-	v, err := number(j, "a score")
-	if err != nil {
-		return err
+	v, err := d.float("a score")
+	if err == nil {
+		d.event.AddScore(consumer.ScoreValue{Rubric: key, Value: v, HasValue: true})
 	}
-	d.event.AddScore(consumer.ScoreValue{Rubric: key, Value: v, HasValue: true})
-	return nil
-}
-
-// oneOf reads a text that is one of two words and tells whether it is the second.
-func oneOf(j *jx.Decoder, key, first, second string) (bool, error) {
-	s, err := text(j, key)
-	if err != nil {
-		return false, err
-	}
-	switch string(s) {
-	case first:
-		return false, nil
-	case second:
-		return true, nil
-	}
-	return false, consumer.Refused(consumer.WrongType, "%s is neither %s nor %s", key, first, second)
-}
-
-func text(j *jx.Decoder, key string) ([]byte, error) {
-	if j.Next() != jx.String {
-		return nil, wrongType(j, key, "a text")
-	}
-	return j.StrBytes()
-}
-
-func number(j *jx.Decoder, key string) (float64, error) {
-	if j.Next() != jx.Number {
-		return 0, wrongType(j, key, "a number")
-	}
-	raw, err := j.Raw()
-	if err != nil {
-		return 0, err
-	}
-	return parseNumber(raw), nil
-}
-
-// id reads a hex id of as many bytes as dst has; an empty one is none.
-func id(j *jx.Decoder, e *consumer.Event, key string, dst []byte) error {
-	s, err := text(j, key)
-	if err != nil || len(s) == 0 {
-		return err
-	}
-	if len(s) != 2*len(dst) {
-		e.Refuse(consumer.BadID, key+" has a wrong length")
-		return nil
-	}
-	if _, err := hex.Decode(dst, s); err != nil {
-		clear(dst)
-		e.Refuse(consumer.BadID, key+" is not hexadecimal")
-	}
-	return nil
-}
-
-// wrongType refuses a value of another type than want; what is no JSON value at all stays a syntax error.
-func wrongType(j *jx.Decoder, key, want string) error {
-	if j.Next() == jx.Invalid {
-		return j.Skip()
-	}
-	return consumer.Refused(consumer.WrongType, "%s is not %s", key, want)
+	return err
 }

@@ -1,11 +1,10 @@
 package driftdjson
 
 import (
+	"encoding/hex"
 	"math"
 	"strconv"
 	"time"
-
-	"github.com/go-faster/jx"
 
 	"github.com/driftd/driftd/consumer"
 )
@@ -17,24 +16,17 @@ var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1
 // power of ten round once, so the short way gives what strconv gives (Clinger 1990, "How to read floating point numbers
 // accurately").
 func parseNumber(raw []byte) float64 {
-	b, negative := raw, false
-	if len(b) > 0 && b[0] == '-' {
-		b, negative = b[1:], true
-	}
-	mantissa, places, point := uint64(0), 0, false
-	if len(b) > 16 { // may not fit 2^53
+	if len(raw) > 16 { // may not fit 2^53
 		return slowNumber(raw)
 	}
-	for _, c := range b {
-		switch {
-		case c == '.' && !point:
-			point = true
-		case c >= '0' && c <= '9':
-			mantissa = mantissa*10 + uint64(c-'0')
-			if point {
-				places++
-			}
-		default: // an exponent
+	mantissa, point := uint64(0), len(raw)
+	for i, c := range raw {
+		switch digit := c - '0'; {
+		case digit <= 9:
+			mantissa = mantissa*10 + uint64(digit)
+		case c == '.':
+			point = i + 1
+		case c != '-' || i > 0: // an exponent
 			return slowNumber(raw)
 		}
 	}
@@ -42,10 +34,10 @@ func parseNumber(raw []byte) float64 {
 		return slowNumber(raw)
 	}
 	v := float64(mantissa)
-	if places > 0 {
-		v /= pow10[places]
+	if point < len(raw) {
+		v /= pow10[len(raw)-point]
 	}
-	if negative {
+	if raw[0] == '-' {
 		return -v
 	}
 	return v
@@ -59,33 +51,125 @@ func slowNumber(raw []byte) float64 {
 	return v
 }
 
+// skip moves over a value.
+func (d *decoder) skip() error {
+	if !d.json.skip(1) {
+		return d.malformed()
+	}
+	return nil
+}
+
+func (d *decoder) text(key string) ([]byte, error) {
+	if d.json.peek() != '"' {
+		return nil, d.wrongType(key, "a text")
+	}
+	v, ok := d.json.text()
+	if !ok {
+		return nil, d.malformed()
+	}
+	return v, nil
+}
+
+func isNumber(c byte) bool { return c == '-' || c >= '0' && c <= '9' }
+
+func (d *decoder) float(key string) (float64, error) {
+	if !isNumber(d.json.peek()) {
+		return 0, d.wrongType(key, "a number")
+	}
+	raw, ok := d.json.number()
+	if !ok {
+		return 0, d.malformed()
+	}
+	return parseNumber(raw), nil
+}
+
+// version reads a text or a number, as it is written.
+func (d *decoder) version() ([]byte, error) {
+	if !isNumber(d.json.peek()) {
+		return d.text("version")
+	}
+	raw, ok := d.json.number()
+	if !ok {
+		return nil, d.malformed()
+	}
+	return raw, nil
+}
+
+func (d *decoder) yes(key string) (bool, error) {
+	switch d.json.peek() {
+	case 't':
+		return true, d.skip()
+	case 'f':
+		return false, d.skip()
+	}
+	return false, d.wrongType(key, "true or false")
+}
+
+// oneOf reads a text that is one of two words and tells whether it is the second.
+func (d *decoder) oneOf(key, first, second string) (bool, error) {
+	s, err := d.text(key)
+	if err != nil {
+		return false, err
+	}
+	switch string(s) {
+	case first:
+		return false, nil
+	case second:
+		return true, nil
+	}
+	return false, consumer.Refused(consumer.WrongType, "%s is neither %s nor %s", key, first, second)
+}
+
+// id reads a hex id of as many bytes as dst has; an empty one is none.
+func (d *decoder) id(key string, dst []byte) error {
+	s, err := d.text(key)
+	if err != nil || len(s) == 0 {
+		return err
+	}
+	if len(s) != 2*len(dst) {
+		d.event.Refuse(consumer.BadID, key+" has a wrong length")
+		return nil
+	}
+	if _, err := hex.Decode(dst, s); err != nil {
+		clear(dst)
+		d.event.Refuse(consumer.BadID, key+" is not hexadecimal")
+	}
+	return nil
+}
+
+// wrongType refuses a value of another type than want; what is no value at all stays malformed.
+func (d *decoder) wrongType(key, want string) error {
+	if err := d.skip(); err != nil {
+		return err
+	}
+	return consumer.Refused(consumer.WrongType, "%s is not %s", key, want)
+}
+
 // time reads Unix nanoseconds or an RFC 3339 time; anything else refuses the record.
-func (d *decoder) time(j *jx.Decoder) error {
-	switch j.Next() {
-	case jx.Number:
-		raw, err := j.Raw()
-		if err != nil {
-			return err
+func (d *decoder) time() (int64, error) {
+	switch c := d.json.peek(); {
+	case isNumber(c):
+		raw, ok := d.json.number()
+		if !ok {
+			return 0, d.malformed()
 		}
 		ns, err := strconv.ParseInt(string(raw), 10, 64)
 		if err != nil {
-			return consumer.Refused(consumer.WrongType, "time is no integer of Unix nanoseconds")
+			return 0, consumer.Refused(consumer.WrongType, "time is no integer of Unix nanoseconds")
 		}
-		d.event.Time = ns
-	case jx.String:
-		s, err := j.StrBytes()
+		return ns, nil
+	case c == '"':
+		s, err := d.text("time")
 		if err != nil {
-			return err
+			return 0, err
 		}
 		ns, ok := d.day.parse(s)
 		if !ok {
-			return consumer.Refused(consumer.WrongType, "time is not as in RFC 3339")
+			return 0, consumer.Refused(consumer.WrongType, "time is not as in RFC 3339")
 		}
-		d.event.Time = ns
-	default:
-		return wrongType(j, "time", "a text or an integer")
+		return ns, nil
 	}
-	return nil
+	return 0, d.wrongType("time", "a text or an integer")
 }
 
 // dayCache remembers the start of the day parsed last: events come in bursts of one day.
