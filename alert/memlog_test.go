@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -41,6 +42,14 @@ func (m *memLog) append(_ context.Context, part int, entries []Entry) error {
 	if m.fail != nil && !m.failWrote {
 		return m.fail
 	}
+	if err := m.write(part, entries); err != nil {
+		return err
+	}
+	return m.fail
+}
+
+// write needs the lock.
+func (m *memLog) write(part int, entries []Entry) error {
 	for i := range entries {
 		// Through JSON, as in the topic.
 		b, err := json.Marshal(entries[i].Record)
@@ -55,21 +64,28 @@ func (m *memLog) append(_ context.Context, part int, entries []Entry) error {
 		m.parts[part] = append(m.parts[part], r)
 	}
 	m.grown.Broadcast()
-	return m.fail
+	return nil
 }
 
+// add writes what detect makes, whatever state the log is in for others.
 func (m *memLog) add(t *testing.T, part int, records ...detector.Record) {
 	t.Helper()
 	entries := make([]Entry, len(records))
 	for i, r := range records {
 		entries[i].Record = r
 	}
-	fail := m.fail
-	m.fail = nil
-	if err := m.append(t.Context(), part, entries); err != nil {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if err := m.write(part, entries); err != nil {
 		t.Fatal(err)
 	}
-	m.fail = fail
+}
+
+// of returns the records and the committed offset of a partition.
+func (m *memLog) of(part int) (records []detector.Record, committed int64) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return slices.Clone(m.parts[part]), m.committed[part]
 }
 
 func (m *memLog) breakWith(err error, wrote bool) {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -55,8 +56,8 @@ func TestOutboxTellsGroups(t *testing.T) {
 		step(0, "fires anew: a new message, without those that did not", []detector.Record{rec("a2", 5, detector.Firing, 0.7)},
 			"a/v2 2 5 firing")
 		step(1, "another partition", []detector.Record{rec("c1", 2, detector.Firing, 0.7)}, "c/v2 1 2 firing")
-		if got := m.committed[0]; got != int64(len(m.parts[0])) && got != int64(len(m.parts[0]))-1 {
-			t.Errorf("committed %d of %d", got, len(m.parts[0]))
+		if rs, committed := m.of(0); committed < int64(len(rs))-1 {
+			t.Errorf("committed %d of %d", committed, len(rs))
 		}
 	})
 }
@@ -88,9 +89,9 @@ func TestOutboxWaitsForQuiet(t *testing.T) {
 func TestOutboxCatchesUp(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemLog(1), &fakeReceiver{}
-		down := true
+		var up atomic.Bool
 		r.answer = func(*Notification) error {
-			if down {
+			if !up.Load() {
 				return &Failure{Kind: Unavailable, Reason: "no answer", Err: errors.New("dial: refused")}
 			}
 			return nil
@@ -110,17 +111,17 @@ func TestOutboxCatchesUp(t *testing.T) {
 		if tries := len(r.take()); tries < 20 || tries > 45 {
 			t.Errorf("%d tries in 20 minutes", tries)
 		}
-		if latest := int64(len(m.parts[0]) - 3); m.committed[0] > latest {
-			t.Errorf("committed %d although the step at %d was not told", m.committed[0], latest)
+		if rs, committed := m.of(0); committed > int64(len(rs)-3) {
+			t.Errorf("committed %d although the step at %d was not told", committed, len(rs)-3)
 		}
-		down = false
+		up.Store(true)
 		time.Sleep(2 * time.Minute)
 		expect(t, "after the outage", r.take(), "a/v2 1 42 firing")
 		if s := l.state.Load(); s.Status != (Status{}) {
 			t.Errorf("status %+v", s)
 		}
-		if want := int64(len(m.parts[0])); m.committed[0] != want {
-			t.Errorf("committed %d of %d", m.committed[0], want)
+		if rs, committed := m.of(0); committed != int64(len(rs)) {
+			t.Errorf("committed %d of %d", committed, len(rs))
 		}
 	})
 }
@@ -159,8 +160,8 @@ func TestOutboxUnrecorded(t *testing.T) {
 		m.add(t, 0, rec("a1", 2, detector.Firing, 0.8), rec("b1", 2, detector.Firing, 0.8))
 		time.Sleep(10 * time.Second)
 		expect(t, "told once each although it cannot be recorded", r.take(), "a/v2 1 2 firing", "b/v2 1 2 firing")
-		if m.committed[0] > 0 {
-			t.Errorf("committed %d of what was not recorded", m.committed[0])
+		if _, committed := m.of(0); committed > 0 {
+			t.Errorf("committed %d of what was not recorded", committed)
 		}
 		m.breakWith(errors.New("time-out, but written"), true)
 		time.Sleep(20 * time.Second)
@@ -186,10 +187,10 @@ func TestOutboxUnrecorded(t *testing.T) {
 func TestOutboxFailures(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemLog(1), &fakeReceiver{start: time.Now()}
-		var fail *Failure
+		var fail atomic.Pointer[Failure]
 		r.answer = func(n *Notification) error {
-			if fail != nil && n.Key.Prompt == "a" {
-				return fail
+			if f := fail.Load(); f != nil && n.Key.Prompt == "a" {
+				return f
 			}
 			return nil
 		}
@@ -197,7 +198,7 @@ func TestOutboxFailures(t *testing.T) {
 		l, stop := m.run(t, o)
 		defer stop()
 
-		fail = &Failure{Kind: Unsendable, Reason: "msg_too_long"}
+		fail.Store(&Failure{Kind: Unsendable, Reason: "msg_too_long"})
 		m.add(t, 0, rec("a1", 2, detector.Firing, 0.8), rec("b1", 2, detector.Firing, 0.8))
 		time.Sleep(10 * time.Second)
 		expect(t, "one cannot be sent, the other is", r.take(), "failed: a/v2 1 2 firing", "b/v2 1 2 firing")
@@ -207,13 +208,13 @@ func TestOutboxFailures(t *testing.T) {
 		time.Sleep(3 * time.Minute)
 		expect(t, "tried slowly", r.take(), "failed: a/v2 1 2 firing", "failed: a/v2 1 2 firing", "failed: a/v2 1 2 firing")
 
-		fail = &Failure{Kind: Blocked, Reason: "invalid_auth", Hint: "give a new token"}
+		fail.Store(&Failure{Kind: Blocked, Reason: "invalid_auth", Hint: "give a new token"})
 		time.Sleep(time.Minute)
 		r.take()
 		if s := l.state.Load(); s.Problem != "invalid_auth (give a new token)" {
 			t.Errorf("status %+v", s)
 		}
-		fail = &Failure{Kind: Unavailable, Reason: "429", After: 17 * time.Second}
+		fail.Store(&Failure{Kind: Unavailable, Reason: "429", After: 17 * time.Second})
 		time.Sleep(time.Minute)
 		r.mu.Lock()
 		for i := 1; i < len(r.times); i++ {
@@ -223,7 +224,7 @@ func TestOutboxFailures(t *testing.T) {
 		}
 		r.mu.Unlock()
 		r.take()
-		fail = &Failure{Kind: Refused, Reason: "answered 410"}
+		fail.Store(&Failure{Kind: Refused, Reason: "answered 410"})
 		time.Sleep(time.Minute)
 		expect(t, "refused", r.take(), "failed: a/v2 1 2 firing")
 		if s := l.state.Load(); s.Status != (Status{}) {
@@ -274,6 +275,8 @@ func TestOutboxInterval(t *testing.T) {
 		m.add(t, 0, rec("a1", 2, detector.Firing, 0.8), rec("b1", 2, detector.Firing, 0.8), rec("c1", 2, detector.Firing, 0.8))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
+		r.mu.Lock()
+		defer r.mu.Unlock()
 		if len(r.times) != 3 || r.times[1]-r.times[0] < time.Second || r.times[2]-r.times[1] < time.Second {
 			t.Errorf("told at %v", r.times)
 		}
