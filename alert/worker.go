@@ -35,7 +35,8 @@ const (
 
 // WorkerConfig is what a Worker needs.
 type WorkerConfig struct {
-	Name   string // of the receiver, or "registry"; the group is driftd-act-<Name>
+	Name   string // of the receiver, or "registry"
+	Group  string // of consumers; default "driftd-act-<Name>"
 	Prefix string // of driftd's topics, such as "driftd."
 	Core   Core
 	// Quiet is how long no step may have come before anything is done, so that the steps of one tick make one
@@ -61,6 +62,9 @@ func NewWorker(cfg WorkerConfig) *Worker {
 	if cfg.Quiet <= 0 {
 		cfg.Quiet = defaultQuiet
 	}
+	if cfg.Group == "" {
+		cfg.Group = "driftd-act-" + cfg.Name
+	}
 	cfg.Log = cfg.Log.With("receiver", cfg.Name)
 	w := &Worker{cfg: cfg, loop: newLoop(cfg.Core, cfg.Quiet)}
 	w.loop.append = w.append
@@ -81,7 +85,7 @@ func (w *Worker) topic() string { return w.cfg.Prefix + "alerts" }
 // called once.
 func (w *Worker) Run(ctx context.Context) error {
 	group := w.cfg.Client.Group(kafkalog.GroupConfig{
-		ID: "driftd-act-" + w.cfg.Name, Topics: []string{w.topic()}, Balancer: kafkalog.AllToOne,
+		ID: w.cfg.Group, Topics: []string{w.topic()}, Balancer: kafkalog.AllToOne,
 		SessionTimeout: w.cfg.SessionTimeout, Heartbeat: w.cfg.Heartbeat,
 	})
 	// The loop outlives the readers, which wait for it to let go of their partitions.

@@ -20,7 +20,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 	var out []*alert.Worker
 	worker := func(name string, core alert.Core) {
 		out = append(out, alert.NewWorker(alert.WorkerConfig{
-			Name: name, Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: d.Pace.Quiet,
+			Name: name, Group: d.groupID("act-" + name), Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: d.Pace.Quiet,
 			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}))
 	}
