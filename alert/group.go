@@ -50,7 +50,8 @@ type groupState struct {
 	toldRank       int // rank of the rollback that was told since then
 	ref            string
 
-	retry outcome
+	oldest int64 // offset of the oldest thing that is to be told, while the group waits
+	retry  outcome
 }
 
 // rank orders what can happen to a rollback. Outcomes are equal: there is one of them.
@@ -146,7 +147,7 @@ func (l *ledger) untoldRollback(g *groupState) bool {
 	}
 	switch r.Type {
 	case detector.RollbackProposed:
-		return r.Rollback != "auto" // there the outcome follows at once
+		return r.Rollback != "auto" || g.ref != "" // the outcome follows, most often at once
 	case detector.Recovered:
 		return g.ref != "" // not worth a message of its own
 	}

@@ -86,6 +86,14 @@ func (l *loop) run(ctx context.Context) {
 		case <-ctx.Done():
 		case ev := <-l.events:
 			l.take(ctx, ev)
+			for more := true; more; { // what is there already, before the core is asked what to do
+				select {
+				case ev := <-l.events:
+					l.take(ctx, ev)
+				default:
+					more = false
+				}
+			}
 		case <-timer.C:
 			l.act(ctx)
 		}
@@ -173,7 +181,9 @@ func (l *loop) act(ctx context.Context) {
 	ctx, cancel := l.graceful(ctx)
 	defer cancel()
 	l.core.Act(ctx, journal{l})
-	l.commitAll(ctx)
+	if _, more := l.core.Due(); !more || time.Since(l.checked) >= l.commit {
+		l.commitAll(ctx)
+	}
 }
 
 // graceful returns a context that ends some time after ctx or one of the claims ends.

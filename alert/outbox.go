@@ -37,9 +37,12 @@ type Outbox struct {
 	waiting map[*groupState]struct{} // groups with something to tell
 	unacked []unacked                // told, but not yet recorded
 
-	pause    outcome   // of the whole receiver
-	interval time.Time // no delivery before
+	pause    outcome     // of the whole receiver
+	interval time.Time   // no delivery before
+	first    *groupState // what next found, while known
+	known    bool        // nothing has changed since
 	size     atomic.Int64
+	took     *metrics.Histogram
 }
 
 // outcome is how the last tries went.
@@ -61,6 +64,7 @@ type unacked struct {
 func NewOutbox(cfg OutboxConfig) *Outbox {
 	o := &Outbox{cfg: cfg, ledgers: map[int]*ledger{}, waiting: map[*groupState]struct{}{}}
 	cfg.Metrics.GetOrCreateGauge(fmt.Sprintf(`driftd_alert_outstanding{receiver=%q}`, cfg.Name), func() float64 { return float64(o.size.Load()) })
+	o.took = cfg.Metrics.GetOrCreateHistogram(fmt.Sprintf(`driftd_alert_delivery_seconds{receiver=%q}`, cfg.Name))
 	return o
 }
 
@@ -75,10 +79,12 @@ func (o *Outbox) Live(part int) {
 	if l := o.ledgers[part]; l != nil {
 		l.live = true
 	}
+	o.known = false
 }
 
 // End implements Core.
 func (o *Outbox) End(part int) {
+	o.known = false
 	delete(o.ledgers, part)
 	maps.DeleteFunc(o.waiting, func(g *groupState, _ struct{}) bool { return g.part == part })
 	kept := o.unacked[:0]
@@ -116,7 +122,9 @@ func (o *Outbox) touch(l *ledger, g *groupState) {
 	if g == nil {
 		return
 	}
-	if _, ok := l.outstanding(g); ok {
+	o.known = false
+	if oldest, ok := l.outstanding(g); ok {
+		g.oldest = oldest
 		o.waiting[g] = struct{}{}
 	} else {
 		delete(o.waiting, g)
@@ -147,13 +155,9 @@ func (o *Outbox) routed(r *detector.Record) bool {
 
 // Outstanding implements Core.
 func (o *Outbox) Outstanding(part int) (offset int64, ok bool) {
-	l := o.ledgers[part]
 	for g := range o.waiting {
-		if g.part != part {
-			continue
-		}
-		if at, found := l.outstanding(g); found && (!ok || at < offset) {
-			offset, ok = at, true
+		if g.part == part && (!ok || g.oldest < offset) {
+			offset, ok = g.oldest, true
 		}
 	}
 	for _, u := range o.unacked {
@@ -193,21 +197,22 @@ func (o *Outbox) ready(g *groupState) time.Time {
 // next returns the group that may be told first; among those that may be told at once, the one that failed least often
 // and then the one that waits the longest.
 func (o *Outbox) next() *groupState {
+	if o.known {
+		return o.first
+	}
 	var best *groupState
 	var bestAt time.Time
-	var bestOffset int64
 	for g := range o.waiting {
-		l := o.ledgers[g.part]
-		if !l.live {
+		if !o.ledgers[g.part].live {
 			continue
 		}
 		at := o.ready(g)
-		offset, _ := l.outstanding(g)
 		if best == nil || cmp.Or(at.Compare(bestAt), cmp.Compare(g.retry.failures, best.retry.failures),
-			cmp.Compare(offset, bestOffset), cmp.Compare(g.part, best.part)) < 0 {
-			best, bestAt, bestOffset = g, at, offset
+			cmp.Compare(g.oldest, best.oldest), cmp.Compare(g.part, best.part)) < 0 {
+			best, bestAt = g, at
 		}
 	}
+	o.first, o.known = best, true
 	return best
 }
 
@@ -225,13 +230,16 @@ func (o *Outbox) Act(ctx context.Context, j Journal) {
 	if g == nil || o.ready(g).After(now) {
 		return
 	}
+	o.known = false
 	l := o.ledgers[g.part]
 	n := l.notification(g)
 	if len(n.Firing)+len(n.Resolved) == 0 {
 		delete(o.waiting, g)
 		return
 	}
+	began := time.Now()
 	ref, err := o.cfg.Receiver.Deliver(ctx, n)
+	o.took.UpdateDuration(began)
 	o.interval = time.Now().Add(o.cfg.Receiver.Traits().Interval)
 	if err != nil && ctx.Err() != nil {
 		return // given up by us: the next worker tells it
@@ -251,8 +259,7 @@ func (o *Outbox) Act(ctx context.Context, j Journal) {
 
 // told notes in the ledger and in the log that the group was told, or for ever refused.
 func (o *Outbox) told(ctx context.Context, j Journal, l *ledger, g *groupState, ref string, f *Failure) {
-	hold, _ := l.outstanding(g)
-	u := unacked{part: g.part, hold: hold}
+	u := unacked{part: g.part, hold: g.oldest}
 	for _, a := range l.newsOf(g) {
 		r := Action(&a.last, detector.Notified, o.cfg.Now())
 		r.Receiver, r.Ref, r.Reason = o.cfg.Name, ref, string(detector.Resolved)

@@ -313,7 +313,7 @@ func TestOutboxTellsRollbacks(t *testing.T) {
 		}
 		act := func(typ detector.RecordType) detector.Record { return Action(&fire, typ, t0) }
 		step("fires", fire, "a/v2 1 2 firing")
-		step("proposed, and done at once", act(detector.RollbackProposed))
+		step("proposed", act(detector.RollbackProposed), "a/v2 (m1) 1 2 firing rollback_proposed")
 		step("promoted", act(detector.RollbackPromoted), "a/v2 (m1) 1 2 firing rollback_promoted")
 		step("over", rec("a1", 3, detector.Resolved, 0.9), "a/v2 (m1) 1 3 resolved rollback_promoted")
 		step("recovered", act(detector.Recovered), "a/v2 (m1) 1 3 resolved recovered")
