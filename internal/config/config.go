@@ -16,7 +16,7 @@ type Config struct {
 	Linking    Linking             `yaml:"linking" doc:"How records that belong together are brought together."`
 	Dimensions []string            `yaml:"dimensions" item:"dimension" default:"[tier, locale]" doc:"Labels that make series, beside prompt and version."`
 	Attributes map[string][]string `yaml:"attributes" doc:"Span attributes that a dimension is read from, in order of preference. Without an entry: prompt.NAME, then NAME."`
-	Limits     Limits              `yaml:"limits" doc:"Bounds of what is kept; what is beyond them is counted under __other__."`
+	Limits     Limits              `yaml:"limits" doc:"Bounds of what is kept; what is beyond them is counted together."`
 	Rules      []string            `yaml:"rules,required" item:"pattern" doc:"Rule files by glob pattern, relative to the folder of this file." example:"[rules/*.yaml]"`
 	Receivers  []Receiver          `yaml:"receivers" item:"receiver" doc:"Who is told of alerts."`
 	Route      *Route              `yaml:"route" doc:"Which alerts go to which receiver; the top one takes all that no other does."`
