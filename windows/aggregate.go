@@ -132,7 +132,10 @@ func (g *Group) Max() float64 {
 // Exemplars are the trace ids of the worst values in the last hour of the window, worst first, in hex.
 func (g *Group) Exemplars() []string {
 	s := g.view.store
-	key := exemplarKey(g.view.metric)
+	key := exemplarKey(g.view.metric, greatest)
+	if g.view.spec.LowIsWorse {
+		key = exemplarKey(g.view.metric, least)
+	}
 	m := &s.merger
 	m.worst = m.worst[:0]
 	from := max(g.view.from(s.sealed), s.sealed-minutesKept)

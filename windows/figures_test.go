@@ -51,7 +51,7 @@ func TestPaneKeepsWhatItIsGiven(t *testing.T) {
 	}
 	grid := func(n, distinct int, step float64) (v []float64) {
 		for range n {
-			v = append(v, float64(rng.IntN(distinct)) / (1 / step))
+			v = append(v, float64(rng.IntN(distinct))/(1/step))
 		}
 		return v
 	}
@@ -322,4 +322,26 @@ func TestWatermark(t *testing.T) {
 	step("one that is announced and never comes", a, 1101, 1096, 1085, c)
 	step("it counts as live for a minute", b, 1150, 1140, 1085)
 	step("and then not", a, 1162, 1150, 1140)
+}
+
+func TestExemplarsComeFromTheWorseEnd(t *testing.T) {
+	s := NewStore(Options{Dimensions: testDimensions})
+	views := s.SetViews([]ViewSpec{
+		{Metric: Latency, Window: time.Hour, Exemplars: true},
+		{Metric: Latency, Window: time.Hour, Exemplars: true, LowIsWorse: true},
+		{Metric: "grounding", Window: time.Hour},
+	})
+	f := newFeed()
+	start := int64(1_760_000_400) * 1e9 / minuteNanos * minuteNanos
+	for m := range int64(30) {
+		at := start + m*minuteNanos
+		fold(t, s, f.batch(Source{}, at, at, event{time: at, prompt: "p", version: "v", latency: float64(m), trace: byte(m), scored: true}))
+		s.Advance(func(time.Time) {})
+	}
+	id := func(b byte) string { return fmt.Sprintf("%02x%030d", b, 0) }
+	for i, want := range [][]string{{id(28), id(27), id(26)}, {id(0), id(1), id(2)}, nil} {
+		if got := views[i].Groups()[0].Exemplars(); !slices.Equal(got, want) {
+			t.Errorf("view %d: %v, want %v", i, got, want)
+		}
+	}
 }

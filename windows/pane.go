@@ -12,7 +12,8 @@ import (
 //
 //	calls uvarint · entries, ascending by key: key uvarint · length uvarint · payload
 //
-// The key is metric<<1 for figures and metric<<1|1 for the exemplars of that metric. The payload of figures is a table, or
+// The key is the metric times four, for its figures; plus one for the exemplars with the greatest values, plus two for those
+// with the least. The payload of figures is a table, or
 // n · sum · sum of squares · least · greatest · digest.
 
 // figures are what a pane or a window knows of one series.
@@ -152,8 +153,13 @@ type entry struct {
 	payload []byte
 }
 
-func figuresKey(metric uint16) uint32  { return uint32(metric) << 1 }
-func exemplarKey(metric uint16) uint32 { return uint32(metric)<<1 | 1 }
+const (
+	greatest = 1
+	least    = 2
+)
+
+func figuresKey(metric uint16) uint32              { return uint32(metric) << 2 }
+func exemplarKey(metric uint16, end uint32) uint32 { return uint32(metric)<<2 | end }
 
 // blobReader walks a sealed pane.
 type blobReader struct {
@@ -204,7 +210,7 @@ type merger struct {
 
 // merge appends the pane that holds everything of blobs. Its result depends on their order only in the last digits of
 // sums of squares and of digests, so callers pass them in the order of time.
-func (m *merger) merge(dst []byte, compression float64, lowIsWorse func(metric uint16) bool, blobs ...[]byte) []byte {
+func (m *merger) merge(dst []byte, compression float64, blobs ...[]byte) []byte {
 	calls := int64(0)
 	m.entries = m.entries[:0]
 	for _, blob := range blobs {
@@ -226,8 +232,8 @@ func (m *merger) merge(dst []byte, compression float64, lowIsWorse func(metric u
 		switch {
 		case len(run) == 1:
 			m.payload = append(m.payload, run[0].payload...)
-		case run[0].key&1 == 1:
-			m.payload = m.mergeExemplars(m.payload, run, lowIsWorse(uint16(run[0].key>>1)))
+		case run[0].key&3 != 0:
+			m.payload = m.mergeExemplars(m.payload, run)
 		default:
 			m.fig.reset()
 			for _, e := range run {
@@ -287,10 +293,10 @@ func readExemplars(worst []exemplar, payload []byte, lowIsWorse bool) []exemplar
 	return worst
 }
 
-func (m *merger) mergeExemplars(dst []byte, run []entry, lowIsWorse bool) []byte {
+func (m *merger) mergeExemplars(dst []byte, run []entry) []byte {
 	m.worst = m.worst[:0]
 	for _, e := range run {
-		m.worst = readExemplars(m.worst, e.payload, lowIsWorse)
+		m.worst = readExemplars(m.worst, e.payload, e.key&3 == least)
 	}
 	return appendExemplars(dst, m.worst)
 }

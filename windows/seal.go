@@ -117,7 +117,7 @@ func (s *Store) joined(old, fresh []byte, compression float64) []byte {
 	if old == nil {
 		return fresh
 	}
-	s.columns.blob = s.merger.merge(s.columns.blob[:0], compression, s.lowIsWorse, old, fresh)
+	s.columns.blob = s.merger.merge(s.columns.blob[:0], compression old, fresh)
 	return s.columns.blob
 }
 
@@ -140,13 +140,11 @@ func (s *Store) sealQuarter(q int64) {
 		if len(blobs) == 0 {
 			continue
 		}
-		s.columns.blob = s.merger.merge(s.columns.blob[:0], quarterCompression, s.lowIsWorse, blobs...)
+		s.columns.blob = s.merger.merge(s.columns.blob[:0], quarterCompression, blobs...)
 		c.quarter[slot] = g.add(c.id, s.columns.blob)
 	}
 	s.built(g)
 }
-
-func (s *Store) lowIsWorse(metric uint16) bool { return s.watched[metric].lowIsWorse }
 
 // closePane takes the i-th open pane away; its buffer stays behind the end of c.open for the next one.
 func (c *cell) closePane(i int) {
@@ -167,7 +165,7 @@ func (s *Store) compact(c *cell, p *openPane) {
 // columns take rows apart into the values of each metric. The buffers are the store's, used by one pane at a time.
 type columns struct {
 	values    [][]float64 // by metric
-	worst     [][]exemplar
+	worst     [2][][]exemplar // greatest and least, by metric
 	touched   []uint16
 	blob, out []byte
 	payload   []byte
@@ -183,15 +181,17 @@ func (k *columns) seal(s *Store, p *openPane) []byte {
 		s.merger.ofValues(&k.fig, k.values[id])
 		k.payload = k.fig.append(k.payload[:0])
 		k.blob = appendEntry(k.blob, figuresKey(id), k.payload)
-		if w := k.worst[id]; len(w) > 0 {
-			k.payload = appendExemplars(k.payload[:0], w)
-			k.blob = appendEntry(k.blob, exemplarKey(id), k.payload)
+		for i := range k.worst {
+			if w := k.worst[i][id]; len(w) > 0 {
+				k.payload = appendExemplars(k.payload[:0], w)
+				k.blob = appendEntry(k.blob, exemplarKey(id, greatest+uint32(i)), k.payload)
+			}
 		}
 	}
 	if p.partial == nil {
 		return k.blob
 	}
-	k.out = s.merger.merge(k.out[:0], minuteCompression, s.lowIsWorse, p.partial, k.blob)
+	k.out = s.merger.merge(k.out[:0], minuteCompression, p.partial, k.blob)
 	return k.out
 }
 
@@ -199,11 +199,11 @@ func (k *columns) seal(s *Store, p *openPane) []byte {
 func (k *columns) split(s *Store, rows []uint64) (calls int64) {
 	for len(k.values) < len(s.metrics) {
 		k.values = append(k.values, nil)
-		k.worst = append(k.worst, nil)
+		k.worst[0], k.worst[1] = append(k.worst[0], nil), append(k.worst[1], nil)
 	}
 	for _, id := range k.touched {
 		k.values[id] = k.values[id][:0]
-		k.worst[id] = k.worst[id][:0]
+		k.worst[0][id], k.worst[1][id] = k.worst[0][id][:0], k.worst[1][id][:0]
 	}
 	k.touched = k.touched[:0]
 	for i := 0; i < len(rows); {
@@ -237,10 +237,15 @@ func (k *columns) value(s *Store, id uint16, bits uint64, trace []uint64) {
 		k.touched = append(k.touched, id)
 	}
 	k.values[id] = append(k.values[id], v)
-	if trace != nil && s.watched[id].exemplars {
+	if w := s.watched[id]; trace != nil && (w.greatest || w.least) {
 		e := exemplar{value: v}
 		binary.LittleEndian.PutUint64(e.trace[:], trace[0])
 		binary.LittleEndian.PutUint64(e.trace[8:], trace[1])
-		k.worst[id] = keepWorst(k.worst[id], e, s.watched[id].lowIsWorse)
+		if w.greatest {
+			k.worst[0][id] = keepWorst(k.worst[0][id], e, false)
+		}
+		if w.least {
+			k.worst[1][id] = keepWorst(k.worst[1][id], e, true)
+		}
 	}
 }

@@ -65,8 +65,8 @@ type Store struct {
 	building []byte // a segment on its way
 }
 
-// watch says whether a view wants the exemplars of a metric, and which end is the worse.
-type watch struct{ exemplars, lowIsWorse bool }
+// watch says which ends of a metric views want exemplars from.
+type watch struct{ greatest, least bool }
 
 // NewStore returns an empty store.
 func NewStore(o Options) *Store {

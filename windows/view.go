@@ -61,7 +61,8 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 			}
 			v.metric = id
 			if spec.Exemplars && ok {
-				s.watched[id] = watch{exemplars: true, lowIsWorse: spec.LowIsWorse}
+				s.watched[id].least = s.watched[id].least || spec.LowIsWorse
+				s.watched[id].greatest = s.watched[id].greatest || !spec.LowIsWorse
 				s.keepTraces = true
 			}
 		}

@@ -54,7 +54,7 @@ func (d *daemon) receiver(r *config.Receiver) (alert.Receiver, error) {
 	if r.Slack != nil {
 		return slack.New(slack.Config{
 			Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
-			TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: d.Now,
+			TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
 		}), nil
 	}
 	key, err := signature.ParseKey(r.Webhook.Secret.Reveal())
