@@ -219,6 +219,9 @@ func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTo
 			truncated++
 			continue
 		}
+		if err == nil && w.topics.Load().ids[claim.Topic] != b.topic {
+			err = w.refresh(ctx) // or the task would take its own topic for the old one
+		}
 		if err == nil && (b.offset != offset || b.lineage.String() != metadata) {
 			err = claim.Commit(ctx, b.offset, b.lineage.String())
 		}
@@ -233,7 +236,6 @@ func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTo
 		if b.reset != "" {
 			log.Warn("committed offset is not of this log", "reason", b.reset, "committed", offset, "goes on", b.offset)
 			src.metrics.restarted(b.reset)
-			state.note(ctx, "cannot look up topics", w.refresh(ctx)) // so that heartbeats name the new topic
 		}
 		if b.gap > 0 {
 			log.Error("retention has removed records that were not read", "records", b.gap, "goes on", b.offset)

@@ -134,10 +134,15 @@ func FuzzDecode(f *testing.F) {
 		if err == nil && !json.Valid(record) {
 			t.Errorf("read what is no JSON: %q", record)
 		}
-		if err != nil {
-			if _, ok := err.(*consumer.RecordError); !ok {
-				t.Errorf("%T: %v", err, err)
-			}
+		if err == nil {
+			return
+		}
+		refused, ok := err.(*consumer.RecordError)
+		if !ok {
+			t.Fatalf("%T: %v", err, err)
+		}
+		if refused.Reason == consumer.Malformed && json.Valid(record) {
+			t.Errorf("refused well-formed JSON: %q: %v", record, err)
 		}
 	})
 }
