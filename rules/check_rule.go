@@ -121,7 +121,8 @@ func (c *ruleCheck) metric() {
 		c.ok = false
 	case metric.Present():
 		c.rule.Metric, c.rule.LowerIsBetter = name, true
-		if !slices.Contains(windows.BuiltinNames[:], name) {
+		c.ok = c.ok && !metric.Faulty()
+		if !metric.Faulty() && !slices.Contains(windows.BuiltinNames[:], name) {
 			c.wrong(metric, c.metricHint(name), "unknown metric `%s`", name)
 		}
 	case f.Rubric != "":

@@ -34,7 +34,7 @@ type ruleFile struct {
 	Metric        metricWord        `yaml:"metric" doc:"A built-in metric. A rule has a metric or a rubric."`
 	Rubric        string            `yaml:"rubric" doc:"A rubric, by the name that scores carry."`
 	Threshold     *thresholdFile    `yaml:"threshold" doc:"Fires when a statistic of a rolling window crosses a limit. A rule has exactly one kind: threshold, volume, …"`
-	Volume        *volumeFile       `yaml:"volume" doc:"Fires when the number of calls in a window crosses a limit."`
+	Volume        *volumeFile       `yaml:"volume" doc:"Fires when the number of calls of a prompt, over all its versions, crosses a limit."`
 	Drift         *driftFile        `yaml:"drift" doc:"Sequential test of a drop or rise against a baseline, with a false-alarm budget. Not supported yet."`
 	Canary        *driftFile        `yaml:"canary" doc:"Sequential test of two versions that serve side by side. Not supported yet."`
 	Exceed        *exceedFile       `yaml:"exceed" doc:"Sequential test of the share of values over a limit. Not supported yet."`

@@ -133,6 +133,9 @@ func (d *Document) decodeSlice(n *yaml.Node, v reflect.Value, f *field, in []sco
 		if n.Kind == yaml.ScalarNode && n.Tag != "!!null" && !hides(v.Type()) {
 			hint = fmt.Sprintf("write [%s]", clip(n.Value))
 		}
+		if n.Kind == yaml.MappingNode && f.item != "" {
+			hint = fmt.Sprintf("begin each %s with `- `", f.item)
+		}
 		d.wrongKindHint(n, f, "a list", hint, hides(v.Type()))
 		return
 	}

@@ -3,6 +3,7 @@ package strictyaml
 import (
 	"encoding/json"
 	"reflect"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -144,11 +145,13 @@ func TestProblems(t *testing.T) {
 	f("name: x\nmode: \xff", "2:7 this is no UTF-8 text ~ save the file as UTF-8")
 	// Syntax.
 	f("name: x\nparts:\n  - every: 1m\n   size: 1B\n", "4:4 not YAML: expected a list item that begins with `- ` here ~ check the indentation of this line and of those before it")
-	f("parts: [a, b\nname: x\n", "1:8 not YAML: the [ that opens here is not closed, or a comma is missing ~ text with brackets or braces in it needs quotes")
-	f("name: x\ninner: {every: ${X}}\n", "2:8 not YAML: the { that opens here is not closed, or a comma is missing ~ text with brackets or braces in it needs quotes")
+	f("parts: [a, b\nname: x\n", "1:8 not YAML: the [ that opens here is not closed, or a comma is missing ~ add the missing ] or comma; text with brackets in it needs quotes")
+	f("name: x\ninner: {every: ${X}}\n", "2:8 not YAML: the { that opens here is not closed, or a comma is missing ~ add the missing } or comma; text with braces in it needs quotes")
 	f("name: \"x\n", "1:7 not YAML: the quote that opens here is not closed ~ add the closing quote")
 	f("mode: fast\nname: \"x\ncount: 1\n", "2:7 not YAML: the quote that opens here is not closed ~ add the closing quote")
 	f("name: a: b\n", "1:8 not YAML: this line cannot have a key here ~ check the indentation; text with a colon and a space in it needs quotes")
+	f("name:x\ncount: 1\n", "1:5 not YAML: a colon and a space must follow a key ~ add a space after the colon")
+	f("name: x\nlabels: {a: *}\n", "2:13 not YAML: a value cannot begin with * or & ~ put the value in quotes")
 	f("inner:\n\tevery: 1m\n", "2:1 not YAML: a tab cannot indent ~ indent with spaces")
 	f("name: @x\n", "1:7 not YAML: a value cannot begin with this character ~ put the value in quotes")
 	f("name: x\ninner:\n  every: 1m\n  size\n", "4:3 not YAML: expected `key: value` here ~ a colon and a space must follow a key")
@@ -256,6 +259,17 @@ func TestErr(t *testing.T) {
 	}
 }
 
+func TestColors(t *testing.T) {
+	_, d, text := decode("name: x\ncount: 77\n")
+	colored := d.Problems().ColorText()
+	if !strings.Contains(colored, "\x1b[31m^^ write 10 or less\x1b[0m") {
+		t.Errorf("got %q", colored)
+	}
+	if bare := regexp.MustCompile("\x1b\\[[0-9]+m").ReplaceAllString(colored, ""); bare != text {
+		t.Errorf("without its colours it is\n%s\nwant\n%s", bare, text)
+	}
+}
+
 func TestDurations(t *testing.T) {
 	for _, s := range []string{"0s", "250ms", "90s", "1h30m", "24h", "7d", "1m0.5s"} {
 		d, err := ParseDuration(s)
@@ -289,6 +303,8 @@ func TestNearest(t *testing.T) {
 	f("windows", "window")
 	f("severity", "")
 	f("x", "")
+	f("wind", "window")
+	f("recover", "recover_above")
 }
 
 func TestLayer(t *testing.T) {

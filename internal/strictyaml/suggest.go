@@ -10,6 +10,9 @@ func Nearest(word string, candidates []string) string {
 	best, distance := "", 1+max(1, len(word)/3)
 	normal := func(s string) string { return strings.ToLower(strings.NewReplacer("-", "_", " ", "_").Replace(s)) }
 	for _, c := range candidates {
+		if w := normal(word); len(w) >= 4 && strings.HasPrefix(c, w) && distance > 1 {
+			best, distance = c, 1
+		}
 		if d := edits(normal(word), normal(c)); d < distance {
 			best, distance = c, d
 		}

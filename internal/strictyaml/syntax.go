@@ -44,11 +44,21 @@ func (d *Document) syntaxError(data []byte, err error) {
 			bracket = "{"
 		}
 		p.Message = "not YAML: the " + bracket + " that opens here is not closed, or a comma is missing"
-		p.Hint = "text with brackets or braces in it needs quotes"
+		p.Hint = "add the missing ] or comma; text with brackets in it needs quotes"
+		if bracket == "{" {
+			p.Hint = "add the missing } or comma; text with braces in it needs quotes"
+		}
 		p.Column, length = column(d.line(p.Line), bracket), 1
 	case strings.Contains(what, "unexpected end of stream"):
 		p.Message, p.Hint = "not YAML: the quote that opens here is not closed", "add the closing quote"
 		p.Column, length = max(column(d.line(line), `"`), column(d.line(line), `'`)), 1
+	case strings.Contains(what, "alphabetic or numeric character"):
+		p.Message, p.Hint = "not YAML: a value cannot begin with * or &", "put the value in quotes"
+		p.Column, length = max(column(d.line(line), "*"), column(d.line(line), "&")), 1
+	case strings.Contains(what, "mapping values are not allowed") && gluedColon.MatchString(d.line(line-1)):
+		p.Line = line - 1
+		p.Message, p.Hint = "not YAML: a colon and a space must follow a key", "add a space after the colon"
+		p.Column, length = column(d.line(line-1), ":"), 1
 	case strings.Contains(what, "mapping values are not allowed"):
 		p.Message = "not YAML: this line cannot have a key here"
 		p.Hint = "check the indentation; text with a colon and a space in it needs quotes"
@@ -83,6 +93,9 @@ func (d *Document) syntaxError(data []byte, err error) {
 	}
 	d.add(p, length)
 }
+
+// gluedColon is a key whose colon has no space behind it.
+var gluedColon = regexp.MustCompile(`^[ -]*[A-Za-z_]+:[^ \t/]`)
 
 var lineOf = regexp.MustCompile(`^line (\d+): `)
 

@@ -25,24 +25,15 @@ func (d *Document) unknownKey(key *yaml.Node, in []scope) (meant string) {
 			hint = fmt.Sprintf("`%s` belongs one level further out, to %s", key.Value, in[len(in)-2].name)
 		}
 	}
-	for i := range here.keys.fields {
-		f := &here.keys.fields[i]
-		t, list := f.typ, false
-		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
-			list = list || t.Kind() == reflect.Slice
-			t = t.Elem()
-		}
-		if hint != "" || t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(unmarshalerType) || structKeys(t).byName[key.Value] == nil {
-			continue
-		}
-		hint = fmt.Sprintf("`%s` belongs inside `%s`", key.Value, f.name)
-		if list && f.item != "" {
-			hint = fmt.Sprintf("`%s` belongs to each %s under `%s`", key.Value, f.item, f.name)
-		}
+	if hint == "" {
+		hint = inside(here.keys, key.Value, 1)
 	}
 	if near := Nearest(key.Value, here.keys.names()); near != "" && hint == "" {
 		meant = near
 		hint = fmt.Sprintf("did you mean `%s`?", near)
+	}
+	if hint == "" {
+		hint = inside(here.keys, key.Value, 3)
 	}
 	if hint == "" {
 		hint = "allowed here: " + List(here.keys.names(), "and")
@@ -53,6 +44,33 @@ func (d *Document) unknownKey(key *yaml.Node, in []scope) (meant string) {
 	}
 	d.report(key, false, hint, "unknown key `%s` %s", clip(key.Value), where)
 	return meant
+}
+
+// inside says under which key, at most so many levels in, there is one of the name; "" where there is none.
+func inside(k *keys, name string, levels int) string {
+	for i := range k.fields {
+		f := &k.fields[i]
+		t, list := f.typ, false
+		for t.Kind() == reflect.Pointer || t.Kind() == reflect.Slice {
+			list = list || t.Kind() == reflect.Slice
+			t = t.Elem()
+		}
+		if t.Kind() != reflect.Struct || reflect.PointerTo(t).Implements(unmarshalerType) {
+			continue
+		}
+		inner := structKeys(t)
+		switch {
+		case inner.byName[name] != nil && list && f.item != "":
+			return fmt.Sprintf("`%s` belongs to each %s under `%s`", name, f.item, f.name)
+		case inner.byName[name] != nil:
+			return fmt.Sprintf("`%s` belongs inside `%s`", name, f.name)
+		case levels > 1:
+			if hint := inside(inner, name, levels-1); hint != "" {
+				return hint + ", under `" + f.name + "`"
+			}
+		}
+	}
+	return ""
 }
 
 func (d *Document) noValue(n *yaml.Node, f *field) {
