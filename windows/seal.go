@@ -117,7 +117,7 @@ func (s *Store) joined(old, fresh []byte, compression float64) []byte {
 	if old == nil {
 		return fresh
 	}
-	s.columns.blob = s.merger.merge(s.columns.blob[:0], compression old, fresh)
+	s.columns.blob = s.merger.merge(s.columns.blob[:0], compression, old, fresh)
 	return s.columns.blob
 }
 
@@ -164,7 +164,7 @@ func (s *Store) compact(c *cell, p *openPane) {
 
 // columns take rows apart into the values of each metric. The buffers are the store's, used by one pane at a time.
 type columns struct {
-	values    [][]float64 // by metric
+	values    [][]float64     // by metric
 	worst     [2][][]exemplar // greatest and least, by metric
 	touched   []uint16
 	blob, out []byte
