@@ -237,6 +237,9 @@ func (c *ruleCheck) minSamples(t *Threshold) {
 func (c *ruleCheck) volume() {
 	f := c.file.Volume
 	c.rule.Metric, c.rule.LowerIsBetter = windows.Volume, false
+	if c.rule.Rollback != RollbackOff {
+		c.wrong(c.doc.At(&c.file.Rollback), "remove it", "a volume rule counts the calls of all versions: there is none to roll back")
+	}
 	for _, at := range []strictyaml.Place{c.doc.At(&c.file.Metric), c.doc.At(&c.file.Rubric)} {
 		if at.Present() {
 			at.KeyErrorf("remove it", "a volume rule watches the number of calls")

@@ -17,12 +17,12 @@ type Config struct {
 	Dimensions []string            `yaml:"dimensions" item:"dimension" default:"[tier, locale]" doc:"Labels that make series, beside prompt and version."`
 	Attributes map[string][]string `yaml:"attributes" doc:"Span attributes that a dimension is read from, in order of preference. Without an entry: prompt.NAME, then NAME."`
 	Limits     Limits              `yaml:"limits" doc:"Bounds of what is kept; what is beyond them is counted together."`
-	Rules      []string            `yaml:"rules,required" item:"pattern" doc:"Rule files by glob pattern, relative to the folder of this file." example:"[rules/*.yaml]"`
+	Rules      []string            `yaml:"rules,required" item:"pattern" doc:"Rule files by glob pattern, relative to the folder of this file."`
 	Receivers  []Receiver          `yaml:"receivers" item:"receiver" doc:"Who is told of alerts."`
 	Route      *Route              `yaml:"route" doc:"Which alerts go to which receiver; the top one takes all that no other does."`
 	Registry   *Registry           `yaml:"registry" doc:"The prompt registry that is asked to promote versions."`
 	Rollback   Rollback            `yaml:"rollback" doc:"Limits of all rollbacks, whatever the rules allow."`
-	TraceURL   string              `yaml:"trace_url" doc:"Link to a trace, with {trace_id} where its id goes." example:"https://traces.example/trace/{trace_id}"`
+	TraceURL   string              `yaml:"trace_url" doc:"Link to a trace, with {trace_id} where its id goes."`
 	HTTP       HTTP                `yaml:"http" doc:"Health, metrics and reload."`
 
 	Dir string `yaml:"-"` // folder of the file, which relative paths start from; "" is the working directory

@@ -17,7 +17,6 @@ import (
 //	later:"c|d"                           words, or on a field named _ keys, that will be: refused with "not supported yet"
 //	min:"1" max:"100"                     of numbers, both included
 //	item:"rule"                           what one item of the list or map is called in messages
-//	example:"rules/*.yaml"                for the reference
 type field struct {
 	index    int
 	name     string
@@ -29,7 +28,6 @@ type field struct {
 	later    []string
 	min, max *float64
 	item     string
-	example  string
 	typ      reflect.Type
 	isItem   bool // it is one item of the list it describes
 }
@@ -73,7 +71,7 @@ func structKeys(t reflect.Type) *keys {
 		}
 		name, option, _ := strings.Cut(tag, ",")
 		f := field{index: i, name: name, required: option == "required", doc: sf.Tag.Get("doc"), item: sf.Tag.Get("item"),
-			enum: words(sf.Tag.Get("enum")), later: words(sf.Tag.Get("later")), example: sf.Tag.Get("example"), typ: sf.Type}
+			enum: words(sf.Tag.Get("enum")), later: words(sf.Tag.Get("later")), typ: sf.Type}
 		f.def, f.hasDef = sf.Tag.Lookup("default")
 		f.min, f.max = number(t, sf, "min"), number(t, sf, "max")
 		k.fields = append(k.fields, f)
