@@ -3,8 +3,11 @@ package consumer_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
+	"io"
 	"log/slog"
+	"net"
 	"strings"
 	"sync"
 	"testing"
@@ -17,6 +20,7 @@ import (
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/consumer/driftdjson"
 	"github.com/driftd/driftd/consumer/otlp"
+	"github.com/driftd/driftd/internal/embedded"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/otlpgen"
 	"github.com/driftd/driftd/internal/testkit"
@@ -40,7 +44,13 @@ type stage struct {
 const samplesPartitions, sourcePartitions = 3, 2
 
 func newStage(t *testing.T) *stage {
-	addrs := testkit.Broker(t)
+	s := dialStage(t, testkit.Broker(t))
+	s.makeTopics()
+	return s
+}
+
+// dialStage is a stage without topics, on a broker that need not be there yet.
+func dialStage(t *testing.T, addrs []string) *stage {
 	client, err := kafkalog.Dial(kafkalog.Config{Brokers: addrs, ClientID: "test"}, slog.New(slog.DiscardHandler))
 	if err != nil {
 		t.Fatal(err)
@@ -48,10 +58,14 @@ func newStage(t *testing.T) *stage {
 	t.Cleanup(client.Close)
 	name := testkit.Name(t)
 	s := &stage{t: t, addrs: addrs, client: client, prefix: name + ".", spans: name + "-spans", natives: name + "-natives", group: name, set: metrics.NewSet()}
-	s.ensure(kafkalog.TopicSpec{Name: s.prefix + "samples", Partitions: samplesPartitions}, kafkalog.TopicSpec{Name: s.prefix + "dead", Partitions: 1},
-		kafkalog.TopicSpec{Name: s.spans, Partitions: sourcePartitions}, kafkalog.TopicSpec{Name: s.natives, Partitions: sourcePartitions})
 	s.samples = &reader{t: t, client: client, topic: s.prefix + "samples", partitions: samplesPartitions, cursors: map[string]windows.Position{}, counted: map[string]int{}}
 	return s
+}
+
+func (s *stage) makeTopics() {
+	s.t.Helper()
+	s.ensure(kafkalog.TopicSpec{Name: s.prefix + "samples", Partitions: samplesPartitions}, kafkalog.TopicSpec{Name: s.prefix + "dead", Partitions: 1},
+		kafkalog.TopicSpec{Name: s.spans, Partitions: sourcePartitions}, kafkalog.TopicSpec{Name: s.natives, Partitions: sourcePartitions})
 }
 
 func (s *stage) ensure(specs ...kafkalog.TopicSpec) {
@@ -118,9 +132,16 @@ func (s *stage) produce(topic string, partition int, values ...[]byte) {
 	}
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
-	if _, err := s.client.Produce(ctx, msgs); err != nil {
-		s.t.Fatal(err)
+	for b := (kafkalog.Backoff{}); b.Wait(ctx); {
+		_, err := s.client.Produce(ctx, msgs)
+		if err == nil {
+			return
+		}
+		if !errors.Is(err, io.EOF) { // else the connection was of a broker that is gone
+			s.t.Fatal(err)
+		}
 	}
+	s.t.Fatal("the broker does not take records")
 }
 
 // reader reads the samples topic as detect does: it skips what lies below a source's cursor.
@@ -134,6 +155,7 @@ type reader struct {
 	cursors    map[string]windows.Position
 	counted    map[string]int // samples by source topic
 	watermark  int64
+	each       func(*windows.Batch) // is shown every batch
 	announced  map[windows.Source]bool
 	batch      windows.Batch
 }
@@ -155,7 +177,7 @@ func (r *reader) until(what string, done func() bool) {
 		for p, f := range r.fetchers {
 			got, err := f.Fetch(r.t.Context(), r.next[p], 10*time.Millisecond)
 			if err != nil {
-				r.t.Fatal(err)
+				continue // until time is up
 			}
 			for got.Next() {
 				r.fold(p, got.Record().Value)
@@ -170,6 +192,9 @@ func (r *reader) fold(partition int, value []byte) {
 	b := &r.batch
 	if err := b.Decode(value); err != nil {
 		r.t.Fatal(err)
+	}
+	if r.each != nil {
+		r.each(b)
 	}
 	key := fmt.Sprintf("%d %v", partition, b.Source)
 	for i, pos := range b.Pos {
@@ -291,6 +316,90 @@ func TestWorkerReadsATopicThatWasMadeAgain(t *testing.T) {
 	s.produce(s.natives, 0, one, one)
 	s.run(nil)
 	s.samples.until("samples of the new topic", func() bool { return s.samples.counted[s.natives] == 5 })
+}
+
+func TestWorkerBeginsWhereItIsTold(t *testing.T) {
+	s := newStage(t)
+	call := liveCall(1)
+	one, scored := otlpgen.AppendNative(nil, &call), otlpgen.AppendCalls(nil, nil, call)
+	s.produce(s.natives, 0, one, one, one)
+	s.produce(s.spans, 0, scored)
+	future := time.Now().Add(time.Hour)
+	s.run(func(c *consumer.Config) {
+		c.Sources[0].Start = consumer.Start{At: future}
+		c.Sources[1].Start = consumer.Start{Latest: true}
+	})
+	begun := map[windows.Source]bool{}
+	s.samples.each = func(b *windows.Batch) { begun[b.Source] = true }
+	s.samples.until("first heartbeats", func() bool { return len(begun) == 2*sourcePartitions })
+	s.produce(s.natives, 0, one, one)
+	s.produce(s.spans, 0, scored, scored, scored)
+	s.samples.until("samples", func() bool { return s.samples.counted[s.natives] >= 2 && s.samples.counted[s.spans] >= 3 })
+	if got := s.samples.counted; got[s.natives] != 2 || got[s.spans] != 3 {
+		t.Errorf("counted %v of what came after the start", got)
+	}
+}
+
+func TestWorkerOutlivesTheBroker(t *testing.T) {
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port := l.Addr().(*net.TCPAddr).Port
+	l.Close()
+	o := embedded.Options{Ports: []int{port}, DataDir: t.TempDir()}
+	s := dialStage(t, []string{fmt.Sprintf("127.0.0.1:%d", port)})
+	var logs syncBuffer
+	stop := s.run(func(c *consumer.Config) { c.Log = slog.New(slog.NewTextHandler(&logs, nil)) })
+	logs.until(t, "cannot look up topics")
+
+	broker := testkit.Embedded(t, o)
+	s.makeTopics()
+	s.fill(0, 50)
+	const each = 50 * sourcePartitions
+	counted := func(n int) func() bool {
+		return func() bool { return s.samples.counted[s.spans] >= 2*n && s.samples.counted[s.natives] >= n }
+	}
+	s.samples.until("samples after a start without broker", counted(each))
+	broker.Close()
+	logs.until(t, "cannot read source partition")
+	testkit.Embedded(t, o)
+	s.fill(50, 50)
+	s.samples.until("samples after an outage", counted(2*each))
+	stop()
+	if got := s.samples.counted; got[s.spans] != 4*each || got[s.natives] != 2*each {
+		t.Errorf("counted %v, want %d and %d", got, 4*each, 2*each)
+	}
+}
+
+// syncBuffer is a log that can be read while it is written.
+type syncBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (s *syncBuffer) Write(b []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.b.Write(b)
+}
+
+// until waits for a line.
+func (s *syncBuffer) until(t *testing.T, what string) {
+	t.Helper()
+	poll := time.NewTicker(5 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.Now().Add(patience); ; <-poll.C {
+		s.mu.Lock()
+		text := s.b.String()
+		s.mu.Unlock()
+		if strings.Contains(text, what) {
+			return
+		}
+		if time.Now().After(end) {
+			t.Fatalf("no %q in the log:\n%s", what, text)
+		}
+	}
 }
 
 // remake deletes a topic and makes it again.
