@@ -2,13 +2,9 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"errors"
 	"fmt"
 	"log/slog"
-	"os"
-	"path/filepath"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -73,7 +69,7 @@ type daemon struct {
 func newDaemon(o daemonOptions) (*daemon, error) {
 	d := &daemon{daemonOptions: o, metrics: metrics.NewSet()}
 	d.rules.Store(o.Rules)
-	security, err := tlsConfig(&o.Config.Kafka.TLS, o.Config.Dir)
+	security, err := o.Config.Kafka.TLS.Config()
 	if err != nil {
 		return nil, err
 	}
@@ -249,36 +245,4 @@ type scales atomic.Pointer[rules.Set]
 func (s *scales) Scale(rubric string) (consumer.Scale, bool) {
 	r, ok := (*atomic.Pointer[rules.Set])(s).Load().Rubrics[rubric]
 	return consumer.Scale{Min: r.Min, Max: r.Max, HasRange: r.HasRange, Labels: r.Labels}, ok
-}
-
-// tlsConfig is nil where TLS is off.
-func tlsConfig(t *config.TLS, dir string) (*tls.Config, error) {
-	if !t.Enabled {
-		return nil, nil
-	}
-	at := func(path string) string {
-		if filepath.IsAbs(path) {
-			return path
-		}
-		return filepath.Join(dir, path)
-	}
-	out := &tls.Config{MinVersion: tls.VersionTLS12}
-	if t.CAFile != "" {
-		pem, err := os.ReadFile(at(t.CAFile))
-		if err != nil {
-			return nil, fmt.Errorf("read kafka.tls.ca_file: %w", err)
-		}
-		out.RootCAs = x509.NewCertPool()
-		if !out.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("read kafka.tls.ca_file %s: it holds no certificate", t.CAFile)
-		}
-	}
-	if t.CertFile != "" {
-		cert, err := tls.LoadX509KeyPair(at(t.CertFile), at(t.KeyFile))
-		if err != nil {
-			return nil, fmt.Errorf("read kafka.tls.cert_file and key_file: %w", err)
-		}
-		out.Certificates = []tls.Certificate{cert}
-	}
-	return out, nil
 }
