@@ -46,6 +46,13 @@ type version struct {
 	cells       int
 }
 
+// newcomer is a version whose first minute is not sealed yet. Only then it is known what the prompt's traffic was before: samples
+// of the minutes up to it may have come in the same batch, as they do when a backlog is worked off.
+type newcomer struct {
+	prompt  *prompt
+	version *version
+}
+
 // touch notes what c has seen.
 func (c *cell) touch(t int64, shape *foldShape, s *Store) {
 	if t > c.last {
@@ -156,9 +163,11 @@ func (s *Store) newCell(key string, parts []string, t int64) *cell {
 	}
 	v := p.versions[parts[1]]
 	if v == nil {
-		v = &version{name: parts[1], first: t, last: t, previous: s.holder(p)}
+		v = &version{name: parts[1], first: t, last: t}
 		p.versions[v.name] = v
+		s.newcomers = append(s.newcomers, newcomer{p, v})
 	}
+	v.first, v.last = min(v.first, t), max(v.last, t)
 	c := &cell{id: uint32(len(s.byID)), key: key, prompt: p, ver: v, dims: slices.Clone(parts[2:]), first: t, last: t}
 	s.addCell(c)
 	return c
@@ -179,13 +188,24 @@ func (s *Store) addCell(c *cell) {
 	}
 }
 
-// holder is the version with most of the prompt's calls in the last hour of sealed panes, else in the last day; "" when
-// there were none. Of equals the one seen last, then the greater name.
-func (s *Store) holder(p *prompt) string {
+// welcome finds out which version held the traffic before those whose first minute is now m or was before.
+func (s *Store) welcome(m int64) {
+	s.newcomers = slices.DeleteFunc(s.newcomers, func(n newcomer) bool {
+		if n.version.first/minuteNanos > m {
+			return false
+		}
+		n.version.previous = s.holder(n.prompt, n.version)
+		return true
+	})
+}
+
+// holder is the version other than next with most of the prompt's calls in the last hour of sealed panes, else in the last day;
+// "" when there were none. Of equals the one seen last, then the greater name.
+func (s *Store) holder(p *prompt, next *version) string {
 	calls := make(map[*version]int64)
 	for _, c := range p.cells {
 		for i, at := range c.minute {
-			if at > 0 {
+			if at > 0 && c.ver != next {
 				calls[c.ver] += readBlob(s.minutes[i].blob(at)).calls
 			}
 		}
@@ -193,7 +213,7 @@ func (s *Store) holder(p *prompt) string {
 	if len(calls) == 0 {
 		for _, c := range p.cells {
 			for i, at := range c.quarter {
-				if at > 0 {
+				if at > 0 && c.ver != next {
 					calls[c.ver] += readBlob(s.quarters[i].blob(at)).calls
 				}
 			}
@@ -212,7 +232,8 @@ func (s *Store) holder(p *prompt) string {
 	return best.name
 }
 
-// Previous is the version that held most of the prompt's traffic when this one was first seen; "" when that is not known.
+// Previous is the version that held most of the prompt's traffic before the minute of this one's first sample; "" when that is
+// not known, and until that minute is sealed.
 func (s *Store) Previous(prompt, version string) string {
 	if p := s.prompts[prompt]; p != nil && p.versions[version] != nil {
 		return p.versions[version].previous

@@ -203,7 +203,13 @@ func TestCellsWithoutDataAreForgotten(t *testing.T) {
 	}
 }
 
+// It does not matter whether the samples come minute by minute, or all at once out of a backlog.
 func TestPreviousVersionHeldMostTraffic(t *testing.T) {
+	t.Run("live", func(t *testing.T) { testPrevious(t, 1) })
+	t.Run("backlog", func(t *testing.T) { testPrevious(t, 1000) })
+}
+
+func testPrevious(t *testing.T, every int64) {
 	s := NewStore(Options{Dimensions: testDimensions})
 	s.SetViews(nil)
 	f := newFeed()
@@ -223,14 +229,17 @@ func TestPreviousVersionHeldMostTraffic(t *testing.T) {
 				}
 			}
 			fold(t, s, f.batch(Source{}, m*minuteNanos, m*minuteNanos, events...))
-			s.Advance(func(time.Time) {})
-			m++
+			if m++; m%every == 0 {
+				s.Advance(func(time.Time) {})
+			}
 		}
 	}
 	run(30, map[string]int{"v3": 5})
 	run(90, map[string]int{"v7": 5})
 	run(20, map[string]int{"v7": 5, "v8": 1}) // a canary
 	run(90, map[string]int{"v5": 5})
+	run(1, nil)
+	s.Advance(func(time.Time) {})
 	for version, want := range map[string]string{"v3": "", "v7": "v3", "v8": "v7", "v5": "v7", "v9": ""} {
 		if got := s.Previous("p", version); got != want {
 			t.Errorf("previous of %s: %q, want %q", version, got, want)

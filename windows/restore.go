@@ -168,6 +168,9 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 			v := &version{name: string(r.bytes()), first: r.varint(), last: r.varint()}
 			v.previous = string(r.bytes())
 			p.versions[v.name] = v
+			if v.first/minuteNanos >= s.sealed {
+				s.newcomers = append(s.newcomers, newcomer{p, v})
+			}
 		}
 		s.prompts[p.name] = p
 	}

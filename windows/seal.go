@@ -45,6 +45,7 @@ func (s *Store) seal() {
 	m := s.sealed
 	s.sealed++
 	s.leave()
+	s.welcome(m)
 	s.sealMinute(m)
 	if s.sealed%quarterMinutes == 0 {
 		s.sealQuarter(s.sealed/quarterMinutes - 1)

@@ -40,7 +40,9 @@ type Store struct {
 	byID    []*cell // nil where a cell was dropped
 	prompts map[string]*prompt
 	series  int
-	batches uint64 // folded since the log's beginning
+
+	newcomers []newcomer
+	batches   uint64 // folded since the log's beginning
 
 	metrics  []string // by number; the built-in ones first
 	metricID map[string]uint16
