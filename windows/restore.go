@@ -168,7 +168,7 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 			v := &version{name: string(r.bytes()), first: r.varint(), last: r.varint()}
 			v.previous = string(r.bytes())
 			p.versions[v.name] = v
-			if v.first/minuteNanos >= s.sealed {
+			if flag() {
 				s.newcomers = append(s.newcomers, newcomer{p, v})
 			}
 		}
