@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"encoding/binary"
 	"fmt"
 	"math"
 	"slices"
@@ -34,7 +33,7 @@ type sampler struct {
 	scales    Scales
 	partition func(prompt string) int // of the samples topic
 	cells     map[string]int32        // lane by cell key; its labels have been checked
-	axes      map[string]struct{}     // checked
+	axes      []byte                  // key checked last
 	rubrics   map[string]*rubric
 
 	// Of the record at hand.
@@ -47,7 +46,8 @@ type sampler struct {
 	arena   []byte  // their keys
 	scores  []windows.Score
 	dead    []refused
-	key     []byte
+	key     []byte // of the cell and the axes of the event at hand
+	cell    int    // length of the cell's part
 }
 
 // refused is an event that becomes a dead letter.
@@ -74,7 +74,7 @@ type tally struct {
 func newSampler(dims []string, scales Scales, partition func(string) int) *sampler {
 	return &sampler{
 		dims: dims, scales: scales, partition: partition,
-		cells: map[string]int32{}, axes: map[string]struct{}{}, rubrics: map[string]*rubric{},
+		cells: map[string]int32{}, rubrics: map[string]*rubric{},
 	}
 }
 
@@ -175,15 +175,13 @@ func (s *sampler) lane(e *Event) (int32, Fault) {
 		s.cells[string(s.key)] = lane
 	}
 	cell := len(s.key)
+	s.cell = cell
 	s.key = windows.AppendKey(s.key, e.TemplateHash, e.Model, e.Variant, e.Environment)
-	if _, ok := s.axes[string(s.key[cell:])]; !ok {
+	if string(s.axes) != string(s.key[cell:]) {
 		if f := checkAxes(e); f.Reason != Fine {
 			return 0, f
 		}
-		if len(s.axes) >= maxCells {
-			clear(s.axes)
-		}
-		s.axes[string(s.key[cell:])] = struct{}{}
+		s.axes = append(s.axes[:0], s.key[cell:]...)
 	}
 	return lane, Fault{}
 }
@@ -192,8 +190,7 @@ func (s *sampler) lane(e *Event) (int32, Fault) {
 func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
 	start := len(s.arena)
 	s.arena = append(s.arena, s.key...)
-	keys := s.arena[start:len(s.arena):len(s.arena)]
-	cell := cellLength(keys, 2+len(e.Dimensions))
+	keys, cell := s.arena[start:len(s.arena):len(s.arena)], s.cell
 	s.samples = slices.Grow(s.samples, 1)[:len(s.samples)+1]
 	m := &s.samples[len(s.samples)-1]
 	m.Position, m.Time = s.pos, e.Time
@@ -212,16 +209,6 @@ func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
 	}
 	s.tally.scores += uint64(len(scores))
 	s.lanes = append(s.lanes, lane)
-}
-
-// cellLength is how long the first n parts of a key are.
-func cellLength(key []byte, n int) int {
-	at := 0
-	for range n {
-		l, w := binary.Uvarint(key[at:])
-		at += w + int(l)
-	}
-	return at
 }
 
 // score adds a score, or refuses it alone.

@@ -3,7 +3,20 @@
 // an event that says two things about itself is not to be trusted. null is as good as absent.
 package driftdjson
 
-import "github.com/driftd/driftd/consumer"
+import (
+	"bytes"
+
+	"github.com/driftd/driftd/consumer"
+)
+
+// guess is a key where the record before had it. Producers write their keys in one order, so that most need no more than to be
+// compared.
+type guess struct {
+	text   []byte // as it stood there, with quotes and colon
+	number int
+}
+
+const maxGuesses, maxGuess = 32, 64 // keys; bytes
 
 type decoder struct {
 	dims  []string
@@ -14,6 +27,8 @@ type decoder struct {
 	other bool                // kind is other
 	own   consumer.ScoreValue // of an event of type score
 	day   dayCache
+
+	guesses [maxGuesses]guess
 }
 
 // New returns a decoder of native events.
@@ -33,7 +48,7 @@ func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
 	e := &d.event
 	e.Reset()
 	d.seen, d.typed, d.other, d.own = 0, false, false, consumer.ScoreValue{}
-	if err := d.object(d.key); err != nil {
+	if err := d.fields(); err != nil {
 		return err
 	}
 	if s.peek(); s.i < len(record) {
@@ -49,6 +64,63 @@ func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
 	}
 	yield(e)
 	return nil
+}
+
+// fields reads the record's object.
+func (d *decoder) fields() error {
+	s := &d.json
+	s.take('{')
+	if s.take('}') {
+		return nil
+	}
+	for n := 0; ; n++ {
+		s.peek()
+		from := s.i
+		k, ok := d.nextKey(n)
+		if !ok {
+			return d.malformed()
+		}
+		if k >= 0 {
+			if d.seen&(1<<k) != 0 {
+				return consumer.Refused(consumer.DuplicateKey, "%s stands twice", s.b[from:s.i])
+			}
+			d.seen |= 1 << k
+		}
+		if c := s.peek(); k < 0 || c == 'n' { // unknown, or null
+			if !s.skip(1) {
+				return d.malformed()
+			}
+		} else if err := d.value(k); err != nil {
+			return err
+		}
+		if s.take('}') {
+			return nil
+		}
+		if !s.take(',') {
+			return d.malformed()
+		}
+	}
+}
+
+// nextKey reads the record's nth key and returns its number.
+func (d *decoder) nextKey(n int) (number int, ok bool) {
+	s := &d.json
+	if n < maxGuesses {
+		if g := &d.guesses[n]; len(g.text) > 0 && bytes.HasPrefix(s.b[s.i:], g.text) {
+			s.i += len(g.text)
+			return g.number, true
+		}
+	}
+	from := s.i
+	key, ok := s.text()
+	if !ok || !s.take(':') {
+		return 0, false
+	}
+	number = d.number(key)
+	if n < maxGuesses && s.i-from <= maxGuess {
+		d.guesses[n] = guess{append(d.guesses[n].text[:0], s.b[from:s.i]...), number}
+	}
+	return number, true
 }
 
 // object reads an object and calls field with each key, to read its value.

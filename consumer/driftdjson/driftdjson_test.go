@@ -2,6 +2,7 @@ package driftdjson
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
 	"strconv"
 	"strings"
@@ -130,7 +131,15 @@ func FuzzDecode(f *testing.F) {
 	f.Add([]byte(`{"type":"span","x":[[{"y":null}]],"scores":{"a":1,"b":null},"version":7}`))
 	d := newDecoder(f)
 	f.Fuzz(func(t *testing.T, record []byte) {
-		err := d.Decode(record, func(*consumer.Event) {})
+		show := func(d *decoder) (out string, err error) {
+			err = d.Decode(record, func(e *consumer.Event) { out = fmt.Sprintf("%q", fmt.Sprint(*e)) })
+			return out, err
+		}
+		used, err := show(d) // its guesses are from other records
+		fresh, again := show(newDecoder(t))
+		if used != fresh || fmt.Sprint(err) != fmt.Sprint(again) {
+			t.Errorf("%q depends on the records before: %s, %v; %s, %v", record, used, err, fresh, again)
+		}
 		if err == nil && !json.Valid(record) {
 			t.Errorf("read what is no JSON: %q", record)
 		}

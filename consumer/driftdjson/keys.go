@@ -95,19 +95,8 @@ func (d *decoder) dimension(key []byte) int {
 	return -1
 }
 
-// key reads the value of one key into the event.
-func (d *decoder) key(key []byte) (err error) {
-	k := d.number(key)
-	if k < 0 {
-		return d.skip()
-	}
-	if d.seen&(1<<k) != 0 {
-		return consumer.Refused(consumer.DuplicateKey, "%s stands twice", key)
-	}
-	d.seen |= 1 << k
-	if d.json.peek() == 'n' { // null
-		return d.skip()
-	}
+// value reads the value of the key with number k into the event.
+func (d *decoder) value(k int) (err error) {
 	e := &d.event
 	switch k {
 	case keyType:
