@@ -29,6 +29,7 @@ type command struct {
 // commands is in the order of the help.
 var commands = []command{
 	{"run", runArgs, "watch prompts: the daemon", runRun},
+	{"demo", demoArgs, "show what it does, with nothing but this program", runDemo},
 	{"check", "[--config FILE | RULES…]", "say all that is wrong with config and rule files", runCheck},
 	{"version", "", "say which driftd this is", runVersion},
 }

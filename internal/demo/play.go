@@ -1,0 +1,282 @@
+package demo
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+)
+
+// tail is how much longer the clock runs than the traffic, so that the last minute is complete.
+const tail = 3 * time.Minute
+
+var errLimit = errors.New("the time is up")
+
+// Play lets the traffic flow and tells on screen what happens. driftd must be starting, with the world's config; metricsURL is
+// its /metrics. It returns nil when the whole story has happened and nothing else, ctx's cause when that ends first.
+func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, metricsURL string) error {
+	began := time.Now()
+	outer := ctx
+	ctx, cancel := context.WithTimeoutCause(ctx, w.plan.Limit, errLimit)
+	defer cancel()
+	traffic := newTraffic(w.seed, w.plan.Begin, w.registry.Current)
+	feed := newFeed(w.client, traffic, w.plan.Begin)
+	figures := newFigures(w.client, topicPrefix+"samples", partitions, spansPartitions+scoresPartitions)
+	t := newTeller(screen, w.plan, figures, w.slack, w.registry)
+	w.begin(screen, set)
+
+	reading, stop := context.WithCancel(ctx)
+	var wg sync.WaitGroup
+	for p := range partitions {
+		wg.Go(func() { figures.read(reading, p) })
+		wg.Go(func() { t.read(reading, w.client, topicPrefix+"alerts", p) })
+	}
+	wg.Go(func() { w.watch(reading, screen, &feed.sent) })
+
+	flowed, err := w.flow(ctx, feed, t)
+	var now *counts
+	if err == nil {
+		now, err = w.settle(ctx, feed, t, metricsURL)
+	}
+	stop()
+	wg.Wait()
+	screen.moving("")
+	if outer.Err() != nil {
+		return context.Cause(outer)
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if now != nil {
+		w.close(screen, t, feed, now, flowed, time.Since(began))
+	}
+	story := t.mu.verdict()
+	if err != nil && !errors.Is(err, errLimit) {
+		story = errors.Join(err, story)
+	}
+	if errors.Is(err, errLimit) {
+		story = fmt.Errorf("after %s the story was not over: %w", w.plan.Limit, story)
+	}
+	return story
+}
+
+// begin tells what will happen.
+func (w *World) begin(screen *Screen, set *rules.Set) {
+	screen.print(fmt.Sprintf("%s of LLM traffic in about %d seconds. Kafka, the traffic, the prompt registry and Slack are simulated in\n"+
+		"this process. driftd is not: ingest, detect and act run as in production, through Kafka topics.\n\n",
+		strings.ToUpper(span(w.plan.Length)[:1])+span(w.plan.Length)[1:], int(w.plan.Length.Seconds()/w.plan.Speed/5+1)*5))
+	screen.line(w.plan.Begin, plain, "start", "Kafka on %s: %s (otlp_proto), %s (driftd_json)", strings.Join(w.broker.Addrs(), ", "), spansTopic, scoresTopic)
+	for i := range set.Groups {
+		g := &set.Groups[i]
+		for j := range g.Rules {
+			screen.line(time.Time{}, plain, "rule", "%s, %s\n%s", g.Rules[j].Alert, g.Scope(), strings.Join(strings.SplitAfter(g.Rules[j].Describe(), "; "), "\n"))
+		}
+	}
+}
+
+// flow makes the traffic until the end of the plan. The clock never goes on before driftd has caught up. It returns how long
+// that took.
+func (w *World) flow(ctx context.Context, feed *feed, t *teller) (time.Duration, error) {
+	now := w.plan.Begin
+	if err := t.figures.awaitClock(ctx, now); err != nil { // driftd has found its partitions
+		return 0, err
+	}
+	events := []struct {
+		at                   time.Duration
+		prompt, version, was string
+	}{{w.plan.Good, refund, good, goodWas}, {w.plan.Bad, support, bad, previous}, {w.plan.Length, "", "", ""}}
+	p := &pacer{begin: now, speed: w.plan.Speed, since: time.Now(), step: time.Second}
+	for _, e := range events {
+		if err := w.until(ctx, p, feed, t, now, w.plan.Begin.Add(e.at)); err != nil {
+			return 0, err
+		}
+		now = w.plan.Begin.Add(e.at)
+		if e.prompt != "" {
+			w.registry.Set(e.prompt, e.version)
+			t.person(now, e.prompt, e.version, e.was)
+		}
+	}
+	return time.Since(p.since), nil
+}
+
+// until makes the traffic from now to end.
+func (w *World) until(ctx context.Context, p *pacer, feed *feed, t *teller, now, end time.Time) error {
+	for now.Before(end) {
+		next := p.next(now, end, time.Now())
+		if next.Equal(now) {
+			select {
+			case <-ctx.Done():
+				return context.Cause(ctx)
+			case <-time.After(2 * time.Millisecond):
+			}
+			continue
+		}
+		if err := t.figures.awaitClock(ctx, next.Add(-maxLead)); err != nil {
+			return err
+		}
+		if err := feed.write(ctx, next); err != nil {
+			return err
+		}
+		w.clock.set(next)
+		now = next
+	}
+	return nil
+}
+
+// settle lets the clock run on without traffic until everything has been told and counted.
+func (w *World) settle(ctx context.Context, feed *feed, t *teller, metricsURL string) (*counts, error) {
+	now := w.clock.Now()
+	p := &pacer{begin: now, speed: w.plan.Speed, since: time.Now(), step: time.Second}
+	for end := now.Add(tail); now.Before(end); now = w.clock.Now() {
+		if err := t.figures.awaitClock(ctx, now.Add(maxStep-maxLead)); err != nil {
+			return nil, err
+		}
+		w.clock.set(p.next(now, end, time.Now()))
+	}
+	if err := t.figures.awaitMinute(ctx, w.plan.Begin.Add(w.plan.Length)); err != nil {
+		return nil, err
+	}
+	wait, cancel := context.WithTimeout(ctx, settleWithin)
+	defer cancel()
+	select {
+	case <-t.over:
+	case <-wait.Done():
+	}
+	var c *counts
+	for {
+		var err error
+		if c, err = scrape(ctx, metricsURL); err != nil {
+			return nil, err
+		}
+		if c.samples >= feed.sent.events() || wait.Err() != nil {
+			break
+		}
+		select {
+		case <-time.After(20 * time.Millisecond):
+		case <-wait.Done():
+		}
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if problem := c.problem(feed.sent.events()); problem != "" {
+		t.mu.strayed("%s", problem)
+	} else {
+		t.mu.see(counted)
+	}
+	return c, nil
+}
+
+// settleWithin is how long, on the wall clock, driftd may take to end what it does when there is no more traffic.
+const settleWithin = 10 * time.Second
+
+// counts are what driftd's metrics say.
+type counts struct{ samples, values, skipped, late, tooLate, limited, lost, dead int64 }
+
+// problem says what is wrong when so many events were written; empty when each was counted once, in time.
+func (c *counts) problem(events int64) string {
+	switch {
+	case c.samples != events:
+		return fmt.Sprintf("%s were written, %s were counted", some(events, "event"), whole(c.samples))
+	case c.late+c.tooLate > 0:
+		return some(c.late+c.tooLate, "event") + " came late"
+	case c.limited+c.lost+c.dead > 0:
+		return fmt.Sprintf("%d events fell under limits, %d samples records were lost, %d events were refused", c.limited, c.lost, c.dead)
+	}
+	return ""
+}
+
+// scrape reads /metrics.
+func scrape(ctx context.Context, url string) (*counts, error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	defer res.Body.Close()
+	if res.StatusCode != http.StatusOK {
+		return nil, fmt.Errorf("read metrics: %s", res.Status)
+	}
+	return parseCounts(res.Body)
+}
+
+// parseCounts sums what is wanted over all labels.
+func parseCounts(r io.Reader) (*counts, error) {
+	c := &counts{}
+	into := map[string]*int64{
+		"driftd_detector_samples_total": &c.samples, "driftd_detector_values_total": &c.values, "driftd_detector_skipped_samples_total": &c.skipped,
+		"driftd_detector_late_samples_total": &c.late, "driftd_detector_too_late_samples_total": &c.tooLate,
+		"driftd_detector_limited_samples_total": &c.limited, "driftd_detector_lost_records_total": &c.lost, "driftd_consumer_dead_total": &c.dead,
+	}
+	found := make(map[string]bool)
+	s := bufio.NewScanner(r)
+	for s.Scan() {
+		name, rest, _ := strings.Cut(s.Text(), " ")
+		name, _, labelled := strings.Cut(name, "{")
+		if labelled {
+			rest = s.Text()[strings.LastIndex(s.Text(), "}")+1:]
+		}
+		if to := into[name]; to != nil {
+			v, err := strconv.ParseFloat(strings.TrimSpace(rest), 64)
+			if err != nil {
+				return nil, fmt.Errorf("read metric %s: %w", name, err)
+			}
+			*to += int64(v)
+			found[name] = true
+		}
+	}
+	if err := s.Err(); err != nil {
+		return nil, fmt.Errorf("read metrics: %w", err)
+	}
+	for name := range into {
+		if !found[name] {
+			return nil, fmt.Errorf("read metrics: there is no %s", name)
+		}
+	}
+	return c, nil
+}
+
+// watch keeps the moving line.
+func (w *World) watch(ctx context.Context, screen *Screen, sent *sent) {
+	if !screen.Live {
+		return
+	}
+	const every = 250 * time.Millisecond
+	var last [8]int64 // over two seconds
+	for tick, i := time.NewTicker(every), 0; ; i++ {
+		n := sent.events()
+		rate := float64(n-last[i%len(last)]) / (every * time.Duration(min(max(i, 1), len(last)))).Seconds()
+		last[i%len(last)] = n
+		screen.moving(screen.paint(faint, fmt.Sprintf("  %s  %s events, %s events/s", w.clock.Now().Format("15:04"), whole(n), whole(int64(rate)))))
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+		}
+	}
+}
+
+// close tells what was processed, and how fast.
+func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, took time.Duration) {
+	events := feed.sent.events()
+	verdict := "each counted once, none late, none lost"
+	if p := c.problem(events); p != "" {
+		verdict = p
+	}
+	screen.line(w.plan.Begin.Add(w.plan.Length), relief, "end", "%s (%s, %s): %s\n%s of event time in %.1f s, %s events/s, start and end included %.1f s\n%s in %s, %s and %s, %s",
+		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score"), verdict,
+		span(w.plan.Length), flowed.Seconds(), whole(int64(float64(events)/flowed.Seconds())), took.Seconds(),
+		some(1, "alert"), some(int64(t.mu.steps), "step"),
+		some(int64(len(w.slack.Messages())), "Slack message"), some(int64(t.mu.deliveries-len(w.slack.Messages())), "update"),
+		some(int64(len(w.registry.Promotions())), "promotion"))
+}

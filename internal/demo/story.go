@@ -1,0 +1,99 @@
+package demo
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// step is one thing that must happen in the demo.
+type step int
+
+const (
+	flowing    step = iota // figures of all prompts
+	promoted               // the bad version is current in the registry
+	dropped                // its figures show in the cohort
+	pending                // the alert
+	firing                 // the alert
+	told                   // Slack got the message
+	proposed               // driftd wrote down what it is about to do
+	rolledBack             // the registry got the promotion
+	recovery               // the cohort's figures are those of the version before
+	resolved               // the alert
+	mended                 // driftd wrote down that the rollback helped
+	toldEnd                // Slack's message says that it is over
+	counted                // all events, each once
+	numSteps
+)
+
+// script says what each step is and what must have happened before it.
+var script = [numSteps]struct {
+	what  string
+	after []step
+}{
+	flowing:    {"figures of all prompts", nil},
+	promoted:   {"the promotion of " + bad, []step{flowing}},
+	dropped:    {"the drop in the figures of " + badTier + " × " + badLocale, []step{promoted}},
+	pending:    {"a pending alert", []step{dropped}},
+	firing:     {"a firing alert", []step{pending}},
+	told:       {"a Slack message", []step{firing}},
+	proposed:   {"the rollback written down before it is made", []step{firing}},
+	rolledBack: {"the promotion of " + previous + " in the registry", []step{proposed}},
+	recovery:   {"the recovery in the figures of " + badTier + " × " + badLocale, []step{rolledBack}},
+	resolved:   {"a resolved alert", []step{recovery, told}},
+	mended:     {"the rollback written down as a recovery", []step{resolved}},
+	toldEnd:    {"a Slack message that says that it is over", []step{resolved}},
+	counted:    {"each event counted once", []step{mended, toldEnd}},
+}
+
+// story checks that what must happen happens, in order and once, and nothing else. The zero value has seen nothing. It is owned
+// by whoever holds the teller's lock.
+type story struct {
+	seen  [numSteps]bool
+	wrong []string
+}
+
+// see takes a step. A step that comes twice, or before one that it must come after, is wrong and does not count.
+func (s *story) see(st step) bool {
+	if s.seen[st] {
+		s.strayed("%s came twice", script[st].what)
+		return false
+	}
+	for _, before := range script[st].after {
+		if !s.seen[before] {
+			s.strayed("%s came before %s", script[st].what, script[before].what)
+			return false
+		}
+	}
+	s.seen[st] = true
+	return true
+}
+
+// strayed notes something that must not happen.
+func (s *story) strayed(format string, args ...any) {
+	s.wrong = append(s.wrong, fmt.Sprintf(format, args...))
+}
+
+// toldAll tells whether all that driftd does has happened; what is left is to count.
+func (s *story) toldAll() bool { return s.seen[mended] && s.seen[toldEnd] }
+
+// verdict is nil when the whole story has happened and nothing else.
+func (s *story) verdict() error {
+	var missing []string
+	for st := range numSteps {
+		if !s.seen[st] {
+			missing = append(missing, script[st].what)
+		}
+	}
+	var errs []string
+	if len(missing) > 0 {
+		errs = append(errs, "missing: "+strings.Join(missing, "; "))
+	}
+	if len(s.wrong) > 0 {
+		errs = append(errs, "wrong: "+strings.Join(s.wrong, "; "))
+	}
+	if len(errs) == 0 {
+		return nil
+	}
+	return errors.New(strings.Join(errs, ". "))
+}
