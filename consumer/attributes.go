@@ -38,8 +38,8 @@ type candidate struct {
 	is          string
 }
 
-// NewAttributes makes the table for events with the given dimensions. It fails when there are more than MaxDimensions, or more
-// than MaxNames attributes in all.
+// NewAttributes makes the table for events with the given dimensions. It fails when there are more than MaxDimensions, when one
+// stands twice or has a name that means something else, and when there are more than MaxNames attributes in all.
 func NewAttributes(dims []Dimension) (*Attributes, error) {
 	if len(dims) > MaxDimensions {
 		return nil, fmt.Errorf("build attribute table: %d dimensions, at most %d are possible", len(dims), MaxDimensions)
@@ -47,6 +47,9 @@ func NewAttributes(dims []Dimension) (*Attributes, error) {
 	rows := slices.Clone(names)
 	a := &Attributes{}
 	for i, d := range dims {
+		if slices.Contains(reserved, d.Name) || slices.Contains(a.dims, d.Name) {
+			return nil, fmt.Errorf("build attribute table: dimension %q stands twice or is the name of something else", d.Name)
+		}
 		a.dims = append(a.dims, d.Name)
 		attrs := d.Attributes
 		if len(attrs) == 0 {

@@ -146,7 +146,7 @@ func begin(e *Event, dims []string) *nativeWriter {
 		w.text(a.name, a.value, maxAxis)
 	}
 	for i, d := range dims {
-		if d != "variant" && d != "environment" { // those stand there as axes
+		if _, axis := axisFields[d]; !axis { // those stand there already
 			w.text(d, e.Dimensions[i], maxDimension)
 		}
 	}

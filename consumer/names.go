@@ -1,5 +1,7 @@
 package consumer
 
+import "github.com/driftd/driftd/windows"
+
 // Field is something that an event says by one of several attributes.
 type Field uint8
 
@@ -84,13 +86,28 @@ var operations = map[string]bool{
 	"invoke_agent": false, "create_agent": false, "execute_tool": false, "invoke_workflow": false, "retrieval": false,
 }
 
+// axisFields are the axes that may be dimensions too, by name.
+var axisFields = map[string]Field{
+	"template_hash": FieldTemplateHash, "model": FieldModel, "variant": FieldVariant, "environment": FieldEnvironment,
+}
+
 // usualAttributes are those of a dimension that no list was given for.
 func usualAttributes(dim string) []string {
-	switch dim {
-	case "variant":
-		return []string{"prompt.variant"}
-	case "environment":
-		return []string{"deployment.environment.name", "deployment.environment"}
+	field, ok := axisFields[dim]
+	if !ok {
+		return []string{"prompt." + dim, dim}
 	}
-	return []string{"prompt." + dim, dim}
+	var attrs []string
+	for _, n := range names {
+		if n.field == field {
+			attrs = append(attrs, n.attr)
+		}
+	}
+	return attrs
 }
+
+// reserved are the words that native events use for something else than a dimension.
+var reserved = append([]string{
+	"", "type", "time", "kind", "trace_id", "span_id", "parent_span_id", "response_id", "prompt", "version", "provider", "source",
+	"scores", "rubric", "value", "label", windows.Volume,
+}, windows.BuiltinNames[:]...)

@@ -1,7 +1,11 @@
 package consumer
 
-// letterBytes bounds the dead letters of one wave, so that they fit a broker's default limit of 1 MiB.
-const letterBytes = 700 << 10
+const (
+	// letterBytes bounds the dead letters of one wave, so that they fit a broker's default limit of 1 MiB.
+	letterBytes = 700 << 10
+	// roundLetters is the bytes of dead letters that make a round full.
+	roundLetters = 4 << 20
+)
 
 // round is what goes out together, and the offset to commit when all of it is written.
 type round struct {
@@ -12,7 +16,8 @@ type round struct {
 	counted   tally
 	samples   int
 	batches   int
-	full      bool // a lane has as much as one batch may hold
+	letters   int  // bytes of dead letters
+	full      bool // a lane has as much as one batch may hold, or there are many dead letters
 	beat      bool // lanes without a batch get a heartbeat
 }
 
@@ -37,6 +42,8 @@ func (r *round) bury(m message) {
 	}
 	w := r.wave(at)
 	w.letters += n
+	r.letters += n
+	r.full = r.full || r.letters >= roundLetters
 	w.messages = append(w.messages, m)
 }
 

@@ -123,8 +123,10 @@ func (d *decoder) value(k int) (err error) {
 		e.Version, err = d.version()
 	case keyTemplateHash:
 		e.TemplateHash, err = d.text("template_hash")
+		d.alsoDimension("template_hash", e.TemplateHash)
 	case keyModel:
 		e.Model, err = d.text("model")
+		d.alsoDimension("model", e.Model)
 	case keyVariant:
 		e.Variant, err = d.text("variant")
 		d.alsoDimension("variant", e.Variant)
@@ -165,8 +167,10 @@ func (d *decoder) value(k int) (err error) {
 
 // alsoDimension sets an axis that is configured as a dimension too.
 func (d *decoder) alsoDimension(name string, v []byte) {
-	if i := d.dimension([]byte(name)); i >= 0 {
-		d.event.Dimensions[i] = v
+	for i := range d.dims {
+		if d.dims[i] == name {
+			d.event.Dimensions[i] = v
+		}
 	}
 }
 
