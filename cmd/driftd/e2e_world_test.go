@@ -33,7 +33,7 @@ const (
 	channelID   = "C0123456789"
 	ownTopics   = 4 // partitions of samples, alerts and state
 	srcTopics   = 2 // partitions of each source topic
-	patience    = 10 * time.Second
+	patience    = 60 * time.Second
 	lookEvery   = 20 * time.Millisecond
 	spansSource = "spans"  // otlp_proto
 	nativeEvent = "events" // driftd_json
@@ -81,10 +81,7 @@ func newWorld(t *testing.T, brokers []string, rules string, now time.Time) *worl
 	}
 	t.Cleanup(stop)
 	w.file("rules.yaml", rules)
-	if w.client, err = kafkalog.Dial(kafkalog.Config{Brokers: brokers, ClientID: "end-to-end"}, slog.New(slog.DiscardHandler)); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(w.client.Close)
+	w.dial()
 	t.Cleanup(func() {
 		if t.Failed() {
 			t.Logf("the daemons' log:\n%s\nSlack's calls: %q\nthe registry's calls: %q", w.log.String(), w.slack.Calls(), w.registry.Calls())
@@ -95,6 +92,17 @@ func newWorld(t *testing.T, brokers []string, rules string, now time.Time) *worl
 		}
 	})
 	return w
+}
+
+// dial connects the producers and the reader, anew where the broker was away.
+func (w *world) dial() {
+	w.t.Helper()
+	c, err := kafkalog.Dial(kafkalog.Config{Brokers: w.brokers, ClientID: "end-to-end"}, slog.New(slog.DiscardHandler))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.t.Cleanup(c.Close)
+	w.client = c
 }
 
 // makeSources makes the source topics.
