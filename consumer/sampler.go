@@ -203,6 +203,13 @@ func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
 		if len(e.Version) == 0 {
 			s.tally.unversioned++
 		}
+		// Who writes error or fallback only when there was one must not get a rate of 100 %.
+		for _, b := range [...]windows.Builtin{windows.BuiltinError, windows.BuiltinFallback} {
+			if !e.Has.Has(b) {
+				m.Mask |= 1 << b
+				m.Values[b] = 0
+			}
+		}
 	}
 	if e.Trace != [16]byte{} {
 		m.Mask |= windows.MaskTrace

@@ -142,3 +142,33 @@ func TestManyLettersGoInSeveralWaves(t *testing.T) {
 		t.Errorf("%d letters in %d waves", len(dead), len(waves))
 	}
 }
+
+// A call that says nothing of an error or a fallback had none; a score alone says nothing of them.
+func TestErrorAndFallbackCountEveryCall(t *testing.T) {
+	core := newCore(t, driftdjson.New)
+	for i, event := range []string{
+		`{"type":"span","time":"2026-11-20T14:59:00Z","prompt":"p","version":"v","latency":1}`,
+		`{"type":"span","time":"2026-11-20T14:59:00Z","prompt":"p","version":"v","latency":1,"error":true}`,
+		`{"type":"span","time":"2026-11-20T14:59:00Z","prompt":"p","version":"v","latency":1,"fallback":true}`,
+		`{"type":"score","time":"2026-11-20T14:59:00Z","prompt":"p","version":"v","rubric":"grounding","value":1}`,
+	} {
+		core.Add(int64(i), []byte(event), testClock)
+	}
+	s := windows.NewStore(windows.Options{Dimensions: []string{"tier", "locale"}})
+	for _, batches := range cutAll(t, core, testClock, false) {
+		for i := range batches {
+			batches[i].Watermark = testClock
+			s.Fold(&batches[i])
+		}
+	}
+	s.Advance(func(time.Time) {})
+	got := make(map[string]windows.Figures)
+	for _, f := range s.Figures(windows.Query{Prompt: "p", Version: "v"}, time.Hour) {
+		got[f.Metric] = f
+	}
+	for _, metric := range []string{windows.Error, windows.Fallback} {
+		if f := got[metric]; f.Count != 3 || f.Sum != 1 {
+			t.Errorf("%s: %d values, sum %v; want 3 and 1", metric, f.Count, f.Sum)
+		}
+	}
+}
