@@ -250,6 +250,8 @@ func next(n *alert.Notification) string {
 		return "*Next*: nothing to do. Clients may cache " + bad + " for some minutes; this resolves when its window is clean."
 	case done == detector.RollbackProposed && n.Rollback.Rollback == "auto":
 		return ""
+	case done == "" && r.Rollback == "auto" && target != "":
+		return "*Next*: driftd is about to ask the registry to promote " + target + "."
 	case done == detector.RollbackRefused:
 		return "*Next*: " + look + " and decide by hand."
 	case r.Metric == "volume":

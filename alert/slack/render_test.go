@@ -95,6 +95,7 @@ func renderCases() map[string]*alert.Notification {
 		"versions": {Firing: []alert.Member{member(g, func(r *detector.Record) {
 			r.Reference, r.Against = ptr(0.91), &detector.Against{Kind: "previous_version", Version: "v22"}
 		})}},
+		"automatic":    {Firing: []alert.Member{member(g, func(r *detector.Record) { r.Rollback = "auto" })}},
 		"many":         {Firing: many, Resolved: []alert.Member{member(g, cohortOf("9", "team", "it", 0.9, 5), resolved(10*time.Minute, 0.9))}},
 		"total":        {Firing: []alert.Member{member(g, total(0.8496, 2000)), member(g, cohortOf("5", "free", "de", 0.8497, 77))}},
 		"promoted":     {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackPromoted, "auto", "", time.Minute)},
