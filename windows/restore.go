@@ -94,7 +94,9 @@ func (s *Store) Restore(cp *Checkpoint, read func(offsets []int64, each func(rec
 		err = fmt.Errorf("%w: %d of %d records of panes", ErrState, i, len(offsets))
 	}
 	for _, g := range s.segments() {
-		g.buf = slices.Clone(g.buf) // without spare capacity
+		if cap(g.buf)-len(g.buf) > len(g.buf)/16 { // of several records; that of one has no spare capacity to speak of
+			g.buf = slices.Clone(g.buf)
+		}
 		g.saved = len(g.buf)
 	}
 	return extra, err
