@@ -8,7 +8,7 @@ import (
 
 // fold runs detect without rules over a samples topic that ingest has filled.
 func (b *bench) fold(series int, target float64) error {
-	calls, cells := b.size(1_000_000), series/6+1 // six values a call are six series a cell
+	calls, cells := b.size(1_000_000), series/valuesPerCall+1
 	c, err := b.client(laneCount)
 	if err != nil {
 		return err

@@ -21,6 +21,10 @@ const (
 	laneCount        = 4 // partitions of driftd's own topics
 )
 
+// valuesPerCall are the six of an event (latency, two kinds of tokens, cost, error, a score), and that it was no fallback, which
+// driftd counts for every call.
+const valuesPerCall = 7
+
 var dimensions = []string{"tier", "locale"}
 
 func quiet() *slog.Logger {
