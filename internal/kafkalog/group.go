@@ -305,7 +305,8 @@ func wait(runs []*run) {
 }
 
 // watch ends, and with it the generation, when a topic has got more partitions; then this member joins again, and if it is the
-// leader the new ones are shared out. It calls other when topics have come or gone.
+// leader the new ones are shared out. It calls other when those that exist are not the ones that this member has joined with: to
+// notice a change is not enough, for a topic may have come while the group was being joined.
 func (g *Group) watch(ctx context.Context, topics []string, other func()) {
 	t := time.NewTicker(g.cfg.Watch)
 	defer t.Stop()
@@ -322,12 +323,15 @@ func (g *Group) watch(ctx context.Context, topics []string, other func()) {
 		had := g.mu.counts
 		g.mu.Unlock()
 		counts, err := g.look(lctx)
-		if err != nil || maps.Equal(had, counts) {
+		if err != nil {
 			continue
 		}
 		if !slices.Equal(slices.Sorted(maps.Keys(counts)), topics) {
 			other()
+			return
 		}
-		return
+		if !maps.Equal(had, counts) {
+			return
+		}
 	}
 }

@@ -297,6 +297,24 @@ func TestGroupGrows(t *testing.T) {
 	m.awaits("0:0", "0:1", "0:2", "1:0")
 }
 
+// TestGroupMeetsTopicWhileJoining: a topic that is made between the look at what there is and the sharing out.
+func TestGroupMeetsTopicWhileJoining(t *testing.T) {
+	t.Parallel()
+	b := testkit.Embedded(t, embedded.Options{})
+	c := dial(t, b.Addrs())
+	late := testkit.Name(t)
+	cfg := kafkalog.GroupConfig{ID: testkit.Name(t), Topics: []string{topic(t, c, 1), late}}
+	b.Control(kmsg.JoinGroup, func(kmsg.Request) (kmsg.Response, error, bool) {
+		b.Cluster().SleepControl(func() {
+			if err := c.EnsureTopics(context.Background(), []kafkalog.TopicSpec{{Name: late, Partitions: 1}}); err != nil {
+				t.Error(err)
+			}
+		})
+		return nil, nil, false
+	})
+	join(t, c, cfg, nil).awaits("0:0", "1:0")
+}
+
 // TestGroupEvicted lets a member be silent for longer than its session: another takes over, the silent one's commits are refused, and
 // when it notices, its tasks are stopped and it joins anew.
 func TestGroupEvicted(t *testing.T) {
