@@ -29,7 +29,7 @@ var demoPace = pace{Flush: 10 * time.Millisecond, Heartbeat: 20 * time.Milliseco
 // runDemo shows what driftd does, without anything but this process.
 func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := newFlags("demo", demoArgs, stderr)
-	seed := fs.Uint64("seed", 1, "`N` makes other traffic; the story is the same")
+	seed := fs.Uint64("seed", 22, "`N` makes other traffic; the story is the same")
 	verbose := fs.Bool("verbose", false, "log what the stages do, on standard error")
 	rest, code, done := parseFlags(fs, args)
 	if done {
@@ -57,7 +57,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		fmt.Fprintln(stderr, "driftd demo: stopped before the end")
 		return exitInterrupted
 	}
-	fmt.Fprintf(stderr, "driftd demo: the story did not happen as it should: %v\n", err)
+	fmt.Fprintf(stderr, "driftd demo: this is not how it should have gone\n%v\n", err)
 	return exitWrong
 }
 
@@ -97,8 +97,8 @@ func demoNext() string {
 	}
 	return fmt.Sprintf(`
 Next:
-  %[1]s check configs/rules/*.yaml           what is wrong with rule files, before they ship
-  %[1]s check --config configs/driftd.yaml   and with a config
-  %[1]s run --config configs/driftd.yaml     the same three stages on your own Kafka
+  %[1]s check configs/rules/*.yaml           rules to start with
+  %[1]s check --config configs/driftd.yaml   says what to set
+  %[1]s run --config configs/driftd.yaml     on your own Kafka
 `, name)
 }

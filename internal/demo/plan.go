@@ -26,6 +26,7 @@ type Plan struct {
 	Length  time.Duration
 	Figures time.Duration // when the first figures are told
 	Good    time.Duration // a person promotes a version that is fine
+	Fine    time.Duration // when its figures are told
 	Bad     time.Duration // a person promotes the version that is worse for one cohort
 	Speed   float64       // event seconds a second; what a slow machine cannot keep up with
 	Limit   time.Duration // wall-clock time until the demo gives up
@@ -34,7 +35,7 @@ type Plan struct {
 // Day is the plan of `driftd demo`: six hours in about forty seconds.
 var Day = Plan{
 	Begin: time.Date(2026, 11, 20, 9, 0, 0, 0, time.UTC), Length: 6 * time.Hour,
-	Figures: time.Hour, Good: 90 * time.Minute, Bad: 3 * time.Hour, Speed: 540, Limit: 3 * time.Minute,
+	Figures: time.Hour, Good: 90 * time.Minute, Fine: 2 * time.Hour, Bad: 3 * time.Hour, Speed: 540, Limit: 3 * time.Minute,
 }
 
 var dimensions = []string{"tier", "locale"}

@@ -40,6 +40,7 @@ func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, metric
 		wg.Go(func() { t.read(reading, w.client, topicPrefix+"alerts", p) })
 	}
 	wg.Go(func() { w.watch(reading, screen, &feed.sent) })
+	wg.Go(func() { w.clean(reading) })
 
 	flowed, err := w.flow(ctx, feed, t)
 	var now *counts
@@ -69,14 +70,15 @@ func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, metric
 
 // begin tells what will happen.
 func (w *World) begin(screen *Screen, set *rules.Set) {
-	screen.print(fmt.Sprintf("%s of LLM traffic in about %d seconds. Kafka, the traffic, the prompt registry and Slack are simulated in\n"+
-		"this process. driftd is not: ingest, detect and act run as in production, through Kafka topics.\n\n",
-		strings.ToUpper(span(w.plan.Length)[:1])+span(w.plan.Length)[1:], int(w.plan.Length.Seconds()/w.plan.Speed/5+1)*5))
-	screen.line(w.plan.Begin, plain, "start", "Kafka on %s: %s (otlp_proto), %s (driftd_json)", strings.Join(w.broker.Addrs(), ", "), spansTopic, scoresTopic)
+	screen.print(fmt.Sprintf("%.3g hours of LLM traffic in about %.0f seconds. Kafka, the traffic, the prompt\n"+
+		"registry and Slack are simulated in this process. driftd is not: ingest, detect\nand act run as in production, through Kafka topics.\n\n",
+		w.plan.Length.Hours(), w.plan.Length.Seconds()/w.plan.Speed))
+	screen.line(w.plan.Begin, plain, "start", fmt.Sprintf("Kafka on %s\n%s (otlp_proto), %s (driftd_json)",
+		strings.Join(w.broker.Addrs(), ", "), spansTopic, scoresTopic), "")
 	for i := range set.Groups {
 		g := &set.Groups[i]
 		for j := range g.Rules {
-			screen.line(time.Time{}, plain, "rule", "%s, %s\n%s", g.Rules[j].Alert, g.Scope(), strings.Join(strings.SplitAfter(g.Rules[j].Describe(), "; "), "\n"))
+			screen.line(time.Time{}, plain, "rule", fmt.Sprintf("%s\n%s\n%s", g.Rules[j].Alert, g.Scope(), g.Rules[j].Describe()), "")
 		}
 	}
 }
@@ -245,6 +247,19 @@ func parseCounts(r io.Reader) (*counts, error) {
 	return c, nil
 }
 
+// clean lets the broker drop what the source topics need not keep, as a real one does by itself.
+func (w *World) clean(ctx context.Context) {
+	for tick := time.NewTicker(time.Second); ; {
+		select {
+		case <-ctx.Done():
+			tick.Stop()
+			return
+		case <-tick.C:
+			w.broker.Cluster().ApplyRetention()
+		}
+	}
+}
+
 // watch keeps the moving line.
 func (w *World) watch(ctx context.Context, screen *Screen, sent *sent) {
 	if !screen.Live {
@@ -269,14 +284,15 @@ func (w *World) watch(ctx context.Context, screen *Screen, sent *sent) {
 // close tells what was processed, and how fast.
 func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, took time.Duration) {
 	events := feed.sent.events()
-	verdict := "each counted once, none late, none lost"
+	how, verdict := relief, "each counted once, none late, none lost"
 	if p := c.problem(events); p != "" {
-		verdict = p
+		how, verdict = alarm, p
 	}
-	screen.line(w.plan.Begin.Add(w.plan.Length), relief, "end", "%s (%s, %s): %s\n%s of event time in %.1f s, %s events/s, start and end included %.1f s\n%s in %s, %s and %s, %s",
+	messages := int64(len(w.slack.Messages()))
+	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s, %s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s, %s",
 		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score"), verdict,
 		span(w.plan.Length), flowed.Seconds(), whole(int64(float64(events)/flowed.Seconds())), took.Seconds(),
-		some(1, "alert"), some(int64(t.mu.steps), "step"),
-		some(int64(len(w.slack.Messages())), "Slack message"), some(int64(t.mu.deliveries-len(w.slack.Messages())), "update"),
-		some(int64(len(w.registry.Promotions())), "promotion"))
+		some(int64(len(t.mu.fired)), "alert"), some(int64(t.mu.steps), "step"),
+		some(messages, "Slack message"), some(int64(t.mu.deliveries)-messages, "update"),
+		some(int64(len(w.registry.Promotions())), "rollback")), "")
 }

@@ -42,22 +42,50 @@ func (s *Screen) paint(t tone, text string) string {
 	return "\x1b[" + codes[t] + "m" + text + "\x1b[0m"
 }
 
-// indent is where the text of a line begins.
-const indent = 19
+const (
+	margin = 17 // where the text of a line begins
+	width  = 80
+	shift  = 4 // where a block begins
+)
 
-// line tells one step: event time, a word, what and numbers. Further lines of text are put below.
-func (s *Screen) line(at time.Time, t tone, word, format string, args ...any) {
-	text := strings.Split(fmt.Sprintf(format, args...), "\n")
-	var b strings.Builder
+// line tells one step: event time, a word, and what, which is wrapped. The lines of block, if there is one, are put below as
+// they are.
+func (s *Screen) line(at time.Time, t tone, word, what, block string) {
 	clock := "     "
 	if !at.IsZero() {
 		clock = at.Format("15:04")
 	}
-	fmt.Fprintf(&b, "  %s  %s  %s\n", s.paint(faint, clock), s.paint(t, fmt.Sprintf("%-8s", word)), text[0])
-	for _, more := range text[1:] {
-		b.WriteString(strings.TrimRight(strings.Repeat(" ", indent)+more, " ") + "\n")
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s  %s", s.paint(faint, clock), s.paint(t, fmt.Sprintf("%-8s", word)))
+	for i, text := range wrap(what, width-margin) {
+		if i > 0 {
+			b.WriteString(strings.Repeat(" ", margin-2))
+		}
+		b.WriteString("  " + text + "\n")
+	}
+	for text := range strings.Lines(block) {
+		b.WriteString(strings.Repeat(" ", shift) + strings.TrimSuffix(text, "\n") + "\n")
 	}
 	s.print(b.String())
+}
+
+// wrap breaks text at spaces into lines of at most width columns, longer words excepted.
+func wrap(text string, width int) (lines []string) {
+	for paragraph := range strings.SplitSeq(text, "\n") {
+		line := ""
+		for word := range strings.FieldsSeq(paragraph) {
+			switch {
+			case line == "":
+				line = word
+			case len([]rune(line))+1+len([]rune(word)) <= width:
+				line += " " + word
+			default:
+				lines, line = append(lines, line), word
+			}
+		}
+		lines = append(lines, line)
+	}
+	return lines
 }
 
 // print writes text as it is.

@@ -11,6 +11,7 @@ type step int
 
 const (
 	flowing    step = iota // figures of all prompts
+	fine                   // figures of the version that is no worse
 	promoted               // the bad version is current in the registry
 	dropped                // its figures show in the cohort
 	pending                // the alert
@@ -32,6 +33,7 @@ var script = [numSteps]struct {
 	after []step
 }{
 	flowing:    {"figures of all prompts", nil},
+	fine:       {"figures of " + good + " of " + refund + " that are no worse", []step{flowing}},
 	promoted:   {"the promotion of " + bad, []step{flowing}},
 	dropped:    {"the drop in the figures of " + badTier + " × " + badLocale, []step{promoted}},
 	pending:    {"a pending alert", []step{dropped}},
@@ -43,7 +45,7 @@ var script = [numSteps]struct {
 	resolved:   {"a resolved alert", []step{recovery, told}},
 	mended:     {"the rollback written down as a recovery", []step{resolved}},
 	toldEnd:    {"a Slack message that says that it is over", []step{resolved}},
-	counted:    {"each event counted once", []step{mended, toldEnd}},
+	counted:    {"each event counted once", []step{fine, mended, toldEnd}},
 }
 
 // story checks that what must happen happens, in order and once, and nothing else. The zero value has seen nothing. It is owned
@@ -79,21 +81,17 @@ func (s *story) toldAll() bool { return s.seen[mended] && s.seen[toldEnd] }
 
 // verdict is nil when the whole story has happened and nothing else.
 func (s *story) verdict() error {
-	var missing []string
+	var lines []string
 	for st := range numSteps {
 		if !s.seen[st] {
-			missing = append(missing, script[st].what)
+			lines = append(lines, "missing: "+script[st].what)
 		}
 	}
-	var errs []string
-	if len(missing) > 0 {
-		errs = append(errs, "missing: "+strings.Join(missing, "; "))
+	for _, w := range s.wrong {
+		lines = append(lines, "wrong: "+w)
 	}
-	if len(s.wrong) > 0 {
-		errs = append(errs, "wrong: "+strings.Join(s.wrong, "; "))
-	}
-	if len(errs) == 0 {
+	if len(lines) == 0 {
 		return nil
 	}
-	return errors.New(strings.Join(errs, ". "))
+	return errors.New(strings.Join(lines, "\n"))
 }

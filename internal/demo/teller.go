@@ -24,25 +24,31 @@ type teller struct {
 	plan    Plan
 	figures *figures
 	over    chan struct{} // closed when all that driftd does was told
+	ends    sync.Once     // closes it
 
 	mu struct {
 		sync.Mutex
 		story
 		messages   []fakeslack.Message // that Slack received and the topic has not told yet
 		promotions []fakeregistry.Promotion
-		box        string // Slack's message as it was drawn last
-		rolledBack time.Time
+		held       []*detector.Record // about the rollback, until Slack's first message is told
+		box        string             // Slack's message as it was drawn last
+		fired      map[string]bool    // alerts by id
 		steps      int
 		deliveries int
 	}
 }
 
-const boxWidth = 72
+const (
+	boxWidth = width - shift - 1
+	badName  = badTier + " × " + badLocale // as alert.CohortName writes it
+)
 
 var badCohort = map[string]string{"tier": badTier, "locale": badLocale}
 
 func newTeller(screen *Screen, plan Plan, f *figures, slack *fakeslack.Server, registry *fakeregistry.Server) *teller {
 	t := &teller{screen: screen, plan: plan, figures: f, over: make(chan struct{})}
+	t.mu.fired = make(map[string]bool)
 	slack.Watch(func(m fakeslack.Message) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -60,8 +66,8 @@ func newTeller(screen *Screen, plan Plan, f *figures, slack *fakeslack.Server, r
 // read follows one partition of the alerts topic until ctx ends.
 func (t *teller) read(ctx context.Context, client *kafkalog.Client, topic string, partition int) {
 	follow(ctx, client, topic, partition, func(rec *kafkalog.Record) {
-		var r detector.Record
-		err := json.Unmarshal(rec.Value, &r)
+		r := &detector.Record{}
+		err := json.Unmarshal(rec.Value, r)
 		if err == nil && r.Type.IsStep() {
 			// Detect may be ahead of our own reading of the figures: they come first.
 			if t.figures.awaitMinute(ctx, r.Time) != nil {
@@ -74,7 +80,7 @@ func (t *teller) read(ctx context.Context, client *kafkalog.Client, topic string
 			t.mu.strayed("an alert record that cannot be read: %v", err)
 			return
 		}
-		t.record(&r)
+		t.record(r)
 	})
 }
 
@@ -84,26 +90,37 @@ func (t *teller) record(r *detector.Record) {
 	if r.Type.IsStep() {
 		t.mu.steps++
 	}
-	if r.Prompt != support || r.Version != bad || cohort != badTier+" × "+badLocale {
+	if r.Type == detector.Firing {
+		t.mu.fired[r.ID] = true
+	}
+	if r.Prompt != support || r.Version != bad || cohort != badName {
 		t.mu.strayed("%s was %s for %s %s, %s", r.Rule, r.Type, r.Prompt, r.Version, cohort)
-		t.screen.line(r.Time, warning, string(r.Type), "%s %s %s, %s", r.Rule, r.Prompt, r.Version, cohort)
+		t.say(r.Time, warning, string(r.Type), "%s: %s %s, %s", r.Rule, r.Prompt, r.Version, cohort)
 		return
+	}
+	switch r.Type {
+	case detector.RollbackProposed, detector.RollbackPromoted:
+		// It goes on at the same time as the notification, and quicker than anybody can read.
+		if t.mu.seen[firing] && !t.mu.seen[told] {
+			t.mu.held = append(t.mu.held, r)
+			return
+		}
 	}
 	switch r.Type {
 	case detector.Pending:
 		t.mu.see(pending)
-		t.screen.line(r.Time, warning, "pending", "%s: %s %s in %s over %s\nbelow %s; it fires if that lasts",
-			r.Rule, r.Version, figure(*r.Value), cohort, some(r.Samples, "score"), figure(*r.Bound))
+		t.say(r.Time, warning, "pending", "%s: %s on %s has %s, below %s, over %s. It fires if that lasts",
+			r.Rule, cohort, r.Version, score(*r.Value), score(*r.Bound), some(r.Samples, "score"))
 	case detector.Firing:
 		t.mu.see(firing)
-		t.screen.line(r.Time, alarm, "firing", "%s: %s %s in %s over %s, since %s",
-			r.Rule, r.Version, figure(*r.Value), cohort, some(r.Samples, "score"), r.Onset.Format("15:04"))
+		t.say(r.Time, alarm, "firing", "%s: %s on %s has %s over %s, since %s",
+			r.Rule, cohort, r.Version, score(*r.Value), some(r.Samples, "score"), r.Onset.Format("15:04"))
 	case detector.Resolved:
 		t.mu.see(resolved)
-		t.screen.line(r.Time, relief, "resolved", "%s: %s in %s: %s", r.Rule, r.Version, cohort, r.Reason)
+		t.say(r.Time, relief, "resolved", "%s: %s on %s: %s", r.Rule, cohort, r.Version, r.Reason)
 	case detector.RollbackProposed:
 		t.mu.see(proposed)
-		t.screen.line(r.Time, notice, "rollback", "written down first, then made: %s", r.Reason)
+		t.say(r.Time, notice, "rollback", "%s: written down before it is done", r.Reason)
 	case detector.RollbackPromoted:
 		t.promoted(r)
 	case detector.Recovered:
@@ -113,7 +130,7 @@ func (t *teller) record(r *detector.Record) {
 		t.notified(r)
 	default:
 		t.mu.strayed("%s: %s", r.Type, r.Reason)
-		t.screen.line(r.Time, alarm, string(r.Type), "%s", r.Reason)
+		t.say(r.Time, alarm, string(r.Type), "%s", r.Reason)
 	}
 }
 
@@ -129,8 +146,7 @@ func (t *teller) promoted(r *detector.Record) {
 		return
 	}
 	t.mu.see(rolledBack)
-	t.mu.rolledBack = r.Time
-	t.screen.line(r.Time, notice, "promoted", "%s in place of %s: the registry took driftd's signed request\n%q", p.To, p.From, p.Reason)
+	t.say(r.Time, notice, "promoted", "%s %s in place of %s, by driftd: the registry took its signed request", p.Prompt, p.To, p.From)
 }
 
 // notified tells a message as Slack received it: whole when it is new and when it is over, else what is new in it.
@@ -153,13 +169,17 @@ func (t *teller) notified(r *detector.Record) {
 	switch {
 	case m.Edits == 0:
 		t.mu.see(told)
-		t.screen.line(r.Time, plain, "Slack", "#%s\n%s", slackChannel, strings.TrimSuffix(box, "\n"))
+		t.screen.line(r.Time, plain, "Slack", "#"+slackChannel+" receives", box)
+		for _, h := range t.mu.held {
+			t.record(h)
+		}
+		t.mu.held = nil
 	case ended && !t.mu.seen[toldEnd]:
 		t.mu.see(toldEnd)
-		t.screen.line(r.Time, plain, "Slack", "the same message, changed in place\n%s", strings.TrimSuffix(box, "\n"))
+		t.screen.line(r.Time, plain, "Slack", "the same message, changed in place", box)
 	default:
 		if added := news(was, box); len(added) > 0 {
-			t.screen.line(r.Time, plain, "Slack", "the same message now says\n%s", strings.Join(added, "\n"))
+			t.screen.line(r.Time, plain, "Slack", "the same message now says", "  "+strings.Join(added, "\n  "))
 		}
 	}
 	t.finish()
@@ -181,7 +201,7 @@ func news(was, box string) (added []string) {
 
 func (t *teller) finish() {
 	if t.mu.toldAll() {
-		close(t.over)
+		t.ends.Do(func() { close(t.over) })
 	}
 }
 
@@ -190,14 +210,17 @@ func (t *teller) minute(now time.Time) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	elapsed := now.Sub(t.plan.Begin)
-	switch {
-	case !t.mu.seen[flowing]:
-		if elapsed >= t.plan.Figures {
-			t.flow(now)
-		}
-	case t.mu.seen[promoted] && !t.mu.seen[dropped]:
+	seen := &t.mu.seen
+	if !seen[flowing] && elapsed >= t.plan.Figures {
+		t.flow(now)
+	}
+	if seen[flowing] && !seen[fine] && elapsed >= t.plan.Fine {
+		t.noWorse(now)
+	}
+	if seen[promoted] && !seen[dropped] {
 		t.drop(now)
-	case t.mu.seen[rolledBack] && !t.mu.seen[recovery]:
+	}
+	if seen[rolledBack] && !seen[recovery] {
 		t.recover(now)
 	}
 }
@@ -205,7 +228,7 @@ func (t *teller) minute(now time.Time) {
 // flow tells the figures of all prompt versions.
 func (t *teller) flow(now time.Time) {
 	window := min(t.plan.Figures, time.Hour)
-	rows := [][]string{{"prompt", "version", "calls", "p95", "cost", "score", ""}}
+	rows := [][]string{{"prompt", "", "calls", "p95", "score", ""}}
 	for i := range prompts {
 		p := &prompts[i]
 		name := p.name
@@ -214,11 +237,8 @@ func (t *teller) flow(now time.Time) {
 			if latency.Count == 0 {
 				continue
 			}
-			score := t.figures.of(p.rubric, p.name, v.Version, nil, window)
-			cost := t.figures.of("cost", p.name, v.Version, nil, window)
-			rows = append(rows, []string{
-				name, v.Version, whole(latency.Count), fmt.Sprintf("%.2f s", latency.P95), fmt.Sprintf("$%.2f", cost.Sum), figure(score.Mean), p.rubric,
-			})
+			given := t.figures.of(p.rubric, p.name, v.Version, nil, window)
+			rows = append(rows, []string{name, v.Version, whole(latency.Count), fmt.Sprintf("%.2f s", latency.P95), score(given.Mean), p.rubric})
 			name = ""
 		}
 	}
@@ -226,11 +246,22 @@ func (t *teller) flow(now time.Time) {
 		return // not all is there yet
 	}
 	t.mu.see(flowing)
-	t.screen.line(now, plain, "traffic", "the last %s, by version\n%s", span(window), table(rows, "llrrrrl"))
+	t.screen.line(now, plain, "traffic", "the last "+span(window)+", by prompt version", table(rows, "llrrrl"))
+}
+
+// noWorse tells the figures of the version that is fine beside those of the one before.
+func (t *teller) noWorse(now time.Time) {
+	is := t.figures.of("helpfulness", refund, good, nil, time.Hour)
+	was := t.figures.of("helpfulness", refund, goodWas, nil, time.Hour)
+	if is.Count == 0 || was.Count == 0 || len(t.mu.fired) > 0 {
+		return
+	}
+	t.mu.see(fine)
+	t.say(now, plain, "fine", "%s %s has helpfulness %s, %s had %s: no alert", refund, good, score(is.Mean), goodWas, score(was.Mean))
 }
 
 // The drop is told from so many scores in the cohort on: fewer than the rule waits for.
-const dropScores = 40
+const dropScores = 100
 
 // drop tells when the cohort's figures have fallen, beside those of all.
 func (t *teller) drop(now time.Time) {
@@ -239,21 +270,16 @@ func (t *teller) drop(now time.Time) {
 		return
 	}
 	t.mu.see(dropped)
-	t.screen.line(now, warning, "drop", "%s\n%s", "the mean hides it, the cohort does not", t.compare(time.Hour, time.Hour))
-}
-
-// compare is a table of both versions, for all traffic and for the cohort.
-func (t *teller) compare(was, is time.Duration) string {
 	rows := [][]string{{grounding, previous, bad, ""}}
 	for _, c := range []struct {
 		name   string
 		cohort map[string]string
-	}{{"all traffic", nil}, {badTier + " × " + badLocale, badCohort}} {
-		a := t.figures.of(grounding, support, previous, c.cohort, was)
-		b := t.figures.of(grounding, support, bad, c.cohort, is)
-		rows = append(rows, []string{c.name, figure(a.Mean), figure(b.Mean), "of " + some(b.Count, "score")})
+	}{{"all traffic", nil}, {badName, badCohort}} {
+		a := t.figures.of(grounding, support, previous, c.cohort, time.Hour)
+		b := t.figures.of(grounding, support, bad, c.cohort, time.Hour)
+		rows = append(rows, []string{c.name, score(a.Mean), score(b.Mean), "over " + some(b.Count, "score")})
 	}
-	return table(rows, "lrrl")
+	t.screen.line(now, warning, "drop", "the average hides it, one cohort does not", table(rows, "lrrl"))
 }
 
 // Recovery is judged on a window that begins when the bad version had been silent.
@@ -266,8 +292,8 @@ func (t *teller) recover(now time.Time) {
 		return
 	}
 	t.mu.see(recovery)
-	t.screen.line(now, relief, "recovery", "%s × %s is at %s again: %s, over %s of %s\nthe last call of %s was at %s",
-		badTier, badLocale, figure(is.Mean), previous, some(is.Count, "score"), span(recoveryWindow), bad, last.Format("15:04"))
+	t.say(now, relief, "recovery", "%s has %s again, on %s over %s in %s. The last call of %s was at %s",
+		badName, score(is.Mean), previous, some(is.Count, "score"), span(recoveryWindow), bad, last.Format("15:04"))
 }
 
 // person tells what a person does in the registry.
@@ -277,11 +303,15 @@ func (t *teller) person(now time.Time, prompt, version, was string) {
 	if version == bad {
 		t.mu.see(promoted)
 	}
-	t.screen.line(now, notice, "promoted", "%s of %s in place of %s, by a person", version, prompt, was)
+	t.say(now, notice, "promoted", "%s %s in place of %s, by a person", prompt, version, was)
 }
 
-// figure writes a score.
-func figure(v float64) string {
+func (t *teller) say(at time.Time, how tone, word, format string, args ...any) {
+	t.screen.line(at, how, word, fmt.Sprintf(format, args...), "")
+}
+
+// score writes a score.
+func score(v float64) string {
 	if v >= 1 {
 		return fmt.Sprintf("%.2f", v)
 	}

@@ -24,18 +24,18 @@ type traffic struct {
 	begin   time.Time
 	current func(prompt string) string // the registry
 	cached  [][clients]string          // version by prompt and client
-	later   map[int64][]score          // by second
+	later   map[int64][]lateScore      // by second
 	out     second
 }
 
 // second is what happens in one second. It is valid until the next.
 type second struct {
 	calls  [][]otlpgen.Call // by client, of all prompts together
-	scores []score
+	scores []lateScore
 }
 
-// score is one that comes by itself.
-type score struct {
+// lateScore is one that comes by itself.
+type lateScore struct {
 	call otlpgen.Call
 	otlpgen.Score
 	at time.Time
@@ -43,7 +43,7 @@ type score struct {
 
 func newTraffic(seed uint64, begin time.Time, current func(prompt string) string) *traffic {
 	return &traffic{
-		seed: seed, begin: begin, current: current, cached: make([][clients]string, len(prompts)), later: make(map[int64][]score),
+		seed: seed, begin: begin, current: current, cached: make([][clients]string, len(prompts)), later: make(map[int64][]lateScore),
 		out: second{calls: make([][]otlpgen.Call, len(prompts)*clients)},
 	}
 }
@@ -90,7 +90,7 @@ func (t *traffic) of(i int, n int64) {
 			s := p.score(r, &c)
 			if r.Float64() < p.later {
 				wait := int64(judgeMin + r.IntN(judgeMax-judgeMin+1))
-				t.later[n+wait] = append(t.later[n+wait], score{c, s, at.Add(time.Duration(wait) * time.Second)})
+				t.later[n+wait] = append(t.later[n+wait], lateScore{c, s, at.Add(time.Duration(wait) * time.Second)})
 			} else {
 				c.Scores = []otlpgen.Score{s}
 			}

@@ -19,6 +19,10 @@ const (
 	partitions  = 4 // of samples, alerts and state
 	topicPrefix = "driftd."
 
+	// sourceBytes is what a partition of the source topics keeps, in memory: some seconds of the machine's, while driftd is
+	// never further behind than maxLead.
+	sourceBytes = 8 << 20
+
 	slackToken     = "xoxb-demo"
 	slackChannel   = "llm-alerts"
 	registrySecret = "the registry of the demo"
@@ -57,9 +61,10 @@ func (w *World) open(ctx context.Context, log *slog.Logger) (err error) {
 		return err
 	}
 	w.stops = append(w.stops, w.client.Close)
+	keep := map[string]string{"retention.bytes": fmt.Sprint(sourceBytes), "segment.bytes": fmt.Sprint(sourceBytes / 4)}
 	if err := w.client.EnsureTopics(ctx, []kafkalog.TopicSpec{
-		{Name: spansTopic, Partitions: spansPartitions, ReplicationFactor: 1},
-		{Name: scoresTopic, Partitions: scoresPartitions, ReplicationFactor: 1},
+		{Name: spansTopic, Partitions: spansPartitions, ReplicationFactor: 1, Config: keep},
+		{Name: scoresTopic, Partitions: scoresPartitions, ReplicationFactor: 1, Config: keep},
 	}); err != nil {
 		return fmt.Errorf("make source topics: %w", err)
 	}
