@@ -38,6 +38,9 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 			m.dead[r] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_dead_total{reason=%q,topic=%q}`, r, topic))
 		}
 	}
+	for _, reason := range []string{resetRecreated, resetTruncated} {
+		m.restarts(reason)
+	}
 	return m
 }
 
@@ -68,9 +71,9 @@ func (m *topicMetrics) add(r *round) {
 	}
 }
 
-// restarted counts that the committed offset meant nothing any more.
-func (m *topicMetrics) restarted(reason string) {
-	m.set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_restarts_total{topic=%q,reason=%q}`, m.topic, reason)).Inc()
+// restarts counts how often the committed offset meant nothing any more.
+func (m *topicMetrics) restarts(reason string) *metrics.Counter {
+	return m.set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_restarts_total{topic=%q,reason=%q}`, m.topic, reason))
 }
 
 // partitionMetrics are the gauges of a partition that this worker reads.

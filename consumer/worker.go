@@ -235,7 +235,7 @@ func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTo
 		}
 		if b.reset != "" {
 			log.Warn("committed offset is not of this log", "reason", b.reset, "committed", offset, "goes on", b.offset)
-			src.metrics.restarted(b.reset)
+			src.metrics.restarts(b.reset).Inc()
 		}
 		if b.gap > 0 {
 			log.Error("retention has removed records that were not read", "records", b.gap, "goes on", b.offset)

@@ -1,0 +1,60 @@
+package main
+
+import (
+	"bytes"
+	"maps"
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/testkit"
+)
+
+// Every metric that a daemon shows after it has done its main job stands in the reference, and no other.
+func TestMetricsReference(t *testing.T) {
+	text, err := os.ReadFile("../../configs/METRICS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	documented := make(map[string]bool)
+	for _, m := range regexp.MustCompile("(?m)^\\| `(driftd_[a-z_]+)").FindAllStringSubmatch(string(text), -1) {
+		documented[m[1]] = true
+	}
+
+	w, s := newStoryWorld(t, testkit.Broker(t))
+	w.makeSources()
+	d := w.start()
+	w.publish(s.msgs[:s.until(rolledBackAt)])
+	w.publish([]kafkalog.Message{{Topic: w.prefix + nativeEvent, Value: []byte("no event")}})
+	w.untilStep(badRule, detector.Firing)
+	w.until("the poison is counted", func() bool { return d.counter("driftd_consumer_dead_total") > 0 })
+	w.until("a promotion is counted", func() bool { return d.counter("driftd_alert_rollbacks_total") > 0 })
+	w.until("a checkpoint is counted", func() bool { return d.counter("driftd_detector_checkpoints_total") > 0 })
+
+	var shown bytes.Buffer
+	d.metrics.WritePrometheus(&shown)
+	names := make(map[string]bool)
+	for line := range strings.Lines(shown.String()) {
+		name := line[:strings.IndexAny(line, "{ ")]
+		for _, suffix := range []string{"_bucket", "_sum", "_count"} { // of a histogram
+			if strings.Contains(shown.String(), strings.TrimSuffix(name, suffix)+"_bucket") {
+				name = strings.TrimSuffix(name, suffix)
+			}
+		}
+		names[name] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(names)) {
+		if !documented[name] {
+			t.Errorf("%s is shown but not in configs/METRICS.md", name)
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(documented)) {
+		if !names[name] {
+			t.Errorf("%s is in configs/METRICS.md but not shown", name)
+		}
+	}
+}
