@@ -52,7 +52,9 @@ func TestTransient(t *testing.T) {
 func TestClient(t *testing.T) {
 	var followed bool
 	mux := http.NewServeMux()
-	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/there", http.StatusTemporaryRedirect) })
+	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
+		http.Redirect(w, r, "/there", http.StatusTemporaryRedirect)
+	})
 	mux.HandleFunc("/there", func(http.ResponseWriter, *http.Request) { followed = true })
 	mux.HandleFunc("/big", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, strings.Repeat("x", 2*BodyLimit)) })
 	srv := httptest.NewServer(mux)
