@@ -33,11 +33,10 @@ var storyNow = storyBegins.Add(2 * time.Hour)
 
 // told is a score that was published, as the test remembers it.
 type told struct {
-	at            time.Time
-	version       string
-	tier, locale  string
-	value         float64
-	source, where int // partition, and its place in story.msgs
+	at           time.Time
+	version      string
+	tier, locale string
+	value        float64
 }
 
 // story is the events, in the order in which they are published.
