@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	demoArgs = "[--seed N]"
+	demoArgs = "[--seed N] [--verbose]"
 
 	// exitInterrupted is the demo's exit code when it was stopped before the end: 128 and SIGINT, as shells have it.
 	exitInterrupted = 130
@@ -31,6 +31,11 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := newFlags("demo", demoArgs, stderr)
 	seed := fs.Uint64("seed", 22, "`N` makes other traffic; the story is the same")
 	verbose := fs.Bool("verbose", false, "log what the stages do, on standard error")
+	usage := fs.Usage
+	fs.Usage = func() {
+		usage()
+		fmt.Fprint(fs.Output(), "\nExit codes: 0 the whole story happened, each event was counted once; 1 something was missing or wrong;\n130 stopped before the end.\n")
+	}
 	rest, code, done := parseFlags(fs, args)
 	if done {
 		return code

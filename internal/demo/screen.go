@@ -53,10 +53,10 @@ const (
 func (s *Screen) line(at time.Time, t tone, word, what, block string) {
 	clock := "     "
 	if !at.IsZero() {
-		clock = at.Format("15:04")
+		clock = s.paint(faint, at.Format("15:04"))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s", s.paint(faint, clock), s.paint(t, fmt.Sprintf("%-8s", word)))
+	fmt.Fprintf(&b, "%s  %s", clock, s.paint(t, fmt.Sprintf("%-8s", word)))
 	for i, text := range wrap(what, width-margin) {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", margin-2))
