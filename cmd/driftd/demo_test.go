@@ -28,7 +28,7 @@ func TestDemo(t *testing.T) {
 	}
 	rest := out.String()
 	for _, want := range []string{
-		"start ", "rule ", "traffic ", "refund_handler             v17",
+		"start ", "rule ", "traffic ", "refund_handler             v18",
 		"fine ", "no alert", "v23 in place of v22, by a person", "drop ", "enterprise × de", "pending ", "firing ",
 		"Slack     #llm-alerts receives", "🔴 GroundingBelowFloor · support_intent_classifier v23", "rollback  promote v22 in place of v23",
 		"v22 in place of v23, by driftd", "recovery ", "resolved ", "🟢 Resolved", "each counted once, none late, none lost", "1 alert in 3 steps", "1 rollback",

@@ -218,11 +218,14 @@ func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, 
 	if p := c.problem(events); p != "" {
 		how, verdict = alarm, p
 	}
-	messages := int64(len(w.slack.Messages()))
+	messages, edits := w.slack.Messages(), 0
+	for _, m := range messages {
+		edits += m.Edits
+	}
 	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s, %s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s, %s",
 		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score"), verdict,
 		span(w.plan.Length), flowed.Seconds(), whole(int64(float64(events)/flowed.Seconds())), took.Seconds(),
 		some(int64(len(t.mu.fired)), "alert"), some(int64(t.mu.steps), "step"),
-		some(messages, "Slack message"), some(int64(t.mu.deliveries)-messages, "update"),
+		some(int64(len(messages)), "Slack message"), some(int64(edits), "update"),
 		some(int64(len(w.registry.Promotions())), "rollback")), "")
 }

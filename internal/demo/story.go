@@ -45,7 +45,7 @@ var script = [numSteps]struct {
 	resolved:   {"a resolved alert", []step{recovery, told}},
 	mended:     {"the rollback written down as a recovery", []step{resolved}},
 	toldEnd:    {"a Slack message that says that it is over", []step{resolved}},
-	counted:    {"each event counted once", []step{fine, mended, toldEnd}},
+	counted:    {"each event counted once", nil},
 }
 
 // story checks that what must happen happens, in order and once, and nothing else. The zero value has seen nothing. It is owned
@@ -79,6 +79,9 @@ func (s *story) strayed(format string, args ...any) {
 // toldAll tells whether all that driftd does has happened; what is left is to count.
 func (s *story) toldAll() bool { return s.seen[mended] && s.seen[toldEnd] }
 
+// maxWrong is how many wrong things are told.
+const maxWrong = 10
+
 // verdict is nil when the whole story has happened and nothing else.
 func (s *story) verdict() error {
 	var lines []string
@@ -87,7 +90,11 @@ func (s *story) verdict() error {
 			lines = append(lines, "missing: "+script[st].what)
 		}
 	}
-	for _, w := range s.wrong {
+	for i, w := range s.wrong {
+		if i == maxWrong {
+			lines = append(lines, fmt.Sprintf("wrong: and %d more", len(s.wrong)-i))
+			break
+		}
 		lines = append(lines, "wrong: "+w)
 	}
 	if len(lines) == 0 {

@@ -60,6 +60,13 @@ func TestStory(t *testing.T) {
 	if err := play(append(whole, firing)); err == nil || !strings.Contains(err.Error(), "twice") {
 		t.Errorf("it fires twice: %v", err)
 	}
+	var s story
+	for range 3 * maxWrong {
+		s.strayed("something")
+	}
+	if got := s.verdict().Error(); strings.Count(got, "something") != maxWrong || !strings.Contains(got, "and 20 more") {
+		t.Errorf("of many wrong things:\n%s", got)
+	}
 	if play(nil) == nil {
 		t.Error("nothing is a story")
 	}

@@ -36,7 +36,6 @@ type teller struct {
 		box        string             // Slack's message as it was drawn last
 		fired      map[string]bool    // alerts by id
 		steps      int
-		deliveries int
 	}
 }
 
@@ -158,7 +157,6 @@ func (t *teller) notified(r *detector.Record) {
 	}
 	m := t.mu.messages[0]
 	t.mu.messages = t.mu.messages[1:]
-	t.mu.deliveries++
 	decoded, err := slack.Decode(m.Text, m.Blocks)
 	if err != nil {
 		t.mu.strayed("a Slack message that cannot be read: %v", err)
