@@ -152,7 +152,6 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 		u(uint64(src.next.Index))
 		i(src.watermark)
 		i(src.clock)
-		flag(src.seen)
 	}
 	u(uint64(len(s.metrics)) - uint64(NumBuiltin))
 	for _, name := range s.metrics[NumBuiltin:] {

@@ -331,6 +331,11 @@ func TestWatermark(t *testing.T) {
 	step("one that is announced and never comes", a, 1101, 1096, 1085, c)
 	step("it counts as live for a minute", b, 1150, 1140, 1085)
 	step("and then not", a, 1162, 1150, 1140)
+	step("both are there", b, 1163, 1151, 1150)
+	step("after an outage of ingest the first to be back waits for the other", a, 1500, 1490, 1151)
+	step("and goes on waiting", a, 1559, 1549, 1151)
+	step("for a minute", a, 1561, 1551, 1551)
+	step("an outage wakes nobody who was idle before it", a, 1700, 1690, 1690)
 }
 
 func TestExemplarsComeFromTheWorseEnd(t *testing.T) {

@@ -158,7 +158,7 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 	for range r.count() {
 		k, src := r.source(), &source{}
 		src.next.Offset, src.next.Index = r.varint(), uint32(r.uvarint())
-		src.watermark, src.clock, src.seen = r.varint(), r.varint(), flag()
+		src.watermark, src.clock = r.varint(), r.varint()
 		s.sources[k] = src
 	}
 	for range r.count() {

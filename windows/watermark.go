@@ -20,12 +20,14 @@ type source struct {
 	next      Position // the first position not counted yet
 	watermark int64
 	clock     int64 // of its last record, or of its announcement
-	seen      bool  // a record of it came, not only an announcement
 }
 
 // see moves the clocks by a batch's header and returns its source.
 func (w *clockwork) see(b *Batch) *source {
-	w.clock = max(w.clock, b.Clock)
+	if b.Clock > w.clock {
+		w.wake(b.Clock)
+		w.clock = b.Clock
+	}
 	for _, a := range b.Announced {
 		if w.sources[a] == nil {
 			w.sources[a] = &source{clock: w.clock}
@@ -36,11 +38,23 @@ func (w *clockwork) see(b *Batch) *source {
 		src = &source{}
 		w.sources[b.Source] = src
 	}
-	src.seen = true
 	src.clock = max(src.clock, b.Clock)
 	src.watermark = max(src.watermark, b.Watermark)
 	w.advance()
 	return src
+}
+
+// wake gives the sources as long as ever to be heard of again when none was for that long: it was ingest that stood still, not
+// they, and the first to be back must not leave the others behind.
+func (w *clockwork) wake(clock int64) {
+	if clock-w.clock <= idleAfter {
+		return
+	}
+	for _, src := range w.sources {
+		if src.clock >= w.clock-idleAfter {
+			src.clock = clock
+		}
+	}
 }
 
 // advance sets the watermark to the least over the live sources; it never moves back.
@@ -63,7 +77,8 @@ func (w *clockwork) advance() {
 }
 
 // Watermark is the event time up to which the input is taken as complete: the least of the live source partitions, zero
-// before the first. A source partition is live while its last record is no older than a minute on the log's clock.
+// before the first. A source partition is live while its last record is no older than a minute on the log's clock; time in which no
+// source partition wrote does not count.
 func (w *clockwork) Watermark() time.Time {
 	if w.watermark == 0 {
 		return time.Time{}
