@@ -10,6 +10,7 @@ import (
 // next: of the first the suffixes at every eighth pane are kept, of the second the prefixes. Blocks lie at fixed times, so
 // that the figures do not depend on when they were first read.
 type aggregate struct {
+	made   bool
 	start  int64    // of the second block, in panes since the epoch
 	suffix [][]byte // suffix[i] holds the last 8·(i+1) panes of the first block
 	prefix [][]byte // prefix[i] holds the first 8·(i+1) panes of the second
@@ -63,8 +64,8 @@ func (g *Group) readAggregated(l level, from, to int64, f *figures) {
 	}
 	a := &g.agg
 	start := (to - 1) / length * length
-	if a.start != start {
-		*a = aggregate{start: start}
+	if !a.made || a.start != start {
+		*a = aggregate{made: true, start: start}
 		for end := start; end-aggregateStep >= from; end -= aggregateStep {
 			a.suffix = append(a.suffix, g.fold(l, a.suffix, end-aggregateStep, end))
 		}

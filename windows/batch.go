@@ -289,13 +289,14 @@ func (b *Batch) positions(r *reader, n int) {
 	for range n {
 		off += int64(r.uvarint())
 		b.Pos = append(b.Pos, Position{Offset: off})
-		if r.err {
+		if r.err = r.err || off < 0; r.err {
 			return
 		}
 	}
 	for i := range b.Pos {
-		b.Pos[i].Index = uint32(r.uvarint())
-		if i > 0 && !b.Pos[i-1].Less(b.Pos[i]) {
+		index := r.uvarint()
+		b.Pos[i].Index = uint32(index)
+		if index >= math.MaxUint32 || i > 0 && !b.Pos[i-1].Less(b.Pos[i]) {
 			r.err = true
 		}
 		if r.err {
@@ -306,6 +307,7 @@ func (b *Batch) positions(r *reader, n int) {
 	for range n {
 		t += r.varint()
 		b.Time = append(b.Time, t)
+		r.err = r.err || t < 0
 	}
 }
 

@@ -50,8 +50,9 @@ func (g *segment) each(s *Store, place func(*cell) *uint32, f func(c *cell, blob
 	}
 }
 
-func minuteSlot(m int64) int  { return int(m % minutesKept) }
-func quarterSlot(q int64) int { return int(q % quartersKept) }
+// The slots of times before the epoch, back to which windows may reach, are never found to hold them.
+func minuteSlot(m int64) int  { return int(uint64(m) % minutesKept) }
+func quarterSlot(q int64) int { return int(uint64(q) % quartersKept) }
 
 // eachMinute walks the panes of minute m, if it is held.
 func (s *Store) eachMinute(m int64, f func(c *cell, blob []byte)) {

@@ -57,8 +57,8 @@ const MaxValue = 1e12
 // Position is the place of an event in its source partition: the record's offset, and the number of the event among those
 // of its record (an OTLP export request holds many).
 type Position struct {
-	Offset int64
-	Index  uint32
+	Offset int64  // from 0
+	Index  uint32 // below 2³² − 1
 }
 
 // Less orders positions as the source does.
@@ -81,7 +81,7 @@ type Source struct {
 // copies what it keeps.
 type Sample struct {
 	Position
-	Time    int64  // event time, Unix ns
+	Time    int64  // event time, Unix ns, from 0
 	Cell    []byte // key of prompt, version and the dimensions in configured order, see AppendKey
 	Axes    []byte // key of template hash, model, variant and environment, see AppendKey
 	TraceID [16]byte

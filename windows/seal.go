@@ -16,7 +16,7 @@ func (s *Store) Advance(tick func(now time.Time)) {
 	if !s.started {
 		s.begin()
 	}
-	for (s.sealed+1)*minuteNanos <= s.watermark {
+	for s.sealed < s.watermark/minuteNanos {
 		s.seal()
 		tick(time.Unix(0, s.sealed*minuteNanos).UTC())
 	}
