@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	"unicode/utf8"
 )
 
 // Exit codes of all subcommands.
@@ -64,8 +65,12 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "driftd watches LLM prompts in production and says when a version drifts.\n\n")
+	width := 0
 	for _, c := range commands {
-		fmt.Fprintf(w, "  driftd %-6s %-26s %s\n", c.name, c.args, c.does)
+		width = max(width, utf8.RuneCountInString(c.args))
+	}
+	for _, c := range commands {
+		fmt.Fprintf(w, "  driftd %-7s  %-*s  %s\n", c.name, width, c.args, c.does)
 	}
 	fmt.Fprint(w, "\n`driftd COMMAND --help` has the flags of a command. Exit codes: 0 fine, 1 found wrong, 2 usage.\n")
 }

@@ -168,11 +168,19 @@ func (t *teller) notified(r *detector.Record) {
 	switch {
 	case m.Edits == 0:
 		t.mu.see(told)
-		t.screen.line(r.Time, plain, "Slack", "#"+slackChannel+" receives", box)
-		for _, h := range t.mu.held {
+		show := func() { t.screen.line(r.Time, plain, "Slack", "#"+slackChannel+" receives", box) }
+		late := strings.Contains(r.Reason, string(detector.RollbackPromoted)) // the message tells it already
+		if !late {
+			show()
+		}
+		held := t.mu.held
+		t.mu.held = nil
+		for _, h := range held {
 			t.record(h)
 		}
-		t.mu.held = nil
+		if late {
+			show()
+		}
 	case ended && !t.mu.seen[toldEnd]:
 		t.mu.see(toldEnd)
 		t.screen.line(r.Time, plain, "Slack", "the same message, changed in place", box)

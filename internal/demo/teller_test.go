@@ -80,6 +80,25 @@ func TestTellerTellsTheStory(t *testing.T) {
 	}
 }
 
+// TestSlackFirstUnlessItTellsTheRest: what is done about an alert is told behind the message, but for a message that tells it.
+func TestSlackFirstUnlessItTellsTheRest(t *testing.T) {
+	for reason, slackFirst := range map[string]bool{"firing": true, "firing, rollback_proposed": true, "firing, rollback_promoted": false} {
+		tl, out := rig(t)
+		tl.play(detector.Pending, detector.Firing, detector.RollbackProposed, detector.RollbackPromoted)
+		tl.mu.messages = []fakeslack.Message{{Text: "told"}}
+		r := record(detector.Notified)
+		r.Reason = reason
+		tl.record(r)
+		slack, promotion := strings.Index(out.String(), "Slack "), strings.Index(out.String(), "by driftd")
+		if slack < 0 || promotion < 0 || (slack < promotion) != slackFirst {
+			t.Errorf("%s:\n%s", reason, out)
+		}
+		if !tl.mu.seen[rolledBack] || !tl.mu.seen[told] || len(tl.mu.wrong) > 0 {
+			t.Errorf("%s: seen %v, wrong %v", reason, tl.mu.seen, tl.mu.wrong)
+		}
+	}
+}
+
 func TestTellerIsNotDeceived(t *testing.T) {
 	tell := func(change func(tl *teller)) string {
 		tl, _ := rig(t)
