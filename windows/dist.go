@@ -154,7 +154,7 @@ func (d *dist) quantile(q, lo, hi float64) float64 {
 		total += p.Weight
 	}
 	if d.exact {
-		rank, seen := math.Ceil(q*total), 0.0
+		rank, seen := math.Ceil(q*total*(1-1e-12)), 0.0 // 0.55·100 is a little more than 55 in floats
 		for _, p := range d.pts {
 			if seen += p.Weight; seen >= rank {
 				return p.Mean
@@ -219,7 +219,7 @@ func (d *dist) decimals() (k int, ok bool) {
 	for _, p := range d.pts {
 		for {
 			v := math.Round(p.Mean * pow10[k])
-			if v/pow10[k] == p.Mean && math.Abs(v) < decimalRange && (v != 0 || !math.Signbit(p.Mean)) {
+			if v/pow10[k] == p.Mean && math.Abs(v) < decimalRange {
 				break
 			}
 			if k++; k > maxDecimals {
@@ -244,29 +244,25 @@ func (d *dist) appendDigest(dst []byte) []byte {
 	return dst
 }
 
-const meanShift = 12
+const (
+	meanShift = 12
+	meanZero  = 1 << (31 - meanShift) // the code of 0; negative means are below it
+)
 
 func meanCode(v float64) uint32 {
 	b := math.Float32bits(float32(v))
+	m := (b&^(1<<31) + 1<<(meanShift-1)) >> meanShift
 	if b&(1<<31) != 0 {
-		b = ^b
-	} else {
-		b |= 1 << 31
+		return meanZero - m
 	}
-	if r := b + 1<<(meanShift-1); r >= b {
-		b = r
-	}
-	return b >> meanShift
+	return meanZero + m
 }
 
 func meanOf(c uint32) float64 {
-	b := c << meanShift
-	if b&(1<<31) != 0 {
-		b &^= 1 << 31
-	} else {
-		b = ^b &^ (1<<meanShift - 1)
+	if c < meanZero {
+		return -meanOf(2*meanZero - c)
 	}
-	return float64(math.Float32frombits(b))
+	return float64(math.Float32frombits((c - meanZero) << meanShift))
 }
 
 // readTable appends the points of a table whose first byte was form.

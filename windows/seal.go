@@ -233,7 +233,7 @@ func (k *columns) split(s *Store, rows []uint64) (calls int64) {
 }
 
 func (k *columns) value(s *Store, id uint16, bits uint64, trace []uint64) {
-	v := math.Float64frombits(bits)
+	v := math.Float64frombits(bits) + 0 // −0 becomes 0
 	if len(k.values[id]) == 0 {
 		k.touched = append(k.touched, id)
 	}

@@ -45,12 +45,18 @@ func (s Sum) Times(n int64) Sum {
 
 // Float is the float nearest to the sum.
 func (s Sum) Float() float64 {
+	sign := 1.0
 	if s.hi < 0 {
-		t := Sum{}.Sub(s)
-		return -t.Float()
+		s, sign = Sum{}.Sub(s), -1
 	}
 	if s.hi == 0 {
-		return float64(s.lo) * 0x1p-64
+		return sign * float64(s.lo) * 0x1p-64
 	}
-	return float64(s.hi) + float64(s.lo)*0x1p-64
+	// The upper 64 bits, the last of which stands for all that are cut off: then there is one rounding.
+	n := bits.LeadingZeros64(uint64(s.hi))
+	top := uint64(s.hi)<<n | s.lo>>(64-n)
+	if s.lo<<n != 0 {
+		top |= 1
+	}
+	return sign * math.Ldexp(float64(top), -n)
 }
