@@ -1,6 +1,7 @@
 package windows
 
 import (
+	"bytes"
 	"encoding/binary"
 	"math"
 	"slices"
@@ -200,7 +201,8 @@ func findEntry(blob []byte, key uint32) []byte {
 // merger merges sealed panes of one cell into one. Owned by one goroutine.
 type merger struct {
 	digester
-	entries []entry
+	heads   []head
+	run     [][]byte // payloads under one key
 	fig     figures
 	payload []byte
 	worst   []exemplar
@@ -212,40 +214,81 @@ type merger struct {
 // sums of squares and of digests, so callers pass them in the order of time.
 func (m *merger) merge(dst []byte, compression float64, blobs ...[]byte) []byte {
 	calls := int64(0)
-	m.entries = m.entries[:0]
+	m.heads = m.heads[:0]
 	for _, blob := range blobs {
-		b := readBlob(blob)
-		calls += b.calls
-		for e, ok := b.next(); ok; e, ok = b.next() {
-			m.entries = append(m.entries, e)
+		h := head{rest: readBlob(blob)}
+		calls += h.rest.calls
+		if h.advance() {
+			m.heads = append(m.heads, h)
 		}
 	}
-	slices.SortStableFunc(m.entries, func(a, b entry) int { return int(a.key) - int(b.key) })
 	dst = binary.AppendUvarint(dst, uint64(calls))
-	for i := 0; i < len(m.entries); {
-		j := i + 1
-		for j < len(m.entries) && m.entries[j].key == m.entries[i].key {
-			j++
+	for len(m.heads) > 0 {
+		key := m.heads[0].key
+		for i := range m.heads[1:] {
+			key = min(key, m.heads[i+1].key)
 		}
-		run := m.entries[i:j]
+		m.run = m.run[:0]
+		left := m.heads[:0]
+		for i := range m.heads {
+			h := m.heads[i]
+			if h.key == key {
+				m.run = append(m.run, h.payload)
+				if !h.advance() {
+					continue
+				}
+			}
+			left = append(left, h)
+		}
+		m.heads = left
 		m.payload = m.payload[:0]
 		switch {
-		case len(run) == 1:
-			m.payload = append(m.payload, run[0].payload...)
-		case run[0].key&3 != 0:
-			m.payload = m.mergeExemplars(m.payload, run)
+		case len(m.run) == 1:
+			m.payload = append(m.payload, m.run[0]...)
+		case key&3 != 0:
+			m.payload = m.mergeExemplars(m.payload, key&3 == least)
 		default:
-			m.fig.reset()
-			for _, e := range run {
-				m.fig.add(e.payload)
-			}
-			m.normalize(&m.fig.dist, compression)
+			m.gather(compression)
 			m.payload = m.fig.append(m.payload)
 		}
-		dst = appendEntry(dst, run[0].key, m.payload)
-		i = j
+		dst = appendEntry(dst, key, m.payload)
 	}
 	return dst
+}
+
+// head is where merge is in one pane.
+type head struct {
+	entry
+	rest blobReader
+}
+
+func (h *head) advance() (ok bool) {
+	h.entry, ok = h.rest.next()
+	return ok
+}
+
+// gather adds the payloads of a run up. Where all are tables their figures follow from the table that they make together.
+func (m *merger) gather(compression float64) {
+	f := &m.fig
+	f.reset()
+	for _, payload := range m.run {
+		if payload[0] == formDigest {
+			f.dist.exact = false
+		}
+	}
+	for _, payload := range m.run {
+		if !f.dist.exact {
+			f.add(payload)
+			continue
+		}
+		r := reader{b: payload[1:]}
+		f.dist.pts = readTable(&r, payload[0], f.dist.pts)
+	}
+	if f.dist.exact {
+		m.order(&f.dist)
+		f.fromTable()
+	}
+	m.normalize(&f.dist, compression)
 }
 
 func appendEntry(dst []byte, key uint32, payload []byte) []byte {
@@ -263,10 +306,11 @@ type exemplar struct {
 	trace [16]byte
 }
 
-// keepWorst inserts e into worst, worst first, if it belongs there; of equal values the earlier stays.
+// keepWorst inserts e into worst, worst first, if it belongs there. Of equal values the lesser trace id is first, so that the
+// result does not depend on the order of cells.
 func keepWorst(worst []exemplar, e exemplar, lowIsWorse bool) []exemplar {
 	i := len(worst)
-	for i > 0 && (lowIsWorse && e.value < worst[i-1].value || !lowIsWorse && e.value > worst[i-1].value) {
+	for i > 0 && e.before(&worst[i-1], lowIsWorse) {
 		i--
 	}
 	if i == maxExemplars {
@@ -274,6 +318,13 @@ func keepWorst(worst []exemplar, e exemplar, lowIsWorse bool) []exemplar {
 	}
 	worst = slices.Insert(worst, i, e)
 	return worst[:min(len(worst), maxExemplars)]
+}
+
+func (e *exemplar) before(o *exemplar, lowIsWorse bool) bool {
+	if e.value != o.value {
+		return e.value > o.value != lowIsWorse
+	}
+	return bytes.Compare(e.trace[:], o.trace[:]) < 0
 }
 
 func appendExemplars(dst []byte, worst []exemplar) []byte {
@@ -293,10 +344,10 @@ func readExemplars(worst []exemplar, payload []byte, lowIsWorse bool) []exemplar
 	return worst
 }
 
-func (m *merger) mergeExemplars(dst []byte, run []entry) []byte {
+func (m *merger) mergeExemplars(dst []byte, lowIsWorse bool) []byte {
 	m.worst = m.worst[:0]
-	for _, e := range run {
-		m.worst = readExemplars(m.worst, e.payload, e.key&3 == least)
+	for _, payload := range m.run {
+		m.worst = readExemplars(m.worst, payload, lowIsWorse)
 	}
 	return appendExemplars(dst, m.worst)
 }
