@@ -44,13 +44,11 @@ type version struct {
 	first, last int64  // event time, Unix ns
 	previous    string // the version that held most of the prompt's traffic when this one came
 	cells       int
-}
+	prompt      *prompt
 
-// newcomer is a version whose first minute is not sealed yet. Only then it is known what the prompt's traffic was before: samples
-// of the minutes up to it may have come in the same batch, as they do when a backlog is worked off.
-type newcomer struct {
-	prompt  *prompt
-	version *version
+	// newcomer says that its first minute is not sealed yet. Only then it is known what the prompt's traffic was before: samples
+	// of the minutes up to it may have come in the same batch, as they do when a backlog is worked off.
+	newcomer bool
 }
 
 // touch notes what c has seen.
@@ -136,7 +134,7 @@ func (s *Store) limit(parts []string) (folded bool) {
 		}
 		folded = true
 	}
-	if s.opt.MaxSeries > 0 && s.series >= s.opt.MaxSeries {
+	if s.opt.MaxSeries > 0 && s.series >= s.opt.MaxSeries || len(s.cells) >= maxCells-1 {
 		others(parts)
 		return folded
 	}
@@ -163,12 +161,17 @@ func (s *Store) newCell(key string, parts []string, t int64) *cell {
 	}
 	v := p.versions[parts[1]]
 	if v == nil {
-		v = &version{name: parts[1], first: t, last: t}
+		v = &version{name: parts[1], prompt: p, first: t, last: t, newcomer: true}
 		p.versions[v.name] = v
-		s.newcomers = append(s.newcomers, newcomer{p, v})
+		s.newcomers = append(s.newcomers, v)
 	}
 	v.first, v.last = min(v.first, t), max(v.last, t)
 	c := &cell{id: uint32(len(s.byID)), key: key, prompt: p, ver: v, dims: slices.Clone(parts[2:]), first: t, last: t}
+	if n := len(s.free) - 1; n >= 0 {
+		c.id, s.free = s.free[n], s.free[:n]
+	} else {
+		s.byID = append(s.byID, nil)
+	}
 	s.addCell(c)
 	return c
 }
@@ -176,9 +179,6 @@ func (s *Store) newCell(key string, parts []string, t int64) *cell {
 func (s *Store) addCell(c *cell) {
 	s.series += c.seriesCount()
 	s.cells[c.key] = c
-	for uint32(len(s.byID)) <= c.id {
-		s.byID = append(s.byID, nil)
-	}
 	s.byID[c.id] = c
 	c.prompt.cells = append(c.prompt.cells, c)
 	c.prompt.cohorts[string(AppendKey(nil, c.dims...))]++
@@ -190,20 +190,20 @@ func (s *Store) addCell(c *cell) {
 
 // welcome finds out which version held the traffic before those whose first minute is now m or was before.
 func (s *Store) welcome(m int64) {
-	s.newcomers = slices.DeleteFunc(s.newcomers, func(n newcomer) bool {
-		if n.version.first/minuteNanos > m {
-			return false
+	s.newcomers = slices.DeleteFunc(s.newcomers, func(v *version) bool {
+		v.newcomer = v.first/minuteNanos > m
+		if !v.newcomer {
+			v.previous = s.holder(v)
 		}
-		n.version.previous = s.holder(n.prompt, n.version)
-		return true
+		return !v.newcomer
 	})
 }
 
-// holder is the version other than next with most of the prompt's calls in the last hour of sealed panes, else in the last day;
+// holder is the version other than next with most of its prompt's calls in the last hour of sealed panes, else in the last day;
 // "" when there were none. Of equals the one seen last, then the greater name.
-func (s *Store) holder(p *prompt, next *version) string {
+func (s *Store) holder(next *version) string {
 	calls := make(map[*version]int64)
-	for _, c := range p.cells {
+	for _, c := range next.prompt.cells {
 		for i, at := range c.minute {
 			if at > 0 && c.ver != next {
 				calls[c.ver] += readBlob(s.minutes[i].blob(at)).calls
@@ -211,7 +211,7 @@ func (s *Store) holder(p *prompt, next *version) string {
 		}
 	}
 	if len(calls) == 0 {
-		for _, c := range p.cells {
+		for _, c := range next.prompt.cells {
 			for i, at := range c.quarter {
 				if at > 0 && c.ver != next {
 					calls[c.ver] += readBlob(s.quarters[i].blob(at)).calls
@@ -251,33 +251,45 @@ func (s *Store) Span(prompt, version string) (first, last time.Time) {
 	return time.Unix(0, v.first).UTC(), time.Unix(0, v.last).UTC()
 }
 
-// drop forgets the cells without a sample in the longest window, and what they alone held up.
+// drop forgets the cells without a sample in the longest window, and what they alone held up. No segment holds panes of theirs any
+// more, so their ids are free.
 func (s *Store) drop() {
 	oldest := (s.sealed - (quartersKept+1)*quarterMinutes) * minuteNanos
-	for i, c := range s.byID {
+	thinned := make(map[*prompt]bool)
+	for _, c := range s.byID {
 		if c == nil || c.last >= oldest || len(c.open) > 0 {
 			continue
 		}
-		s.byID[i] = nil
+		s.byID[c.id] = nil
 		delete(s.cells, c.key)
 		s.series -= c.seriesCount()
-		p := c.prompt
-		p.cells = slices.DeleteFunc(p.cells, func(o *cell) bool { return o == c })
 		dims := string(AppendKey(nil, c.dims...))
-		if p.cohorts[dims]--; p.cohorts[dims] == 0 {
-			delete(p.cohorts, dims)
+		if c.prompt.cohorts[dims]--; c.prompt.cohorts[dims] == 0 {
+			delete(c.prompt.cohorts, dims)
 		}
 		if c.ver.cells--; c.ver.cells == 0 {
-			delete(p.versions, c.ver.name)
+			delete(c.prompt.versions, c.ver.name)
 		}
-		if len(p.cells) == 0 {
+		thinned[c.prompt] = true
+	}
+	gone := func(c *cell) bool { return s.byID[c.id] != c }
+	for p := range thinned {
+		if p.cells = slices.DeleteFunc(p.cells, gone); len(p.cells) == 0 {
 			delete(s.prompts, p.name)
-		}
-		for _, cv := range c.views {
-			cv.view.detach(c, cv)
 		}
 	}
 	for _, v := range s.views {
-		v.sweep()
+		v.sweep(gone)
+	}
+	s.findFree()
+}
+
+// findFree lists the ids that no cell has, the least last.
+func (s *Store) findFree() {
+	s.free = s.free[:0]
+	for id := len(s.byID) - 1; id >= 0; id-- {
+		if s.byID[id] == nil {
+			s.free = append(s.free, uint32(id))
+		}
 	}
 }

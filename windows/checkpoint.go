@@ -166,7 +166,7 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 			i(v.first)
 			i(v.last)
 			str(v.previous)
-			flag(slices.Contains(s.newcomers, newcomer{p, v}))
+			flag(v.newcomer)
 		}
 	}
 	u(uint64(len(s.byID)))

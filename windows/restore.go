@@ -167,24 +167,26 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 	for range r.count() {
 		p := &prompt{name: string(r.bytes()), versions: make(map[string]*version), cohorts: make(map[string]int)}
 		for range r.count() {
-			v := &version{name: string(r.bytes()), first: r.varint(), last: r.varint()}
-			v.previous = string(r.bytes())
+			v := &version{name: string(r.bytes()), prompt: p, first: r.varint(), last: r.varint()}
+			v.previous, v.newcomer = string(r.bytes()), flag()
 			p.versions[v.name] = v
-			if flag() {
-				s.newcomers = append(s.newcomers, newcomer{p, v})
+			if v.newcomer {
+				s.newcomers = append(s.newcomers, v)
 			}
 		}
 		s.prompts[p.name] = p
 	}
 	ids := r.uvarint()
+	if ids > maxCells {
+		return nil, nil, errCell
+	}
+	s.byID = make([]*cell, ids)
 	for range r.count() {
-		if err := s.readCell(r, ids); err != nil {
+		if err := s.readCell(r); err != nil {
 			return nil, nil, err
 		}
 	}
-	for uint64(len(s.byID)) < ids && ids < 1<<32 {
-		s.byID = append(s.byID, nil)
-	}
+	s.findFree()
 	refs = make(map[int64]bool)
 	for range r.count() {
 		level := r.take(1)
@@ -206,12 +208,14 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 
 var errCell = errors.New("restore: bad cell in checkpoint")
 
-func (s *Store) readCell(r *reader, ids uint64) error {
-	c := &cell{id: uint32(r.uvarint()), key: string(r.bytes())}
-	parts, err := SplitKey(nil, []byte(c.key))
-	if err != nil || r.err || len(parts) != 2+len(s.opt.Dimensions) || uint64(c.id) >= ids || s.prompts[parts[0]] == nil {
+func (s *Store) readCell(r *reader) error {
+	id, key := r.uvarint(), r.bytes()
+	parts, err := SplitKey(nil, key)
+	if err != nil || r.err || len(parts) != 2+len(s.opt.Dimensions) || s.prompts[parts[0]] == nil ||
+		id >= uint64(len(s.byID)) || s.byID[id] != nil || s.cells[string(key)] != nil {
 		return errCell
 	}
+	c := &cell{id: uint32(id), key: string(key)}
 	c.prompt, c.dims = s.prompts[parts[0]], parts[2:]
 	if c.ver = c.prompt.versions[parts[1]]; c.ver == nil {
 		return errCell

@@ -23,7 +23,8 @@ const (
 	quartersKept   = 96 // panes of fifteen
 	quarterMinutes = 15
 	maxRubrics     = 1024 // names of rubrics in a store
-	compactRows    = 512  // samples that an open pane keeps raw before it digests them
+	maxCells       = 1 << 22
+	compactRows    = 512 // samples that an open pane keeps raw before it digests them
 )
 
 const (
@@ -37,11 +38,12 @@ type Store struct {
 	opt Options
 
 	cells   map[string]*cell
-	byID    []*cell // nil where a cell was dropped
+	byID    []*cell  // nil where a cell was dropped
+	free    []uint32 // those places
 	prompts map[string]*prompt
 	series  int
 
-	newcomers []newcomer
+	newcomers []*version
 	batches   uint64 // folded since the log's beginning
 
 	metrics  []string // by number; the built-in ones first

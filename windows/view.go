@@ -91,7 +91,7 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 
 const noMetricID = 1<<16 - 1
 
-// Groups are the view's groups in the order in which they first appeared.
+// Groups are the view's groups. Those that appear are added at the end; where others are depends on how the view was made.
 func (v *View) Groups() []*Group { return v.groups }
 
 // Find returns the group of a cohort, or of the total when cohort is empty; nil when there is none.
@@ -141,25 +141,18 @@ func (v *View) attach(c *cell) {
 	c.views = append(c.views, cv)
 }
 
-// detach takes a dropped cell out of its groups.
-func (v *View) detach(c *cell, cv cellView) {
-	for _, g := range cv.groups {
-		if g == nil {
-			continue
-		}
-		g.cells = slices.DeleteFunc(g.cells, func(o *cell) bool { return o == c })
-		g.agg = aggregate{}
-	}
-}
-
-// sweep drops the groups that have neither cells nor State.
-func (v *View) sweep() {
+// sweep takes cells that are gone out of the groups, and drops the groups that have neither cells nor State.
+func (v *View) sweep(gone func(*cell) bool) {
 	v.groups = slices.DeleteFunc(v.groups, func(g *Group) bool {
-		gone := len(g.cells) == 0 && g.State == nil
-		if gone {
-			delete(v.index, g.key)
+		had := len(g.cells)
+		if g.cells = slices.DeleteFunc(g.cells, gone); len(g.cells) < had {
+			g.agg = aggregate{}
 		}
-		return gone
+		if len(g.cells) > 0 || g.State != nil {
+			return false
+		}
+		delete(v.index, g.key)
+		return true
 	})
 }
 
