@@ -125,11 +125,14 @@ func (s *Store) readPanes(record []byte, offset int64) error {
 		if id >= uint64(len(s.byID)) || s.byID[id] == nil {
 			continue // of a cell that was dropped
 		}
-		if body[0] == 0 {
-			s.byID[id].minute[minuteSlot(at)] = place
-		} else {
-			s.byID[id].quarter[quarterSlot(at/quarterMinutes)] = place
+		of := &s.byID[id].minute[minuteSlot(at)]
+		if body[0] != 0 {
+			of = &s.byID[id].quarter[quarterSlot(at/quarterMinutes)]
 		}
+		if *of > 0 {
+			g.dead += len(g.blob(*of))
+		}
+		*of = place
 	}
 	return nil
 }

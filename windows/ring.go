@@ -7,11 +7,13 @@ import "encoding/binary"
 //	cell id uvarint · length uvarint · pane
 //
 // Cells find theirs by its place. A pane that is sealed again is appended, and the cell points at the new one; so a segment
-// is written to the state log by appending too. When its time has passed, it is dropped as a whole.
+// is written to the state log by appending too. When most of it is of no use any more, it is made anew without that. When its
+// time has passed, it is dropped as a whole.
 type segment struct {
 	at    int64 // first minute, since the epoch
 	used  bool
 	buf   []byte
+	dead  int     // bytes of panes in buf that no cell points at
 	saved int     // bytes of buf that are in the state log
 	refs  []int64 // offsets there
 }
@@ -30,6 +32,25 @@ func (g *segment) add(id uint32, blob []byte) uint32 {
 	g.buf = binary.AppendUvarint(g.buf, uint64(len(blob)))
 	g.buf = append(g.buf, blob...)
 	return at
+}
+
+// replace appends a pane and makes place, which is its cell's, point at it.
+func (g *segment) replace(place *uint32, id uint32, blob []byte) {
+	if *place > 0 {
+		g.dead += len(g.blob(*place))
+	}
+	*place = g.add(id, blob)
+}
+
+// tidy makes the segment anew when most of it is dead.
+func (g *segment) tidy(s *Store, place func(*cell) *uint32) {
+	if 2*g.dead <= len(g.buf) {
+		return
+	}
+	made := segment{at: g.at, used: true, buf: make([]byte, 0, len(g.buf)-g.dead)}
+	// A pane that is passed over lies before the cell's own, so a new place is never taken for it.
+	g.each(s, place, func(c *cell, blob []byte) { *place(c) = made.add(c.id, blob) })
+	*g = made
 }
 
 // start makes the segment that of another time.
@@ -54,11 +75,19 @@ func (g *segment) each(s *Store, place func(*cell) *uint32, f func(c *cell, blob
 func minuteSlot(m int64) int  { return int(uint64(m) % minutesKept) }
 func quarterSlot(q int64) int { return int(uint64(q) % quartersKept) }
 
+func minutePlace(slot int) func(*cell) *uint32 {
+	return func(c *cell) *uint32 { return &c.minute[slot] }
+}
+
+func quarterPlace(slot int) func(*cell) *uint32 {
+	return func(c *cell) *uint32 { return &c.quarter[slot] }
+}
+
 // eachMinute walks the panes of minute m, if it is held.
 func (s *Store) eachMinute(m int64, f func(c *cell, blob []byte)) {
 	i := minuteSlot(m)
 	if g := &s.minutes[i]; g.used && g.at == m {
-		g.each(s, func(c *cell) *uint32 { return &c.minute[i] }, f)
+		g.each(s, minutePlace(i), f)
 	}
 }
 
@@ -66,7 +95,7 @@ func (s *Store) eachMinute(m int64, f func(c *cell, blob []byte)) {
 func (s *Store) eachQuarter(q int64, f func(c *cell, blob []byte)) {
 	i := quarterSlot(q)
 	if g := &s.quarters[i]; g.used && g.at == q*quarterMinutes {
-		g.each(s, func(c *cell) *uint32 { return &c.quarter[i] }, f)
+		g.each(s, quarterPlace(i), f)
 	}
 }
 
@@ -92,7 +121,7 @@ func (s *Store) quarterBlob(c *cell, q int64) []byte {
 func (s *Store) startMinute(m int64) *segment {
 	i := minuteSlot(m)
 	g := &s.minutes[i]
-	g.each(s, func(c *cell) *uint32 { return &c.minute[i] }, func(c *cell, _ []byte) { c.minute[i] = 0 })
+	g.each(s, minutePlace(i), func(c *cell, _ []byte) { c.minute[i] = 0 })
 	g.start(m)
 	return g
 }
@@ -101,7 +130,7 @@ func (s *Store) startMinute(m int64) *segment {
 func (s *Store) startQuarter(q int64) *segment {
 	i := quarterSlot(q)
 	g := &s.quarters[i]
-	g.each(s, func(c *cell) *uint32 { return &c.quarter[i] }, func(c *cell, _ []byte) { c.quarter[i] = 0 })
+	g.each(s, quarterPlace(i), func(c *cell, _ []byte) { c.quarter[i] = 0 })
 	g.start(q * quarterMinutes)
 	return g
 }

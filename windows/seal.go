@@ -87,7 +87,16 @@ func (s *Store) sealLate() {
 			}
 		}
 	}
+	if len(s.late) == 0 {
+		return
+	}
 	s.late = s.late[:0]
+	for i := range s.minutes {
+		s.minutes[i].tidy(s, minutePlace(i))
+	}
+	for i := range s.quarters {
+		s.quarters[i].tidy(s, quarterPlace(i))
+	}
 }
 
 func (s *Store) joinLate(c *cell, p *openPane) {
@@ -100,7 +109,7 @@ func (s *Store) joinLate(c *cell, p *openPane) {
 		if !g.used || g.at != minute {
 			g.start(minute)
 		}
-		c.minute[i] = g.add(c.id, s.joined(s.minuteBlob(c, minute), fresh, minuteCompression))
+		g.replace(&c.minute[i], c.id, s.joined(s.minuteBlob(c, minute), fresh, minuteCompression))
 	}
 	if q < s.sealed/quarterMinutes && q >= s.sealed/quarterMinutes-quartersKept {
 		i := quarterSlot(q)
@@ -108,7 +117,7 @@ func (s *Store) joinLate(c *cell, p *openPane) {
 		if !g.used || g.at != q*quarterMinutes {
 			g.start(q * quarterMinutes)
 		}
-		c.quarter[i] = g.add(c.id, s.joined(s.quarterBlob(c, q), fresh, quarterCompression))
+		g.replace(&c.quarter[i], c.id, s.joined(s.quarterBlob(c, q), fresh, quarterCompression))
 	}
 	c.enter(minute, fresh, s.sealed)
 	c.disturb()
