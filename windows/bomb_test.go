@@ -94,3 +94,84 @@ func restored(t testing.TB, log *memoryLog) *Store {
 	}
 	return s
 }
+
+// scored makes a batch of one call whose event has the given scores, all 1.
+func scored(src Source, offset, minute int64, rubrics ...string) []byte {
+	smp := Sample{Position: Position{Offset: offset}, Time: minute * minuteNanos, Cell: AppendKey(nil, "p", "v", "", ""), Mask: MaskCall | 1<<BuiltinLatency}
+	smp.Values[BuiltinLatency] = 1
+	for _, r := range rubrics {
+		smp.Scores = append(smp.Scores, Score{[]byte(r), 1})
+	}
+	e := NewEncoder()
+	e.Add(&smp)
+	return e.AppendBatch(nil, &Header{Source: src, Clock: minute * minuteNanos, Watermark: minute * minuteNanos, Dimensions: testDimensions})
+}
+
+func names(prefix string, n int) []string {
+	out := make([]string, n)
+	for i := range out {
+		out[i] = fmt.Sprint(prefix, i)
+	}
+	return out
+}
+
+// An evaluator that makes up names fills the table of them; a rule sees its rubric all the same, and a day later there is room
+// for others.
+func TestNamesOfRubricsAreFreed(t *testing.T) {
+	s, log := NewStore(Options{Dimensions: testDimensions}), &memoryLog{}
+	s.SetViews(nil)
+	minute := bombStart
+	step := func(rubrics ...string) (got Folded) {
+		minute++
+		got = fold(t, s, scored(Source{}, minute, minute, rubrics...))
+		s.Advance(func(time.Time) {})
+		return got
+	}
+	if got := step(names("run_", maxRubrics+10)...); got.Dropped != 10 || got.Values != 1+maxRubrics {
+		t.Errorf("full of names: %+v", got)
+	}
+	view := s.SetViews([]ViewSpec{{Metric: "grounding", Window: time.Hour}})[0]
+	if got := step("grounding", "run_0", "one more"); got.Dropped != 1 || got.Values != 3 {
+		t.Errorf("a rule's rubric, a known and an unknown one: %+v", got)
+	}
+	step()
+	if n := view.Groups()[0].Count(); n != 1 {
+		t.Errorf("the rule sees %d values, want 1", n)
+	}
+	minute += 26 * hour
+	step("run_0")
+	minute += hour
+	step("run_0")
+	if st := s.Stats(); st.Series != 3 { // calls, latency, run_0
+		t.Errorf("%d series are left, want 3", st.Series)
+	}
+	if err := s.Checkpoint(nil, log.write); err != nil {
+		t.Fatal(err)
+	}
+	for _, s = range []*Store{restored(t, log), s} { // the other one has its names in the same places
+		s.SetViews([]ViewSpec{{Metric: "grounding", Window: time.Hour}})
+		before := minute
+		if got := step(names("next_", maxRubrics)...); got.Dropped != 2 || s.metrics[1029] != "next_1021" {
+			t.Errorf("after a day: %+v, number 1029 is %q", got, s.metrics[1029])
+		}
+		minute = before
+	}
+}
+
+func TestLimitOfSeriesHoldsForRubrics(t *testing.T) {
+	s := NewStore(Options{Dimensions: testDimensions, MaxSeries: 20})
+	v := s.SetViews([]ViewSpec{{Metric: "r_1", Window: time.Hour, Total: true}, {Metric: Latency, Window: time.Hour, Total: true}})
+	minute := bombStart
+	got := fold(t, s, scored(Source{}, 1, minute, names("r_", 100)...))
+	if want := 20 - 2; got.Values != 1+want || got.Dropped != 100-want || s.Stats().Series != 20 {
+		t.Errorf("%+v with %d series", got, s.Stats().Series)
+	}
+	got = fold(t, s, scored(Source{}, 2, minute, "r_99", "r_1", "r_0", "r_98"))
+	if got.Values != 3 || got.Dropped != 2 {
+		t.Errorf("two known rubrics of four: %+v", got)
+	}
+	advance(t, s, scored(Source{}, 3, minute+1))
+	if a, b := v[0].Groups()[0].Count(), v[1].Groups()[0].Count(); a != 2 || b != 2 {
+		t.Errorf("%d scores and %d calls counted, want 2 and 2", a, b)
+	}
+}

@@ -16,13 +16,28 @@ type cell struct {
 
 	first, last int64 // event time of its samples, Unix ns
 	builtins    Mask  // metrics seen
-	rubrics     []uint16
+	rubrics     []rubric
 
 	open    []openPane
 	minute  [minutesKept]uint32  // place in minutes[m%60].buf plus 1; 0 is none
 	quarter [quartersKept]uint32 // place in quarters[q%96].buf plus 1; 0 is none
 
 	views []cellView
+}
+
+// rubric is one that a cell has values of.
+type rubric struct {
+	metric uint16
+	last   int64 // event time of the newest, Unix ns
+}
+
+func (c *cell) rubric(metric uint16) *rubric {
+	for i := range c.rubrics {
+		if c.rubrics[i].metric == metric {
+			return &c.rubrics[i]
+		}
+	}
+	return nil
 }
 
 type cellView struct {
@@ -51,8 +66,9 @@ type version struct {
 	newcomer bool
 }
 
-// touch notes what c has seen.
-func (c *cell) touch(t int64, shape *foldShape, s *Store) {
+// touch notes what c has seen. It returns the shape of what is taken in of the sample: without those scores that would make a
+// series too many.
+func (s *Store) touch(c *cell, t int64, shape *foldShape) *foldShape {
 	if t > c.last {
 		c.last = t
 		c.ver.last = max(c.ver.last, t)
@@ -69,12 +85,23 @@ func (c *cell) touch(t int64, shape *foldShape, s *Store) {
 		}
 	}
 	c.builtins |= mask
-	for _, id := range shape.rubrics {
-		if id != noMetric && !slices.Contains(c.rubrics, uint16(id)) {
-			c.rubrics = append(c.rubrics, uint16(id))
-			s.series++
+	taken := shape
+	for i, id := range shape.rubrics {
+		if id == noMetric {
+			continue
 		}
+		if r := c.rubric(uint16(id)); r != nil {
+			r.last = max(r.last, t)
+			continue
+		}
+		if s.opt.MaxSeries > 0 && s.series >= s.opt.MaxSeries {
+			taken = s.fold.without(taken, i)
+			continue
+		}
+		c.rubrics = append(c.rubrics, rubric{uint16(id), t})
+		s.series++
 	}
+	return taken
 }
 
 func (c *cell) seriesCount() int {
@@ -282,6 +309,33 @@ func (s *Store) drop() {
 		v.sweep(gone)
 	}
 	s.findFree()
+	s.dropRubrics(oldest)
+}
+
+// dropRubrics forgets the rubrics that cells have no values of in the longest window, and the names that nobody needs any more:
+// they are limited, and some evaluators make a new one for each run.
+func (s *Store) dropRubrics(oldest int64) {
+	used := make([]bool, noMetricID+1)
+	for _, c := range s.byID {
+		if c == nil {
+			continue
+		}
+		had := len(c.rubrics)
+		c.rubrics = slices.DeleteFunc(c.rubrics, func(r rubric) bool { return r.last < oldest })
+		s.series -= had - len(c.rubrics)
+		for _, r := range c.rubrics {
+			used[r.metric] = true
+		}
+	}
+	for _, v := range s.views {
+		used[v.metric] = true
+	}
+	for id := int(NumBuiltin); id < len(s.metrics); id++ {
+		if !used[id] {
+			delete(s.metricID, s.metrics[id])
+			s.metrics[id] = ""
+		}
+	}
 }
 
 // findFree lists the ids that no cell has, the least last.

@@ -181,8 +181,9 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 		i(c.last)
 		u(uint64(c.builtins))
 		u(uint64(len(c.rubrics)))
-		for _, id := range c.rubrics {
-			u(uint64(id))
+		for _, r := range c.rubrics {
+			u(uint64(r.metric))
+			i(r.last)
 		}
 		u(uint64(len(c.open)))
 		for _, p := range c.open {

@@ -74,8 +74,8 @@ func (s *Store) Figures(q Query, window time.Duration) []Figures {
 				seen[uint16(b)] = true
 			}
 		}
-		for _, id := range c.rubrics {
-			seen[id] = true
+		for _, r := range c.rubrics {
+			seen[r.metric] = true
 		}
 	}
 	var out []Figures

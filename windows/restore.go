@@ -165,7 +165,11 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 		s.sources[k] = src
 	}
 	for range r.count() {
-		s.metric(string(r.bytes()))
+		name := string(r.bytes())
+		if name != "" {
+			s.metricID[name] = uint16(len(s.metrics))
+		}
+		s.metrics, s.watched = append(s.metrics, name), append(s.watched, watch{})
 	}
 	for range r.count() {
 		p := &prompt{name: string(r.bytes()), versions: make(map[string]*version), cohorts: make(map[string]int)}
@@ -225,7 +229,7 @@ func (s *Store) readCell(r *reader) error {
 	}
 	c.first, c.last, c.builtins = r.varint(), r.varint(), Mask(r.uvarint())
 	for range r.count() {
-		c.rubrics = append(c.rubrics, uint16(r.uvarint()))
+		c.rubrics = append(c.rubrics, rubric{uint16(r.uvarint()), r.varint()})
 	}
 	for range r.count() {
 		p := openPane{place: place{at: r.varint(), quarter: r.uvarint() == 1, late: r.uvarint() == 1}, n: int(r.uvarint())}

@@ -9,7 +9,7 @@ import (
 // Options of a store. They decide what a replay gives, so every instance that reads a log must have the same.
 type Options struct {
 	Dimensions  []string // names of a cell key's parts behind prompt and version
-	MaxSeries   int      // in the store; a cell that would pass it folds into Other; 0 is no limit
+	MaxSeries   int      // in the store; a cell that would pass it folds into Other, a rubric of a known cell is dropped; 0 is no limit
 	MaxCohorts  int      // of one prompt: tuples of dimension values; 0 is no limit
 	MaxVersions int      // of one prompt; 0 is no limit
 }
@@ -46,7 +46,7 @@ type Store struct {
 	newcomers []*version
 	batches   uint64 // folded since the log's beginning
 
-	metrics  []string // by number; the built-in ones first
+	metrics  []string // by number; the built-in ones first; "" where a rubric was dropped
 	metricID map[string]uint16
 	watched  []watch // by metric: whose exemplars are kept
 
@@ -89,14 +89,23 @@ func (s *Store) metric(name string) (id uint16, ok bool) {
 	if id, ok = s.metricID[name]; ok {
 		return id, true
 	}
-	if len(s.metrics) >= int(NumBuiltin)+maxRubrics {
+	if name == "" || len(s.metricID) >= int(NumBuiltin)+maxRubrics {
 		return 0, false
 	}
-	id = uint16(len(s.metrics))
-	s.metrics = append(s.metrics, name)
-	s.watched = append(s.watched, watch{})
-	s.metricID[name] = id
-	return id, true
+	return s.addMetric(name), true
+}
+
+// addMetric numbers a new metric, whatever the limit.
+func (s *Store) addMetric(name string) (id uint16) {
+	at := slices.Index(s.metrics, "")
+	if at < 0 {
+		at = len(s.metrics)
+		s.metrics = append(s.metrics, "")
+		s.watched = append(s.watched, watch{})
+	}
+	s.metrics[at] = name
+	s.metricID[name] = uint16(at)
+	return uint16(at)
 }
 
 // Folded counts what became of a batch's samples.
@@ -107,7 +116,7 @@ type Folded struct {
 	Late    int // taken into a pane that was sealed before
 	TooLate int // older than the longest window, dropped
 	Other   int // folded into Other by a limit
-	Dropped int // values of rubrics beyond the limit on names
+	Dropped int // values of rubrics beyond the limit on their names, or on series
 }
 
 // folding is what Fold keeps between batches for reuse.
@@ -115,6 +124,7 @@ type folding struct {
 	cells  []*cell
 	other  []bool
 	shapes []foldShape
+	cut    foldShape // of the sample at hand
 	parts  []string
 	key    []byte
 }
@@ -128,6 +138,23 @@ type foldShape struct {
 }
 
 const noMetric = 1<<32 - 1
+
+func (f *foldShape) drop(i int) {
+	f.rubrics[i] = noMetric
+	f.dropped++
+	f.header -= 1 << 16
+}
+
+// without is the shape without its i-th score.
+func (fo *folding) without(shape *foldShape, i int) *foldShape {
+	if shape != &fo.cut {
+		rubrics := append(fo.cut.rubrics[:0], shape.rubrics...)
+		fo.cut = *shape
+		fo.cut.rubrics = rubrics
+	}
+	fo.cut.drop(i)
+	return &fo.cut
+}
 
 // Fold takes in a batch: samples that were counted before are skipped, the others join the open panes of their cells, and
 // the source's cursor, the log's clock and the watermark move. Panes are sealed by Advance, not here.
@@ -170,7 +197,7 @@ func (s *Store) Fold(b *Batch) Folded {
 		if at.late {
 			f.Late++
 		}
-		c.touch(b.Time[i], shape, s)
+		shape = s.touch(c, b.Time[i], shape)
 		p.add(shape, vals, trace)
 		if p.n >= compactRows {
 			s.compact(c, p)
@@ -198,20 +225,17 @@ func (s *Store) prepare(b *Batch) {
 	for i, sh := range b.Shapes {
 		f := &fo.shapes[i]
 		f.values, f.trace, f.dropped = sh.values, sh.Mask&MaskTrace != 0, 0
+		f.header = uint64(sh.Mask&^MaskTrace) | uint64(len(sh.Rubrics))<<16
 		f.rubrics = f.rubrics[:0]
-		for _, name := range sh.Rubrics {
+		for i, name := range sh.Rubrics {
 			id, ok := s.metricID[string(name)]
 			if !ok {
 				id, ok = s.metric(string(name))
 			}
-			if !ok {
-				f.rubrics = append(f.rubrics, noMetric)
-				f.dropped++
-				continue
+			if f.rubrics = append(f.rubrics, uint32(id)); !ok {
+				f.drop(i)
 			}
-			f.rubrics = append(f.rubrics, uint32(id))
 		}
-		f.header = uint64(sh.Mask&^MaskTrace) | uint64(len(f.rubrics)-f.dropped)<<16
 	}
 }
 

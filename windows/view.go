@@ -55,7 +55,10 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 	for _, spec := range specs {
 		v := &View{spec: spec, store: s, volume: spec.Metric == Volume, window: int64(spec.Window / time.Minute), index: make(map[string]*Group)}
 		if !v.volume {
-			id, ok := s.metric(spec.Metric)
+			id, ok := s.metricID[spec.Metric]
+			if !ok && len(s.metrics) < noMetricID {
+				id, ok = s.addMetric(spec.Metric), true // what samples have filled up with names must not blind a rule
+			}
 			if !ok {
 				id = noMetricID
 			}
