@@ -175,3 +175,60 @@ func TestLimitOfSeriesHoldsForRubrics(t *testing.T) {
 		t.Errorf("%d scores and %d calls counted, want 2 and 2", a, b)
 	}
 }
+
+// A source partition that is hours behind makes open panes pile up for the others. They are found fast, are counted right
+// when it has caught up, and leave no memory behind.
+func TestPilesOfOpenPanes(t *testing.T) {
+	s, f, w := NewStore(Options{Dimensions: testDimensions}), newFeed(), &world{}
+	views := s.SetViews(testViews)
+	ahead, behind := Source{Topic: "ahead"}, Source{Topic: "behind"}
+	const minutes = 20 * hour
+	clock := (bombStart + minutes) * minuteNanos
+	feed := func(src Source, m int64) int {
+		ev := event{time: m*minuteNanos + 1, prompt: "p", version: "v", dims: [2]string{src.Topic[:1]}, latency: float64(m%97) / 8}
+		w.events = append(w.events, ev)
+		return advance(t, s, f.batch(src, clock, m*minuteNanos, ev))
+	}
+	feed(behind, bombStart)
+	for m := bombStart; m < bombStart+minutes; m++ {
+		if feed(ahead, m) > 0 {
+			t.Fatal("time went on without the one behind")
+		}
+	}
+	if st := s.Stats(); st.OpenPanes != minutes+1 {
+		t.Errorf("%d open panes", st.OpenPanes)
+	}
+	for m := bombStart; m < bombStart+minutes; m++ {
+		feed(behind, m)
+		if m%101 == 0 {
+			for _, v := range views {
+				w.check(t, v, s.sealed)
+			}
+		}
+	}
+	for _, c := range s.cells {
+		if cap(c.open) > 4*spareBuffers {
+			t.Errorf("room for %d open panes is left", cap(c.open))
+		}
+	}
+}
+
+// One that is further behind than any window reaches is not waited for, so that the pile is bounded.
+func TestPilesAreBounded(t *testing.T) {
+	s, f := NewStore(Options{Dimensions: testDimensions}), newFeed()
+	s.SetViews(testViews)
+	ahead, behind := Source{Topic: "ahead"}, Source{Topic: "behind"}
+	clock := (bombStart + 100*hour) * minuteNanos
+	fold(t, s, f.batch(behind, clock, bombStart*minuteNanos))
+	most := 0
+	for m := bombStart; m < bombStart+100*hour; m += 10 {
+		advance(t, s, f.batch(ahead, clock, m*minuteNanos, event{time: m * minuteNanos, prompt: "p", version: "v", latency: 1}))
+		most = max(most, s.Stats().OpenPanes)
+	}
+	if most > 24*hour/10+1 {
+		t.Errorf("up to %d open panes", most)
+	}
+	if got := fold(t, s, f.batch(behind, clock, (bombStart+99*hour)*minuteNanos, event{time: (bombStart + 90*hour) * minuteNanos, prompt: "p", version: "v"})); got.Late != 1 {
+		t.Errorf("what it brings of the last day: %+v", got)
+	}
+}

@@ -18,7 +18,7 @@ type cell struct {
 	builtins    Mask  // metrics seen
 	rubrics     []rubric
 
-	open    []openPane
+	open    []openPane           // by time, so late ones first
 	minute  [minutesKept]uint32  // place in minutes[m%60].buf plus 1; 0 is none
 	quarter [quartersKept]uint32 // place in quarters[q%96].buf plus 1; 0 is none
 

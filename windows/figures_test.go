@@ -336,6 +336,14 @@ func TestWatermark(t *testing.T) {
 	step("and goes on waiting", a, 1559, 1549, 1151)
 	step("for a minute", a, 1561, 1551, 1551)
 	step("an outage wakes nobody who was idle before it", a, 1700, 1690, 1690)
+	const day = 24 * 3600
+	step("one that is behind is waited for", b, 1701, 1800, 1690)
+	step("while that is no more than a day", a, 1702, 1800+day, 1800)
+	step("and not when it is", a, 1703, 1801+day, 1801+day)
+	step("until it has come nearer", b, 1704, 1900, 1801+day)
+	step("", a, 1705, 1900+day, 1801+day)
+	step("one that has nothing to say yet is waited for", c, 1706, 0, 1801+day)
+	step("however far the others are", a, 1707, 2000+day, 1801+day)
 }
 
 func TestExemplarsComeFromTheWorseEnd(t *testing.T) {

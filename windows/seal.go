@@ -80,11 +80,9 @@ func (s *Store) built(g *segment) {
 // sealLate lets late samples join the panes they belong to.
 func (s *Store) sealLate() {
 	for _, c := range s.late {
-		for i := len(c.open) - 1; i >= 0; i-- {
-			if p := &c.open[i]; p.late {
-				s.joinLate(c, p)
-				c.closePane(i)
-			}
+		for len(c.open) > 0 && c.open[0].late {
+			s.joinLate(c, &c.open[0])
+			c.closePane(0)
 		}
 	}
 	if len(s.late) == 0 {
@@ -156,14 +154,22 @@ func (s *Store) sealQuarter(q int64) {
 	s.built(g)
 }
 
+// spareBuffers is how many panes' buffers a cell keeps for the next ones.
+const spareBuffers = 4
+
 // closePane takes the i-th open pane away; its buffer stays behind the end of c.open for the next one.
 func (c *cell) closePane(i int) {
 	last := len(c.open) - 1
-	p := c.open[i]
-	p.partial = nil
+	p := openPane{rows: c.open[i].rows}
 	copy(c.open[i:], c.open[i+1:])
+	if last >= spareBuffers {
+		p.rows = nil
+	}
 	c.open[last] = p
 	c.open = c.open[:last]
+	if last < spareBuffers && cap(c.open) > 4*spareBuffers { // there had been a pile of them
+		c.open = slices.Clone(c.open[:spareBuffers])[:last]
+	}
 }
 
 // compact digests the rows of an open pane that has many.

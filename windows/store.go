@@ -293,28 +293,36 @@ func (p *openPane) add(shape *foldShape, vals, trace []byte) {
 	p.n++
 }
 
+// before orders a cell's open panes by time. There may be many: those of a day when a source partition is as far behind.
+func (p place) before(q place) bool { return p.at < q.at || p.at == q.at && !p.quarter && q.quarter }
+
 // pane finds or opens the cell's pane for a place.
 func (s *Store) pane(c *cell, at place) *openPane {
-	hasLate := false
-	for i := range c.open {
-		if c.open[i].place == at {
-			return &c.open[i]
+	n := len(c.open)
+	i, hasLate := 0, n > 0 && c.open[0].late
+	for end := n; i < end; {
+		if mid := (i + end) / 2; c.open[mid].before(at) {
+			i = mid + 1
+		} else {
+			end = mid
 		}
-		hasLate = hasLate || c.open[i].late
+	}
+	if i < n && c.open[i].place == at {
+		return &c.open[i]
 	}
 	if !at.late {
 		s.open[at.at] = append(s.open[at.at], c)
 	} else if !hasLate {
 		s.late = append(s.late, c)
 	}
-	n := len(c.open)
-	if n < cap(c.open) { // a pane that was sealed left its buffer there
-		c.open = c.open[:n+1]
-		c.open[n] = openPane{place: at, rows: c.open[n].rows[:0]}
-	} else {
-		c.open = append(c.open, openPane{place: at})
+	if n == cap(c.open) {
+		c.open = append(c.open, openPane{})
 	}
-	return &c.open[n]
+	c.open = c.open[:n+1] // a pane that was sealed may have left its buffer there
+	rows := c.open[n].rows[:0]
+	copy(c.open[i+1:], c.open[i:n])
+	c.open[i] = openPane{place: at, rows: rows}
+	return &c.open[i]
 }
 
 // Stats are sizes, for gauges.

@@ -8,6 +8,10 @@ const idleAfter = int64(60 * time.Second)
 // forgetAfter is how long the cursor of a silent source is kept, on the log's clock: longer than any samples topic is.
 const forgetAfter = int64(14 * 24 * time.Hour)
 
+// farBehind is how far a source may be behind the furthest one to be waited for: a day, the longest window. What it brings is in
+// no window of the others' time, and what they bring meanwhile has to be held in open panes.
+const farBehind = quartersKept * quarterMinutes * minuteNanos
+
 // clockwork tells the time from the log alone.
 type clockwork struct {
 	sources   map[Source]*source
@@ -59,26 +63,27 @@ func (w *clockwork) wake(clock int64) {
 
 // advance sets the watermark to the least over the live sources; it never moves back.
 func (w *clockwork) advance() {
-	least, live := int64(0), false
+	furthest := int64(0)
 	for k, src := range w.sources {
-		if src.clock < w.clock-idleAfter {
-			if src.clock < w.clock-forgetAfter {
-				delete(w.sources, k)
-			}
-			continue
-		}
-		if !live || src.watermark < least {
-			least, live = src.watermark, true
+		switch {
+		case src.clock < w.clock-forgetAfter:
+			delete(w.sources, k)
+		case src.clock >= w.clock-idleAfter:
+			furthest = max(furthest, src.watermark)
 		}
 	}
-	if live {
-		w.watermark = max(w.watermark, least)
+	least := furthest
+	for _, src := range w.sources {
+		if src.clock >= w.clock-idleAfter && (src.watermark == 0 || src.watermark >= furthest-farBehind) {
+			least = min(least, src.watermark)
+		}
 	}
+	w.watermark = max(w.watermark, least)
 }
 
 // Watermark is the event time up to which the input is taken as complete: the least of the live source partitions, zero
 // before the first. A source partition is live while its last record is no older than a minute on the log's clock; time in which no
-// source partition wrote does not count.
+// source partition wrote does not count. One that is more than a day behind the furthest is not waited for either.
 func (w *clockwork) Watermark() time.Time {
 	if w.watermark == 0 {
 		return time.Time{}
