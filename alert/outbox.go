@@ -38,6 +38,7 @@ type Outbox struct {
 	unacked []unacked                // told, but not yet recorded
 
 	pause    outcome     // of the whole receiver
+	refused  string      // why the last notification is lost; empty when it is not
 	interval time.Time   // no delivery before
 	first    *groupState // what next found, while known
 	known    bool        // nothing has changed since
@@ -253,7 +254,7 @@ func (o *Outbox) Act(ctx context.Context, j Journal) {
 		o.failed(g, f)
 		return
 	}
-	o.worked(f)
+	o.worked(g, f)
 	o.told(ctx, j, l, g, ref, f)
 }
 
@@ -320,14 +321,31 @@ func (o *Outbox) failed(g *groupState, f *Failure) {
 		return
 	}
 	target.problem = problem
-	o.cfg.Log.Warn("could not notify, will try again", "receiver", o.cfg.Name, "prompt", g.key.Prompt, "version", g.key.Version, "rule", g.key.Rule,
-		"reason", f.Reason, "hint", f.Hint, "error", f.Err)
+	o.cfg.Log.Warn("could not notify, will try again", o.about(g, f)...)
+}
+
+// about are the log's attributes of a failure to tell a group.
+func (o *Outbox) about(g *groupState, f *Failure) []any {
+	attrs := []any{"receiver", o.cfg.Name, "rule", g.key.Rule, "prompt", g.key.Prompt}
+	if g.key.Version != "" {
+		attrs = append(attrs, "version", g.key.Version)
+	}
+	attrs = append(attrs, "reason", f.Reason)
+	if f.Hint != "" {
+		attrs = append(attrs, "hint", f.Hint)
+	}
+	if f.Err != nil {
+		attrs = append(attrs, "error", f.Err)
+	}
+	return attrs
 }
 
 // worked clears the receiver's problem after an answer that shows that it can be reached.
-func (o *Outbox) worked(f *Failure) {
+func (o *Outbox) worked(g *groupState, f *Failure) {
+	o.refused = ""
 	if f != nil {
-		o.cfg.Log.Warn("notification refused, it will not be tried again", "receiver", o.cfg.Name, "reason", f.Reason, "error", f.Err)
+		o.refused = "the last notification was refused and is lost: " + f.Error()
+		o.cfg.Log.Error("notification refused, it will not be tried again", o.about(g, f)...)
 	}
 	if o.pause.problem != "" {
 		o.cfg.Log.Info("receiver answers again", "receiver", o.cfg.Name)
@@ -353,6 +371,9 @@ func (o *Outbox) Status() Status {
 		if p := g.retry.problem; p != "" && (s.Problem == "" || p < s.Problem) {
 			s.Problem = p
 		}
+	}
+	if s.Problem == "" {
+		s.Problem = o.refused
 	}
 	return s
 }

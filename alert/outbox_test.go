@@ -2,6 +2,7 @@ package alert
 
 import (
 	"errors"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -194,7 +195,9 @@ func TestOutboxFailures(t *testing.T) {
 			}
 			return nil
 		}
+		var said strings.Builder
 		o := newTestOutbox(r)
+		o.cfg.Log = slog.New(slog.NewTextHandler(&said, nil))
 		l, stop := m.run(t, o)
 		defer stop()
 
@@ -227,10 +230,14 @@ func TestOutboxFailures(t *testing.T) {
 		fail.Store(&Failure{Kind: Refused, Reason: "answered 410"})
 		time.Sleep(time.Minute)
 		expect(t, "refused", r.take(), "failed: a/v2 1 2 firing")
-		if s := l.state.Load(); s.Status != (Status{}) {
+		if s := l.state.Load(); s.Status != (Status{Problem: "the last notification was refused and is lost: answered 410"}) {
 			t.Errorf("status %+v", s)
 		}
 		expect(t, "records", m.actions(0), "notified b1/2 firing m1", "notify_failed a1/2 firing: answered 410 ")
+		synctest.Wait()
+		if want := `level=ERROR msg="notification refused, it will not be tried again" receiver=ops rule=R prompt=a version=v2 reason="answered 410"` + "\n"; !strings.Contains(said.String(), want) {
+			t.Errorf("no %q in the log:\n%s", want, said.String())
+		}
 		var b strings.Builder
 		o.cfg.Metrics.WritePrometheus(&b)
 		for _, want := range []string{
@@ -240,6 +247,13 @@ func TestOutboxFailures(t *testing.T) {
 			if !strings.Contains(b.String(), want) {
 				t.Errorf("no %s in\n%s", want, b.String())
 			}
+		}
+
+		fail.Store(nil)
+		m.add(t, 0, rec("a1", 3, detector.Resolved, 0.9), rec("a1", 4, detector.Firing, 0.8))
+		time.Sleep(time.Minute)
+		if s := l.state.Load(); s.Status != (Status{}) {
+			t.Errorf("status after a delivery %+v", s)
 		}
 	})
 }
