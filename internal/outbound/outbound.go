@@ -43,10 +43,14 @@ func NewClient(rt http.RoundTripper) *http.Client {
 	}
 }
 
-// limited cuts the body of every answer.
+// limited cuts the body of every answer, and tells the peer who asks.
 type limited struct{ next http.RoundTripper }
 
 func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
+	if r.UserAgent() == "" {
+		r = r.Clone(r.Context())
+		r.Header.Set("User-Agent", "driftd")
+	}
 	resp, err := l.next.RoundTrip(r)
 	if err != nil {
 		return nil, err

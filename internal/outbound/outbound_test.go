@@ -52,6 +52,7 @@ func TestTransient(t *testing.T) {
 func TestClient(t *testing.T) {
 	var followed bool
 	mux := http.NewServeMux()
+	mux.HandleFunc("/who", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.UserAgent()) })
 	mux.HandleFunc("/away", func(w http.ResponseWriter, r *http.Request) {
 		http.Redirect(w, r, "/there", http.StatusTemporaryRedirect)
 	})
@@ -75,6 +76,9 @@ func TestClient(t *testing.T) {
 	}
 	if a := get("/away"); a.Status != http.StatusTemporaryRedirect || followed {
 		t.Errorf("a redirect was followed: %d", a.Status)
+	}
+	if a := get("/who"); string(a.Body) != "driftd" {
+		t.Errorf("asked as %q", a.Body)
 	}
 	if a := get("/big"); len(a.Body) != BodyLimit {
 		t.Errorf("read %d bytes of an answer", len(a.Body))
