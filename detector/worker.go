@@ -90,7 +90,11 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 	}
 	w.meters.restoreSeconds.UpdateDuration(began)
 	pending, firing := t.p.Alerts()
-	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", t.p.Store().Watermark(),
+	watermark := "none"
+	if at := t.p.Store().Watermark(); !at.IsZero() {
+		watermark = at.UTC().Format(time.RFC3339)
+	}
+	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", watermark,
 		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
 	if err := t.work(ctx); err != nil {
 		return err
@@ -201,7 +205,7 @@ func (t *task) publish(ctx context.Context, steps []Record) error {
 	for i := range steps {
 		r := &steps[i]
 		t.meters.steps[r.Type].Inc()
-		t.log.Info("alert", "type", r.Type, "rule", r.Rule, "prompt", r.Prompt, "version", r.Version, "cohort", rules.Cohort(r.Cohort).String(), "time", r.Time)
+		t.log.Info("alert", about(r)...)
 		value, err := json.Marshal(r)
 		if err != nil {
 			panic(fmt.Sprintf("BUG: a record is always JSON: %v", err))
@@ -218,6 +222,26 @@ func (t *task) publish(ctx context.Context, steps []Record) error {
 		return nil
 	}
 	return t.write(ctx, "steps", msgs)
+}
+
+// about are the log's attributes of a step.
+func about(r *Record) []any {
+	attrs := []any{"type", r.Type, "rule", r.Rule, "prompt", r.Prompt}
+	if r.Version != "" {
+		attrs = append(attrs, "version", r.Version)
+	}
+	attrs = append(attrs, "cohort", rules.Cohort(r.Cohort).String(), "event_time", r.Time) // "time" is the line's own
+	if r.Value != nil {
+		attrs = append(attrs, "value", *r.Value)
+	}
+	if r.Bound != nil {
+		attrs = append(attrs, "bound", *r.Bound)
+	}
+	attrs = append(attrs, "samples", r.Samples)
+	if r.Reason != "" {
+		attrs = append(attrs, "reason", r.Reason)
+	}
+	return attrs
 }
 
 // bury keeps a broken record, with the headers of ingest's dead letters.
