@@ -32,7 +32,7 @@ type sampler struct {
 	dims      []string
 	scales    Scales
 	partition func(prompt string) int // of the samples topic
-	cells     map[string]int32        // lane by cell key; its labels have been checked
+	cells     map[string]*cell        // by cell key; their labels have been checked
 	axes      []byte                  // key checked last
 	rubrics   map[string]*rubric
 
@@ -47,7 +47,7 @@ type sampler struct {
 	scores  []windows.Score
 	dead    []refused
 	key     []byte // of the cell and the axes of the event at hand
-	cell    int    // length of the cell's part
+	cellLen int    // of the cell's part
 }
 
 // refused is an event that becomes a dead letter.
@@ -74,7 +74,7 @@ type tally struct {
 func newSampler(dims []string, scales Scales, partition func(string) int) *sampler {
 	return &sampler{
 		dims: dims, scales: scales, partition: partition,
-		cells: map[string]int32{}, rubrics: map[string]*rubric{},
+		cells: map[string]*cell{}, rubrics: map[string]*rubric{},
 	}
 }
 
@@ -128,7 +128,7 @@ func (s *sampler) one(e *Event) {
 		}
 		return
 	}
-	lane, fault := s.lane(e)
+	c, fault := s.find(e)
 	if fault.Reason != Fine {
 		s.refuse(e, fault)
 		return
@@ -140,7 +140,7 @@ func (s *sampler) one(e *Event) {
 	if !e.Call && len(s.scores) == first {
 		return
 	}
-	s.add(e, lane, s.scores[first:len(s.scores):len(s.scores)])
+	s.add(e, c, s.scores[first:len(s.scores):len(s.scores)])
 }
 
 // checkFigures refuses an event with a figure that no call can have.
@@ -159,42 +159,47 @@ func checkFigures(e *Event) {
 	}
 }
 
-// lane returns the lane of the event's prompt, and leaves its checked keys in the arena's tail (see add).
-func (s *sampler) lane(e *Event) (int32, Fault) {
+// cell is what is known of a cell whose labels have been checked.
+type cell struct {
+	lane  int32
+	known windows.Known // to the lane's encoder
+}
+
+// find returns the event's cell, and leaves its checked keys in s.key for add.
+func (s *sampler) find(e *Event) (*cell, Fault) {
 	s.key = windows.AppendKey(s.key[:0], e.Prompt, e.Version)
 	s.key = windows.AppendKey(s.key, e.Dimensions...)
-	lane, ok := s.cells[string(s.key)]
-	if !ok {
+	c := s.cells[string(s.key)]
+	if c == nil {
 		if f := checkLabels(e); f.Reason != Fine {
-			return 0, f
+			return nil, f
 		}
-		lane = int32(s.partition(string(e.Prompt)))
+		c = &cell{lane: int32(s.partition(string(e.Prompt)))}
 		if len(s.cells) >= maxCells {
 			clear(s.cells)
 		}
-		s.cells[string(s.key)] = lane
+		s.cells[string(s.key)] = c
 	}
-	cell := len(s.key)
-	s.cell = cell
+	s.cellLen = len(s.key)
 	s.key = windows.AppendKey(s.key, e.TemplateHash, e.Model, e.Variant, e.Environment)
-	if string(s.axes) != string(s.key[cell:]) {
+	if axes := s.key[s.cellLen:]; string(s.axes) != string(axes) {
 		if f := checkAxes(e); f.Reason != Fine {
-			return 0, f
+			return nil, f
 		}
-		s.axes = append(s.axes[:0], s.key[cell:]...)
+		s.axes = append(s.axes[:0], axes...)
 	}
-	return lane, Fault{}
+	return c, Fault{}
 }
 
-// add appends the sample of an event whose keys lane has just made.
-func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
+// add appends the sample of an event whose keys find has just made.
+func (s *sampler) add(e *Event, c *cell, scores []windows.Score) {
 	start := len(s.arena)
 	s.arena = append(s.arena, s.key...)
-	keys, cell := s.arena[start:len(s.arena):len(s.arena)], s.cell
+	keys := s.arena[start:len(s.arena):len(s.arena)]
 	s.samples = slices.Grow(s.samples, 1)[:len(s.samples)+1]
 	m := &s.samples[len(s.samples)-1]
 	m.Position, m.Time = s.pos, e.Time
-	m.Cell, m.Axes = keys[:cell:cell], keys[cell:]
+	m.Cell, m.Axes, m.Known = keys[:s.cellLen:s.cellLen], keys[s.cellLen:], &c.known
 	m.TraceID, m.SpanID = e.Trace, e.Span
 	m.Mask, m.Values, m.Scores = e.Has, e.Values, scores
 	if e.Call {
@@ -215,7 +220,7 @@ func (s *sampler) add(e *Event, lane int32, scores []windows.Score) {
 		m.Mask |= windows.MaskTrace
 	}
 	s.tally.scores += uint64(len(scores))
-	s.lanes = append(s.lanes, lane)
+	s.lanes = append(s.lanes, c.lane)
 }
 
 // score adds a score, or refuses it alone.

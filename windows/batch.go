@@ -17,9 +17,6 @@ import (
 // Integers are varints; values are 8-byte little-endian floats, contiguous, in the order of each sample's shape.
 const batchVersion = 1
 
-// batchMaxTable bounds every count that a batch declares, before anything is allocated for it.
-const batchMaxTable = 1 << 20
-
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // Header is what every batch carries beside its samples.
@@ -38,7 +35,7 @@ type Encoder struct {
 	cells  dictionary
 	axes   dictionary
 	shapes dictionary
-	plain  [1 << 10]shapeRef // shapes without scores, by mask
+	plain  [1 << 10]term // shapes without scores, by mask
 
 	n                                   int
 	cellCol, axesCol, shapeCol, timeCol []byte
@@ -48,34 +45,50 @@ type Encoder struct {
 	scratch                             []byte
 }
 
-type shapeRef struct{ seq, ref uint32 }
-
 // dictionary numbers byte strings within a batch and remembers them across batches.
 type dictionary struct {
-	known map[string]*shapeRef
+	known map[string]*term
+	last  *term  // asked for last; often it is the same again
 	table []byte // of this batch: length-prefixed
 	n     uint32
 }
 
+// term is a string of a dictionary. In batch seq its number is ref.
+type term struct {
+	text     string
+	seq, ref uint32
+}
+
+// Known is what an encoder remembers of a cell, for a caller that keeps it with what it knows of that cell itself, so that
+// the encoder need not look for it. The zero value is nothing yet; it must not be shown to another encoder.
+type Known struct{ cell *term }
+
 // dictionaryKeep bounds the strings remembered; past it the memory starts afresh.
 const dictionaryKeep = 1 << 16
 
-func (d *dictionary) ref(key []byte, seq uint32) uint32 {
-	e := d.known[string(key)]
-	if e == nil {
+func (d *dictionary) term(key []byte) *term {
+	if d.last != nil && d.last.text == string(key) {
+		return d.last
+	}
+	t := d.known[string(key)]
+	if t == nil {
 		if d.known == nil || len(d.known) >= dictionaryKeep {
-			d.known = make(map[string]*shapeRef)
+			d.known = make(map[string]*term)
 		}
-		e = &shapeRef{}
-		d.known[string(key)] = e
+		t = &term{text: string(key)}
+		d.known[t.text] = t
 	}
-	if e.seq != seq {
-		e.seq, e.ref = seq, d.n
+	d.last = t
+	return t
+}
+
+func (d *dictionary) ref(t *term, seq uint32) uint32 {
+	if t.seq != seq {
+		t.seq, t.ref = seq, d.n
 		d.n++
-		d.table = binary.AppendUvarint(d.table, uint64(len(key)))
-		d.table = append(d.table, key...)
+		d.table = AppendKey(d.table, t.text)
 	}
-	return e.ref
+	return t.ref
 }
 
 func (d *dictionary) reset() { d.table, d.n = d.table[:0], 0 }
@@ -94,8 +107,15 @@ func (e *Encoder) Size() int {
 
 // Add appends a sample. Samples come in the order of their positions.
 func (e *Encoder) Add(s *Sample) {
-	e.cellCol = binary.AppendUvarint(e.cellCol, uint64(e.cells.ref(s.Cell, e.seq)))
-	e.axesCol = binary.AppendUvarint(e.axesCol, uint64(e.axes.ref(s.Axes, e.seq)))
+	var cell *term
+	if s.Known == nil {
+		cell = e.cells.term(s.Cell)
+	} else if cell = s.Known.cell; cell == nil {
+		cell = e.cells.term(s.Cell)
+		s.Known.cell = cell
+	}
+	e.cellCol = binary.AppendUvarint(e.cellCol, uint64(e.cells.ref(cell, e.seq)))
+	e.axesCol = binary.AppendUvarint(e.axesCol, uint64(e.axes.ref(e.axes.term(s.Axes), e.seq)))
 	e.shapeCol = binary.AppendUvarint(e.shapeCol, uint64(e.shape(s)))
 	e.offCol = binary.AppendUvarint(e.offCol, uint64(s.Offset-e.last.Offset))
 	e.idxCol = binary.AppendUvarint(e.idxCol, uint64(s.Index))
@@ -123,14 +143,14 @@ func (e *Encoder) shape(s *Sample) uint32 {
 			return p.ref
 		}
 		e.scratch = binary.AppendUvarint(e.scratch[:0], uint64(s.Mask))
-		*p = shapeRef{e.seq, e.shapes.ref(e.scratch, e.seq)}
+		p.seq, p.ref = e.seq, e.shapes.ref(e.shapes.term(e.scratch), e.seq)
 		return p.ref
 	}
 	e.scratch = binary.AppendUvarint(e.scratch[:0], uint64(s.Mask))
 	for i := range s.Scores {
 		e.scratch = AppendKey(e.scratch, s.Scores[i].Rubric)
 	}
-	return e.shapes.ref(e.scratch, e.seq)
+	return e.shapes.ref(e.shapes.term(e.scratch), e.seq)
 }
 
 // AppendBatch appends the encoded batch to dst. The encoder keeps its samples until Reset.
@@ -337,10 +357,12 @@ func (r *reader) varint() int64 {
 	return int64(u>>1) ^ -int64(u&1)
 }
 
+// count is a number of things that take a byte each at least, so that no more is allocated for them than in proportion to
+// the record.
 func (r *reader) count() int {
 	n := r.uvarint()
-	if n > batchMaxTable || n > uint64(len(r.b)) {
-		r.err = r.err || n > 0
+	if n > uint64(len(r.b)) {
+		r.err = true
 		return 0
 	}
 	return int(n)

@@ -73,9 +73,13 @@ func TestPaneKeepsWhatItIsGiven(t *testing.T) {
 		"many hundredths": {grid(5000, 101, 0.01), false},
 	} {
 		var m merger
-		var f, back figures
-		m.ofValues(&f, slices.Clone(c.values))
-		payload := f.append(nil)
+		var scratch, back figures
+		payload := m.appendValues(nil, &scratch, slices.Clone(c.values))
+		f := figures{n: int64(len(c.values)), min: slices.Min(c.values), max: slices.Max(c.values)}
+		for _, v := range c.values {
+			f.sum = f.sum.Add(SumOf(v))
+			f.squares += v * v
+		}
 		back.reset()
 		back.add(payload)
 		if n, sum := payloadTotals(payload); n != f.n || sum != f.sum || back.n != f.n || back.sum != f.sum || back.min != f.min || back.max != f.max {

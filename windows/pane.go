@@ -30,8 +30,8 @@ func (f *figures) reset() {
 	*f = figures{dist: dist{exact: true, pts: f.dist.pts[:0]}, min: math.Inf(1), max: math.Inf(-1)}
 }
 
-// ofValues fills f with values, which it sorts.
-func (g *digester) ofValues(f *figures, values []float64) {
+// appendValues appends the payload of values, which it sorts. f is its scratch.
+func (g *digester) appendValues(dst []byte, f *figures, values []float64) []byte {
 	f.reset()
 	constant := true
 	for _, v := range values {
@@ -40,20 +40,24 @@ func (g *digester) ofValues(f *figures, values []float64) {
 			break
 		}
 	}
-	if constant { // error and fallback, mostly
-		v := values[0]
-		f.n = int64(len(values))
-		f.dist.pts = append(f.dist.pts, tdigest.Centroid{Mean: v, Weight: float64(f.n)})
-		f.fromTable()
-		return
+	if constant { // error and fallback, mostly, and panes of one value
+		f.dist.pts = append(f.dist.pts, tdigest.Centroid{Mean: values[0], Weight: float64(len(values))})
+	} else {
+		slices.Sort(values)
+		g.ofSorted(&f.dist, values, minuteCompression)
 	}
-	slices.Sort(values)
+	if f.dist.exact {
+		var ok bool
+		if dst, ok = f.dist.appendTable(dst); ok {
+			return dst
+		}
+	}
 	for _, v := range values {
 		f.sum = f.sum.Add(SumOf(v))
 		f.squares += v * v
 	}
 	f.n, f.min, f.max = int64(len(values)), values[0], values[len(values)-1]
-	g.ofSorted(&f.dist, values, minuteCompression)
+	return f.appendDigest(dst)
 }
 
 // fromTable derives the figures from an exact distribution.
@@ -70,7 +74,7 @@ func (f *figures) fromTable() {
 	}
 }
 
-// appendFigures appends the payload. A distribution that is not worth a table becomes a digest of its points.
+// append appends the payload. A distribution that is not worth a table becomes a digest of its points.
 func (f *figures) append(dst []byte) []byte {
 	if f.dist.exact {
 		var ok bool
@@ -78,6 +82,10 @@ func (f *figures) append(dst []byte) []byte {
 			return dst
 		}
 	}
+	return f.appendDigest(dst)
+}
+
+func (f *figures) appendDigest(dst []byte) []byte {
 	dst = append(dst, formDigest)
 	dst = binary.AppendUvarint(dst, uint64(f.n))
 	dst = binary.AppendVarint(dst, f.sum.hi)

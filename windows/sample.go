@@ -83,6 +83,7 @@ type Sample struct {
 	Position
 	Time    int64  // event time, Unix ns, from 0
 	Cell    []byte // key of prompt, version and the dimensions in configured order, see AppendKey
+	Known   *Known // what the encoder remembers of Cell; may be nil
 	Axes    []byte // key of template hash, model, variant and environment, see AppendKey
 	TraceID [16]byte
 	SpanID  [8]byte

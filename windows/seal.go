@@ -194,8 +194,7 @@ func (k *columns) seal(s *Store, p *openPane) []byte {
 	slices.Sort(k.touched)
 	k.blob = binary.AppendUvarint(k.blob[:0], uint64(calls))
 	for _, id := range k.touched {
-		s.merger.ofValues(&k.fig, k.values[id])
-		k.payload = k.fig.append(k.payload[:0])
+		k.payload = s.merger.appendValues(k.payload[:0], &k.fig, k.values[id])
 		k.blob = appendEntry(k.blob, figuresKey(id), k.payload)
 		for i := range k.worst {
 			if w := k.worst[i][id]; len(w) > 0 {
