@@ -110,8 +110,7 @@ func (f *reference) tick(now time.Time) {
 func (p *predecessor) note(s *windows.Store, name string, now time.Time) {
 	p.name, p.live = name, false
 	if name != "" {
-		_, last := s.Span(p.prompt, name)
-		p.live = now.Sub(last) < superseded
+		p.live = now.Sub(s.Sealed(p.prompt, name)) < superseded
 	}
 }
 

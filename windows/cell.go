@@ -57,6 +57,7 @@ type prompt struct {
 type version struct {
 	name        string
 	first, last int64  // event time, Unix ns
+	sealed      int64  // end of its last sealed minute, since the epoch
 	previous    string // the version that held most of the prompt's traffic when this one came
 	cells       int
 	prompt      *prompt
@@ -249,7 +250,7 @@ func (s *Store) holder(next *version) string {
 	var best *version
 	for v, n := range calls {
 		if best == nil || n > calls[best] ||
-			n == calls[best] && (v.last > best.last || v.last == best.last && v.name > best.name) {
+			n == calls[best] && (v.sealed > best.sealed || v.sealed == best.sealed && v.name > best.name) {
 			best = v
 		}
 	}
@@ -276,6 +277,16 @@ func (s *Store) Span(prompt, version string) (first, last time.Time) {
 	}
 	v := p.versions[version]
 	return time.Unix(0, v.first).UTC(), time.Unix(0, v.last).UTC()
+}
+
+// Sealed is the end of the last sealed minute in which the version had samples: unlike Span a matter of event time alone, also
+// while a backlog is read. Zero when there is none.
+func (s *Store) Sealed(prompt, version string) time.Time {
+	p := s.prompts[prompt]
+	if p == nil || p.versions[version] == nil || p.versions[version].sealed == 0 {
+		return time.Time{}
+	}
+	return time.Unix(60*p.versions[version].sealed, 0).UTC()
 }
 
 // drop forgets the cells without a sample in the longest window, and what they alone held up. No segment holds panes of theirs any

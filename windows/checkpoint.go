@@ -165,6 +165,7 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 			str(v.name)
 			i(v.first)
 			i(v.last)
+			i(v.sealed)
 			str(v.previous)
 			flag(v.newcomer)
 		}
@@ -190,7 +191,6 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 			i(p.at)
 			flag(p.quarter)
 			flag(p.late)
-			u(uint64(p.n))
 			u(uint64(len(p.rows)))
 			for _, w := range p.rows {
 				dst = binary.LittleEndian.AppendUint64(dst, w)

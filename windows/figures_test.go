@@ -218,6 +218,7 @@ func testPrevious(t *testing.T, every int64) {
 	s.SetViews(nil)
 	f := newFeed()
 	m := int64(1_760_000_400) * 1e9 / minuteNanos
+	begin := m
 	run := func(minutes int, share map[string]int) {
 		for range minutes {
 			var events []event
@@ -244,6 +245,9 @@ func testPrevious(t *testing.T, every int64) {
 	run(90, map[string]int{"v5": 5})
 	run(1, nil)
 	s.Advance(func(time.Time) {})
+	if got, want := s.Sealed("p", "v8"), time.Unix((begin+30+90+20)*60, 0).UTC(); !got.Equal(want) {
+		t.Errorf("v8 sealed at %v, want %v", got, want)
+	}
 	for version, want := range map[string]string{"v3": "", "v7": "v3", "v8": "v7", "v5": "v7", "v9": ""} {
 		if got := s.Previous("p", version); got != want {
 			t.Errorf("previous of %s: %q, want %q", version, got, want)

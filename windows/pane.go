@@ -140,6 +140,9 @@ func payloadTotals(payload []byte) (n int64, sum Sum) {
 		sum.lo = r.uint64()
 		return n, sum
 	}
+	if payload[0] != formRaw && payload[0] > maxDecimals {
+		return 0, sum
+	}
 	last := int64(0)
 	for range r.count() {
 		var v float64

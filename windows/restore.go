@@ -2,9 +2,10 @@ package windows
 
 import (
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"hash/crc32"
+	"maps"
+	"math"
 	"slices"
 )
 
@@ -16,12 +17,12 @@ type Checkpoint struct {
 
 // Finder puts checkpoints together from records of a state log, in whatever order of reading.
 type Finder struct {
-	parts map[string][][]byte
+	parts map[string]map[uint64][]byte // by checkpoint
 	best  *Checkpoint
 }
 
 // NewFinder returns an empty finder.
-func NewFinder() *Finder { return &Finder{parts: make(map[string][][]byte)} }
+func NewFinder() *Finder { return &Finder{parts: make(map[string]map[uint64][]byte)} }
 
 // Add takes a record of the state log; it copies what it keeps. Damaged records, and records of panes, are passed over.
 func (f *Finder) Add(record []byte) {
@@ -32,28 +33,25 @@ func (f *Finder) Add(record []byte) {
 	r := reader{b: body}
 	batches := r.uvarint()
 	sum := r.take(4)
-	id := string(body[:len(body)-len(r.b)])
 	part, parts := r.uvarint(), r.uvarint()
-	if r.err || parts > batchMaxTable || part >= parts || f.best != nil && batches < f.best.batches {
+	if r.err || part >= parts || f.best != nil && batches < f.best.batches {
 		return
 	}
+	id := string(binary.AppendUvarint(binary.AppendUvarint(slices.Clone(sum), batches), parts))
 	have := f.parts[id]
 	if have == nil {
-		have = make([][]byte, parts)
+		have = make(map[uint64][]byte)
 		f.parts[id] = have
 	}
-	if uint64(len(have)) != parts {
+	have[part] = slices.Clone(r.b)
+	if uint64(len(have)) < parts {
 		return
 	}
-	have[part] = slices.Clone(r.b)
-	state := []byte{}
-	for _, p := range have {
-		if p == nil {
-			return
-		}
-		state = append(state, p...)
-	}
 	delete(f.parts, id)
+	state := []byte{}
+	for i := range parts {
+		state = append(state, have[i]...)
+	}
 	if crc32.Checksum(state, castagnoli) == binary.LittleEndian.Uint32(sum) {
 		f.best = &Checkpoint{batches, state}
 	}
@@ -68,33 +66,26 @@ func (f *Finder) Best() (*Checkpoint, bool) { return f.best, f.best != nil }
 func (s *Store) Restore(cp *Checkpoint, read func(offsets []int64, each func(record []byte) error) error) (extra []byte, err error) {
 	r := reader{b: cp.state}
 	refs, extra, err := s.readState(&r)
-	if err == nil && r.err {
-		err = fmt.Errorf("%w: checkpoint cut short", ErrState)
+	if err == nil && (r.err || len(r.b) > 0) {
+		err = fmt.Errorf("%w: checkpoint cut short or too long", ErrState)
 	}
 	if err != nil {
 		return nil, err
 	}
-	for _, g := range s.segments() {
-		g.refs = nil
-	}
-	offsets := make([]int64, 0, len(refs))
-	for offset := range refs {
-		offsets = append(offsets, offset)
-	}
-	slices.Sort(offsets)
+	offsets := slices.Sorted(maps.Keys(refs))
 	i := 0
 	err = read(offsets, func(record []byte) error {
 		if i >= len(offsets) {
 			return fmt.Errorf("%w: more records than asked for", ErrState)
 		}
 		i++
-		return s.readPanes(record, offsets[i-1])
+		return s.readPanes(record, offsets[i-1], refs[offsets[i-1]])
 	})
 	if err == nil && i < len(offsets) {
 		err = fmt.Errorf("%w: %d of %d records of panes", ErrState, i, len(offsets))
 	}
 	for _, g := range s.segments() {
-		if cap(g.buf)-len(g.buf) > len(g.buf)/16 { // of several records; that of one has no spare capacity to speak of
+		if len(g.refs) > 1 { // one record alone has left no spare capacity
 			g.buf = slices.Clone(g.buf)
 		}
 		g.saved = len(g.buf)
@@ -102,15 +93,14 @@ func (s *Store) Restore(cp *Checkpoint, read func(offsets []int64, each func(rec
 	return extra, err
 }
 
-// readPanes adds the entries of a record of panes to their segment.
-func (s *Store) readPanes(record []byte, offset int64) error {
+// readPanes adds the entries of a record of panes to the segment for which the checkpoint names it.
+func (s *Store) readPanes(record []byte, offset int64, g *segment) error {
 	kind, body, err := openRecord(record)
-	if err != nil || kind != panesRecord || len(body) < 2 {
+	r := reader{b: body}
+	level, at := r.take(1), r.uvarint()
+	if err != nil || kind != panesRecord || r.err || level[0] != g.levelByte(s) || at != uint64(g.at) {
 		return fmt.Errorf("read panes at offset %d: %w", offset, ErrState)
 	}
-	r := reader{b: body[1:]}
-	at := int64(r.uvarint())
-	g := s.segmentAt(body[0], at)
 	g.refs = append(g.refs, offset)
 	base := len(g.buf)
 	entries := r.b
@@ -125,9 +115,9 @@ func (s *Store) readPanes(record []byte, offset int64) error {
 		if id >= uint64(len(s.byID)) || s.byID[id] == nil {
 			continue // of a cell that was dropped
 		}
-		of := &s.byID[id].minute[minuteSlot(at)]
-		if body[0] != 0 {
-			of = &s.byID[id].quarter[quarterSlot(at/quarterMinutes)]
+		of := &s.byID[id].minute[minuteSlot(g.at)]
+		if level[0] != 0 {
+			of = &s.byID[id].quarter[quarterSlot(g.at/quarterMinutes)]
 		}
 		if *of > 0 {
 			g.dead += len(g.blob(*of))
@@ -137,24 +127,17 @@ func (s *Store) readPanes(record []byte, offset int64) error {
 	return nil
 }
 
-func (s *Store) segmentAt(level byte, at int64) *segment {
-	g := &s.minutes[minuteSlot(at)]
-	if level != 0 {
-		g = &s.quarters[quarterSlot(at/quarterMinutes)]
-	}
-	if !g.used || g.at != at {
-		g.start(at)
-	}
-	return g
-}
-
-// readState reads what appendState wrote and returns the offsets of the pane records.
-func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err error) {
+// readState reads what appendState wrote and returns the offsets of the pane records, each with its segment. What it accepts
+// can be worked with as if it had been folded.
+func (s *Store) readState(r *reader) (refs map[int64]*segment, extra []byte, err error) {
 	flag := func() bool { return r.uvarint() == 1 }
 	s.batches = r.uvarint()
 	s.started = flag()
 	s.sealed = r.varint()
 	s.clock, s.watermark = r.varint(), r.varint()
+	if s.sealed < 0 || s.sealed > math.MaxInt64/minuteNanos {
+		return nil, nil, fmt.Errorf("%w: minute %d", ErrState, s.sealed)
+	}
 	if dims := r.strings(nil, r.count()); !slices.Equal(dims, s.opt.Dimensions) {
 		return nil, nil, fmt.Errorf("restore: checkpoint has dimensions %q, the configuration %q", dims, s.opt.Dimensions)
 	}
@@ -164,17 +147,13 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 		src.watermark, src.clock = r.varint(), r.varint()
 		s.sources[k] = src
 	}
-	for range r.count() {
-		name := string(r.bytes())
-		if name != "" {
-			s.metricID[name] = uint16(len(s.metrics))
-		}
-		s.metrics, s.watched = append(s.metrics, name), append(s.watched, watch{})
+	if err := s.readMetrics(r); err != nil {
+		return nil, nil, err
 	}
 	for range r.count() {
 		p := &prompt{name: string(r.bytes()), versions: make(map[string]*version), cohorts: make(map[string]int)}
 		for range r.count() {
-			v := &version{name: string(r.bytes()), prompt: p, first: r.varint(), last: r.varint()}
+			v := &version{name: string(r.bytes()), prompt: p, first: r.varint(), last: r.varint(), sealed: r.varint()}
 			v.previous, v.newcomer = string(r.bytes()), flag()
 			p.versions[v.name] = v
 			if v.newcomer {
@@ -194,26 +173,40 @@ func (s *Store) readState(r *reader) (refs map[int64]bool, extra []byte, err err
 		}
 	}
 	s.findFree()
-	refs = make(map[int64]bool)
+	refs = make(map[int64]*segment)
 	for range r.count() {
-		level := r.take(1)
-		if r.err {
-			break
-		}
-		at := r.varint()
-		if at < 0 {
+		level, at := r.take(1), r.varint()
+		if r.err || level[0] > 1 || at < 0 {
 			r.err = true
 			break
 		}
-		s.segmentAt(level[0], at)
+		g := &s.minutes[minuteSlot(at)]
+		if level[0] != 0 {
+			g = &s.quarters[quarterSlot(at/quarterMinutes)]
+		}
+		g.start(at)
 		for range r.count() {
-			refs[r.varint()] = true
+			refs[r.varint()] = g
 		}
 	}
 	return refs, slices.Clone(r.bytes()), nil
 }
 
-var errCell = errors.New("restore: bad cell in checkpoint")
+func (s *Store) readMetrics(r *reader) error {
+	for range r.count() {
+		name := string(r.bytes())
+		if _, twice := s.metricID[name]; twice || len(s.metrics) >= noMetricID {
+			return fmt.Errorf("%w: metric %q", ErrState, name)
+		}
+		if name != "" {
+			s.metricID[name] = uint16(len(s.metrics))
+		}
+		s.metrics, s.watched = append(s.metrics, name), append(s.watched, watch{})
+	}
+	return nil
+}
+
+var errCell = fmt.Errorf("%w: cell", ErrState)
 
 func (s *Store) readCell(r *reader) error {
 	id, key := r.uvarint(), r.bytes()
@@ -229,24 +222,43 @@ func (s *Store) readCell(r *reader) error {
 	}
 	c.first, c.last, c.builtins = r.varint(), r.varint(), Mask(r.uvarint())
 	for range r.count() {
-		c.rubrics = append(c.rubrics, rubric{uint16(r.uvarint()), r.varint()})
+		v := rubric{uint16(r.uvarint()), r.varint()}
+		if int(v.metric) >= len(s.metrics) {
+			return errCell
+		}
+		c.rubrics = append(c.rubrics, v)
 	}
 	for range r.count() {
-		p := openPane{place: place{at: r.varint(), quarter: r.uvarint() == 1, late: r.uvarint() == 1}, n: int(r.uvarint())}
-		p.rows = make([]uint64, 0, r.count())
-		for range cap(p.rows) {
-			p.rows = append(p.rows, r.uint64())
-		}
-		if partial := r.bytes(); len(partial) > 0 {
-			p.partial = slices.Clone(partial)
-		}
-		c.open = append(c.open, p)
-		if !p.late {
-			s.open[p.at] = append(s.open[p.at], c)
-		} else if len(s.late) == 0 || s.late[len(s.late)-1] != c {
-			s.late = append(s.late, c)
+		if !s.readOpenPane(r, c) {
+			return errCell
 		}
 	}
 	s.addCell(c)
 	return nil
+}
+
+func (s *Store) readOpenPane(r *reader, c *cell) (ok bool) {
+	p := openPane{place: place{at: r.varint(), quarter: r.uvarint() == 1, late: r.uvarint() == 1}}
+	if p.at < 0 || p.at > math.MaxInt64/minuteNanos || p.late != (s.started && p.at < s.sealed) ||
+		len(c.open) > 0 && !c.open[len(c.open)-1].before(p.place) {
+		return false
+	}
+	words := reader{b: r.take(8 * r.uvarint())}
+	p.rows = make([]uint64, 0, len(words.b)/8)
+	for len(words.b) > 0 {
+		p.rows = append(p.rows, words.uint64())
+	}
+	if p.n, ok = countRows(p.rows, len(s.metrics)); !ok {
+		return false
+	}
+	if partial := r.bytes(); len(partial) > 0 {
+		p.partial = slices.Clone(partial)
+	}
+	c.open = append(c.open, p)
+	if !p.late {
+		s.open[p.at] = append(s.open[p.at], c)
+	} else if len(c.open) == 1 {
+		s.late = append(s.late, c)
+	}
+	return true
 }

@@ -65,6 +65,7 @@ func (s *Store) sealMinute(m int64) {
 		blob := s.columns.seal(s, &c.open[i])
 		c.minute[slot] = g.add(c.id, blob)
 		c.enter(m, blob, s.sealed)
+		c.ver.sealed = s.sealed
 		c.closePane(i)
 	}
 	delete(s.open, m)

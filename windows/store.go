@@ -2,6 +2,7 @@ package windows
 
 import (
 	"encoding/binary"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -291,6 +292,27 @@ func (p *openPane) add(shape *foldShape, vals, trace []byte) {
 	}
 	p.rows = rows
 	p.n++
+}
+
+// countRows counts the rows of an open pane; ok is false where they are not whole or name a metric out of range.
+func countRows(rows []uint64, metrics int) (n int, ok bool) {
+	for ; len(rows) > 0; n++ {
+		mask, scores := Mask(rows[0]), rows[0]>>16
+		size := 1 + bits.OnesCount16(uint16(mask&(1<<NumBuiltin-1)))
+		if mask&MaskTrace != 0 {
+			size += 2
+		}
+		if uint64(len(rows)) < uint64(size)+2*scores {
+			return n, false
+		}
+		for rows = rows[size:]; scores > 0; scores-- {
+			if rows[0] >= uint64(metrics) {
+				return n, false
+			}
+			rows = rows[2:]
+		}
+	}
+	return n, true
 }
 
 // before orders a cell's open panes by time. There may be many: those of a day when a source partition is as far behind.
