@@ -114,18 +114,25 @@ func findCheckpoint(ctx context.Context, log partitionLog) (*windows.Checkpoint,
 	f := windows.NewFinder()
 	for from, to, step := next, next, int64(16); from > first; to, step = from, step*4 {
 		from = max(first, to-step)
-		marked := false
-		err := log.read(ctx, from, to, func(_ int64, value []byte) error {
+		marked := int64(-1)
+		err := log.read(ctx, from, to, func(offset int64, value []byte) error {
 			if bytes.Equal(value, resetMark) {
-				f, marked = windows.NewFinder(), true
+				marked = offset
 			}
 			f.Add(value)
 			return nil
 		})
+		if err == nil && marked >= 0 { // only what is behind it holds, of which this step may have seen a part
+			f = windows.NewFinder()
+			err = log.read(ctx, marked+1, next, func(_ int64, value []byte) error {
+				f.Add(value)
+				return nil
+			})
+		}
 		if err != nil {
 			return nil, err
 		}
-		if cp, ok := f.Best(); ok || marked {
+		if cp, ok := f.Best(); ok || marked >= 0 {
 			return cp, nil
 		}
 	}

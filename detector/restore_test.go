@@ -110,7 +110,27 @@ func TestFindCheckpoint(t *testing.T) {
 	if got := l.offset(t, find(l)); got != 20 {
 		t.Errorf("behind the mark found the checkpoint at offset %d, want 20", got)
 	}
+	// The first checkpoint behind a mark is of many records, so that more than one step of the search is needed for it.
+	l.records = append(l.records, resetMark)
+	p := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})
+	p.engine.rules = append(p.engine.rules, &rule{key: "a long memory", kind: longMemory(20 << 20)})
+	if err := p.Checkpoint(30, l.write); err != nil {
+		t.Fatal(err)
+	}
+	if got := l.offset(t, find(l)); got != 30 {
+		t.Errorf("right behind the mark found the checkpoint at offset %d, want 30", got)
+	}
 }
+
+// longMemory is a kind that remembers that many bytes.
+type longMemory int
+
+func (longMemory) views() []windows.ViewSpec { return nil }
+func (longMemory) bind([]*windows.View)      {}
+func (longMemory) adopt(*alert) bool         { return false }
+func (longMemory) tick(*engine)              {}
+func (n longMemory) save(dst []byte) []byte  { return append(dst, make([]byte, n)...) }
+func (longMemory) load([]byte) error         { return nil }
 
 func TestReadRecords(t *testing.T) {
 	l := &memoryLog{}
