@@ -37,7 +37,8 @@ func (g *Group) read(l level, from, to int64, f *figures) {
 	}
 }
 
-// window gathers the figures of the whole window. They are good until the next call on the store.
+// window gathers the figures of the whole window, the points of their distribution not yet in order. They are good until the
+// next call on the store.
 func (g *Group) window() *figures {
 	s := g.view.store
 	f := &s.merger.fig
@@ -52,7 +53,6 @@ func (g *Group) window() *figures {
 	} else {
 		g.readAggregated(minutes, from, end, f)
 	}
-	s.merger.order(&f.dist)
 	return f
 }
 
@@ -111,7 +111,7 @@ func (f *figures) addSome(payload []byte) {
 // rank), else of a t-digest. NaN when empty.
 func (g *Group) Quantile(q float64) float64 {
 	f := g.window()
-	return f.dist.quantile(q, f.min, f.max)
+	return g.view.store.merger.quantile(&f.dist, q, f.min, f.max)
 }
 
 // Min is the least value in the window; NaN when empty.

@@ -3,6 +3,7 @@ package windows
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 
 	"github.com/influxdata/tdigest"
 )
@@ -58,44 +59,98 @@ func (g *digester) compress(pts tdigest.CentroidList, compression float64) tdige
 
 // order sorts the points and folds equal values. They come as a few ascending runs, one a pane, which are merged pairwise.
 func (g *digester) order(d *dist) {
-	a, b := d.pts, g.spare
-	for {
-		g.runs = append(g.runs[:0], 0)
-		for i := 1; i < len(a); i++ {
-			if a[i].Mean < a[i-1].Mean {
-				g.runs = append(g.runs, i)
-			}
+	a, b := d.pts, slices.Grow(g.spare[:0], len(d.pts))
+	runs := append(g.runs[:0], 0) // where they begin, and the end
+	for i := 1; i < len(a); i++ {
+		if a[i].Mean < a[i-1].Mean {
+			runs = append(runs, i)
 		}
-		if len(g.runs) == 1 {
-			break
-		}
-		g.runs = append(g.runs, len(a))
-		b = b[:0]
-		for i := 0; i+1 < len(g.runs); i += 2 {
-			if i+2 == len(g.runs) { // the odd one
-				b = append(b, a[g.runs[i]:]...)
+	}
+	runs = append(runs, len(a))
+	for len(runs) > 2 {
+		b = b[:len(a)]
+		left := runs[:0]
+		for i := 0; i+1 < len(runs); i += 2 {
+			from := runs[i]
+			left = append(left, from)
+			if i+2 == len(runs) { // the odd one
+				copy(b[from:], a[from:])
 				break
 			}
-			b = appendMerged(b, a[g.runs[i]:g.runs[i+1]], a[g.runs[i+1]:g.runs[i+2]])
+			mergeRuns(b[from:runs[i+2]], a[from:runs[i+1]], a[runs[i+1]:runs[i+2]])
 		}
+		runs = append(left, len(a))
 		a, b = b, a
 	}
-	d.pts, g.spare = a, b
+	d.pts, g.spare, g.runs = a, b, runs
 	d.foldEqual()
 }
 
-func appendMerged(dst, a, b tdigest.CentroidList) tdigest.CentroidList {
-	for len(a) > 0 && len(b) > 0 {
-		if b[0].Mean < a[0].Mean {
-			dst = append(dst, b[0])
-			b = b[1:]
+// fewRuns is up to how many runs the upper half of a distribution is read without putting all of it in order.
+const fewRuns = 16
+
+// quantile is dist.quantile of points that may be a few ascending runs. In the upper half it walks down from the top of all
+// runs at once, which for a p95 is past a part of the points only.
+func (g *digester) quantile(d *dist, q, lo, hi float64) float64 {
+	var runs [fewRuns][]tdigest.Centroid
+	n, from, total := 0, 0, 0.0
+	for i := range d.pts {
+		total += d.pts[i].Weight
+		if i+1 < len(d.pts) && d.pts[i+1].Mean >= d.pts[i].Mean {
+			continue
+		}
+		if n < fewRuns {
+			runs[n] = d.pts[from : i+1]
+		}
+		n, from = n+1, i+1
+	}
+	if q < 0.5 || n > fewRuns || n == 0 {
+		g.order(d)
+		return d.quantile(q, lo, hi)
+	}
+	at, rank := q*total, math.Ceil(q*total)
+	below, next, nextAt := total, hi, total
+	for n > 0 {
+		best := 0
+		for r := 1; r < n; r++ {
+			if runs[r][len(runs[r])-1].Mean > runs[best][len(runs[best])-1].Mean {
+				best = r
+			}
+		}
+		last := len(runs[best]) - 1
+		p := runs[best][last]
+		if runs[best] = runs[best][:last]; last == 0 {
+			n--
+			runs[best] = runs[n]
+		}
+		below -= p.Weight
+		mid := below + p.Weight/2
+		switch {
+		case d.exact && below < rank:
+			return p.Mean
+		case !d.exact && mid <= at:
+			if nextAt == mid {
+				return next
+			}
+			return min(max(p.Mean+(next-p.Mean)*(at-mid)/(nextAt-mid), lo), hi)
+		}
+		next, nextAt = p.Mean, mid
+	}
+	return min(max(lo+(next-lo)*at/nextAt, lo), hi)
+}
+
+// mergeRuns fills dst with two ascending runs.
+func mergeRuns(dst, a, b tdigest.CentroidList) {
+	i, j := 0, 0
+	for k := range dst {
+		if j == len(b) || i < len(a) && a[i].Mean <= b[j].Mean {
+			dst[k] = a[i]
+			i++
 		} else {
-			dst = append(dst, a[0])
-			a = a[1:]
+			dst[k] = b[j]
+			j++
 		}
 	}
-	dst = append(dst, a...)
-	return append(dst, b...)
 }
 
 // normalize orders the points and compresses what is not, or no longer, exact.

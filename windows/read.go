@@ -83,6 +83,7 @@ func (s *Store) Figures(q Query, window time.Duration) []Figures {
 	for _, id := range slices.Sorted(maps.Keys(seen)) {
 		g := Group{view: &View{store: s, metric: id, window: int64(window / time.Minute)}, cells: cells}
 		f := g.window()
+		s.merger.order(&f.dist)
 		if f.n == 0 {
 			continue
 		}
