@@ -6,9 +6,8 @@ import (
 
 // emit appends the record of a step. r is nil when the rule is gone; its annotations are then gone too.
 func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, worst func() []string) {
-	e.steps[a.id]++
 	rec := *a.head
-	rec.ID, rec.Step, rec.Type, rec.Time, rec.Reason = a.id.String(), e.steps[a.id], happened, e.now, reason
+	rec.ID, rec.Step, rec.Type, rec.Time, rec.Reason = a.id.String(), e.steps.next(a.id, e.now), happened, e.now, reason
 	rec.Prompt, rec.Version = a.prompt, a.version
 	if len(a.cohort) > 0 {
 		rec.Cohort = make(map[string]string, len(a.cohort))

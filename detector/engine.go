@@ -20,8 +20,8 @@ type engine struct {
 
 	rules  []*rule
 	alerts map[ID]*alert // pending and firing
-	steps  map[ID]int    // transitions of every alert that there ever was: they must never be counted twice
-	lost   []*alert      // of rules that are gone; they end at the next tick
+	steps  steps
+	lost   []*alert // of rules that are gone; they end at the next tick
 
 	now time.Time
 	out []emitted
@@ -35,7 +35,7 @@ type emitted struct {
 }
 
 func newEngine(s *windows.Store, dims []string) *engine {
-	return &engine{store: s, dims: dims, alerts: make(map[ID]*alert), steps: make(map[ID]int)}
+	return &engine{store: s, dims: dims, alerts: make(map[ID]*alert), steps: newSteps()}
 }
 
 // use replaces the rules. Alerts live on in the rules that still watch their subjects, and so does what rules of the same
@@ -115,6 +115,9 @@ func (e *engine) tick(now time.Time) {
 	e.lost = nil
 	for _, r := range e.rules {
 		r.tick(e)
+	}
+	if now.Minute() == 0 {
+		e.steps.forget(now, e.alerts)
 	}
 	if made := e.out[from:]; len(made) > 1 {
 		slices.SortStableFunc(made, func(a, b emitted) int {

@@ -10,7 +10,7 @@ import "time"
 // webhook and a line of `driftd backtest --json`. ID and Step name a record for ever: both come out the same in a replay.
 type Record struct {
 	ID   string     `json:"id"`   // identity of the alert: a hash of rule and labels, 32 hex digits
-	Step int        `json:"step"` // transitions of this alert so far, from 1; an action carries the step it answers
+	Step int        `json:"step"` // rises by one with each step of this alert, from 1 unless others were forgotten before it; an action carries the step it answers
 	Type RecordType `json:"type"`
 	Time time.Time  `json:"time"` // event time of a step, the actor's clock for an action; UTC
 

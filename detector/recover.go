@@ -13,23 +13,23 @@ import (
 // neither tells what has been told nor uses a step's number twice.
 type History struct {
 	until time.Time // of the newest step
-	steps map[ID]int
+	steps steps
 	open  map[ID]*Record
 }
 
 // NewHistory returns an empty history.
 func NewHistory() *History {
-	return &History{steps: make(map[ID]int), open: make(map[ID]*Record)}
+	return &History{steps: newSteps(), open: make(map[ID]*Record)}
 }
 
 // Add takes a record of the alerts log; actions are passed over.
 func (h *History) Add(r *Record) {
 	raw, err := hex.DecodeString(r.ID)
-	if !r.Type.IsStep() || err != nil || len(raw) != len(ID{}) || r.Step <= h.steps[ID(raw)] {
+	if !r.Type.IsStep() || err != nil || len(raw) != len(ID{}) || r.Step <= h.steps.of[ID(raw)].n {
 		return
 	}
 	id := ID(raw)
-	h.steps[id] = r.Step
+	h.steps.of[id] = step{r.Step, r.Time}
 	if r.Time.After(h.until) {
 		h.until = r.Time
 	}
@@ -45,7 +45,7 @@ func (h *History) Until() time.Time { return h.until }
 // recall puts the engine where the history ends: what it has found itself up to there has been told before.
 func (e *engine) recall(h *History) error {
 	memory := e.memory()
-	e.alerts, e.lost, e.steps = make(map[ID]*alert), nil, maps.Clone(h.steps)
+	e.alerts, e.lost, e.steps = make(map[ID]*alert), nil, h.steps
 	for id, r := range h.open {
 		e.alerts[id] = recalled(id, r)
 	}

@@ -63,11 +63,7 @@ func (e *engine) snapshot(dst []byte) ([]byte, error) {
 		dst = windows.AppendKey(dst, a.last.against)
 	}
 
-	dst = binary.AppendUvarint(dst, uint64(len(e.steps)))
-	for _, id := range slices.SortedFunc(maps.Keys(e.steps), func(a, b ID) int { return bytes.Compare(a[:], b[:]) }) {
-		dst = append(dst, id[:]...)
-		dst = binary.AppendUvarint(dst, uint64(e.steps[id]))
-	}
+	dst = e.steps.save(dst)
 
 	memory := e.memory()
 	dst = binary.AppendUvarint(dst, uint64(len(memory)))
@@ -95,7 +91,7 @@ func (e *engine) restore(src []byte) error {
 			return fmt.Errorf("%w: head of a rule: %w", errState, err)
 		}
 	}
-	e.alerts, e.steps, e.lost = make(map[ID]*alert), make(map[ID]int), nil
+	e.alerts, e.lost = make(map[ID]*alert), nil
 	for range r.count() {
 		a := &alert{}
 		a.id = ID(r.fixed(16))
@@ -121,10 +117,7 @@ func (e *engine) restore(src []byte) error {
 		a.head, a.by = heads[h].Head, heads[h].By
 		e.alerts[a.id] = a
 	}
-	for range r.count() {
-		id := ID(r.fixed(16))
-		e.steps[id] = int(r.uvarint())
-	}
+	e.steps.load(&r)
 	memory := make(map[string][]byte)
 	for range r.count() {
 		key := r.text()

@@ -123,7 +123,39 @@ func TestHistory(t *testing.T) {
 		t.Fatalf("%d open until %v, want one until 3m", len(h.open), h.Until())
 	}
 	h.Add(at(4, 3, Resolved))
-	if len(h.open) != 0 || len(h.steps) != 1 {
-		t.Errorf("%d open, %d counted after the end, want 0, 1", len(h.open), len(h.steps))
+	if len(h.open) != 0 || len(h.steps.of) != 1 {
+		t.Errorf("%d open, %d counted after the end, want 0, 1", len(h.open), len(h.steps.of))
+	}
+}
+
+// What is remembered of alerts that are over is bounded, and no number is given out twice all the same.
+func TestStepsAreForgotten(t *testing.T) {
+	s := newSteps()
+	id := func(n byte) ID { return ID{n} }
+	now := scriptStart
+	for range 5 {
+		s.next(id(1), now)
+	}
+	s.next(id(2), now)
+	s.next(id(3), now)
+	open := map[ID]*alert{id(3): {}}
+	now = now.Add(stepsKept)
+	s.forget(now, open)
+	if n := s.next(id(2), now); n != 2 || len(s.of) != 3 {
+		t.Errorf("step %d of %d alerts, want 2 of 3", n, len(s.of))
+	}
+	now = now.Add(time.Hour)
+	s.forget(now, open)
+	if len(s.of) != 2 {
+		t.Errorf("%d alerts are remembered, want the open one and the one that moved", len(s.of))
+	}
+	var back steps
+	back.load(&reader{rest: s.save(nil)})
+	for name, s := range map[string]*steps{"live": &s, "restored": &back} {
+		for i, want := range []int{6, 3, 2, 6} { // the first was forgotten after 5, the last was never heard of
+			if n := s.next(id(byte(i+1)), now); n != want {
+				t.Errorf("%s: next step of alert %d is %d, want %d", name, i+1, n, want)
+			}
+		}
 	}
 }
