@@ -216,10 +216,12 @@ func (s *Store) addCell(c *cell) {
 	}
 }
 
-// welcome finds out which version held the traffic before those whose first minute is now m or was before.
-func (s *Store) welcome(m int64) {
+// welcome finds out which version held the traffic before the newcomers whose first minute is m. Those whose first minute was
+// before it came late, and what they followed may have come as late: they are asked about when the late panes have joined.
+func (s *Store) welcome(m int64, late bool) {
 	s.newcomers = slices.DeleteFunc(s.newcomers, func(v *version) bool {
-		v.newcomer = v.first/minuteNanos > m
+		first := v.first / minuteNanos
+		v.newcomer = first > m || first < m && !late
 		if !v.newcomer {
 			v.previous = s.holder(v)
 		}
@@ -227,13 +229,14 @@ func (s *Store) welcome(m int64) {
 	})
 }
 
-// holder is the version other than next with most of its prompt's calls in the last hour of sealed panes, else in the last day;
-// "" when there were none. Of equals the one seen last, then the greater name.
+// holder is the version other than next with most of its prompt's calls in those sealed panes of the last hour that began before
+// next's first minute, else in those of the last day; "" when there were none. Of equals the one seen last, then the greater name.
 func (s *Store) holder(next *version) string {
+	first := next.first / minuteNanos
 	calls := make(map[*version]int64)
 	for _, c := range next.prompt.cells {
 		for i, at := range c.minute {
-			if at > 0 && c.ver != next {
+			if at > 0 && c.ver != next && s.minutes[i].at < first {
 				calls[c.ver] += readBlob(s.minutes[i].blob(at)).calls
 			}
 		}
@@ -241,7 +244,7 @@ func (s *Store) holder(next *version) string {
 	if len(calls) == 0 {
 		for _, c := range next.prompt.cells {
 			for i, at := range c.quarter {
-				if at > 0 && c.ver != next {
+				if at > 0 && c.ver != next && s.quarters[i].at < first {
 					calls[c.ver] += readBlob(s.quarters[i].blob(at)).calls
 				}
 			}

@@ -45,12 +45,13 @@ func (s *Store) seal() {
 	m := s.sealed
 	s.sealed++
 	s.leave()
-	s.welcome(m)
+	s.welcome(m, false)
 	s.sealMinute(m)
 	if s.sealed%quarterMinutes == 0 {
 		s.sealQuarter(s.sealed/quarterMinutes - 1)
 	}
 	s.sealLate()
+	s.welcome(m, true)
 	if s.sealed%hour == 0 {
 		s.drop()
 	}
