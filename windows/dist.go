@@ -89,55 +89,79 @@ func (g *digester) order(d *dist) {
 // fewRuns is up to how many runs the upper half of a distribution is read without putting all of it in order.
 const fewRuns = 16
 
+// runs are ascending.
+type runs struct {
+	of [fewRuns][]tdigest.Centroid
+	n  int
+}
+
+// pop takes the greatest point away.
+func (r *runs) pop() (p tdigest.Centroid, ok bool) {
+	if r.n == 0 {
+		return p, false
+	}
+	best := 0
+	for i := 1; i < r.n; i++ {
+		if r.of[i][len(r.of[i])-1].Mean > r.of[best][len(r.of[best])-1].Mean {
+			best = i
+		}
+	}
+	last := len(r.of[best]) - 1
+	p = r.of[best][last]
+	if r.of[best] = r.of[best][:last]; last == 0 {
+		r.n--
+		r.of[best] = r.of[r.n]
+	}
+	return p, true
+}
+
 // quantile is dist.quantile of points that may be a few ascending runs. In the upper half it walks down from the top of all
 // runs at once, which for a p95 is past a part of the points only.
 func (g *digester) quantile(d *dist, q, lo, hi float64) float64 {
-	var runs [fewRuns][]tdigest.Centroid
-	n, from, total := 0, 0, 0.0
+	var r runs
+	from, total := 0, 0.0
 	for i := range d.pts {
 		total += d.pts[i].Weight
 		if i+1 < len(d.pts) && d.pts[i+1].Mean >= d.pts[i].Mean {
 			continue
 		}
-		if n < fewRuns {
-			runs[n] = d.pts[from : i+1]
+		if r.n < fewRuns {
+			r.of[r.n] = d.pts[from : i+1]
 		}
-		n, from = n+1, i+1
+		r.n, from = r.n+1, i+1
 	}
-	if q < 0.5 || n > fewRuns || n == 0 {
+	if q < 0.5 || r.n > fewRuns || r.n == 0 {
 		g.order(d)
 		return d.quantile(q, lo, hi)
 	}
-	at, rank := q*total, math.Ceil(q*total)
+	at, rank := q*total, rankOf(q, total)
 	below, next, nextAt := total, hi, total
-	for n > 0 {
-		best := 0
-		for r := 1; r < n; r++ {
-			if runs[r][len(runs[r])-1].Mean > runs[best][len(runs[best])-1].Mean {
-				best = r
-			}
+	top, more := r.pop()
+	for more {
+		var p tdigest.Centroid
+		if p, more = r.pop(); more && p.Mean == top.Mean { // one point, as in order
+			top.Weight += p.Weight
+			continue
 		}
-		last := len(runs[best]) - 1
-		p := runs[best][last]
-		if runs[best] = runs[best][:last]; last == 0 {
-			n--
-			runs[best] = runs[n]
-		}
-		below -= p.Weight
-		mid := below + p.Weight/2
+		below -= top.Weight
+		mid := below + top.Weight/2
 		switch {
 		case d.exact && below < rank:
-			return p.Mean
+			return top.Mean
 		case !d.exact && mid <= at:
 			if nextAt == mid {
 				return next
 			}
-			return min(max(p.Mean+(next-p.Mean)*(at-mid)/(nextAt-mid), lo), hi)
+			return min(max(top.Mean+(next-top.Mean)*(at-mid)/(nextAt-mid), lo), hi)
 		}
-		next, nextAt = p.Mean, mid
+		next, nextAt = top.Mean, mid
+		top = p
 	}
 	return min(max(lo+(next-lo)*at/nextAt, lo), hi)
 }
+
+// rankOf is the nearest rank of a quantile. 0.55·100 is a little more than 55 in floats.
+func rankOf(q, total float64) float64 { return math.Ceil(q * total * (1 - 1e-12)) }
 
 // mergeRuns fills dst with two ascending runs.
 func mergeRuns(dst, a, b tdigest.CentroidList) {
@@ -209,7 +233,7 @@ func (d *dist) quantile(q, lo, hi float64) float64 {
 		total += p.Weight
 	}
 	if d.exact {
-		rank, seen := math.Ceil(q*total*(1-1e-12)), 0.0 // 0.55·100 is a little more than 55 in floats
+		rank, seen := rankOf(q, total), 0.0
 		for _, p := range d.pts {
 			if seen += p.Weight; seen >= rank {
 				return p.Mean

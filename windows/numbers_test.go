@@ -1,6 +1,7 @@
 package windows
 
 import (
+	"cmp"
 	"math"
 	"math/big"
 	"math/rand/v2"
@@ -117,6 +118,35 @@ func TestNoMinusZero(t *testing.T) {
 	for name, x := range map[string]float64{"min": g.Min(), "max": g.Max(), "median": g.Quantile(0.5), "sum": g.Sum(), "mean": g.Mean()} {
 		if x != 0 || math.Signbit(x) {
 			t.Errorf("%s is %v", name, x)
+		}
+	}
+}
+
+// A quantile is the same to the last bit in whatever order the points come, for cells lie in another order after a restart.
+func TestQuantileDoesNotDependOnOrder(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	var g digester
+	for range 20_000 {
+		pts := make(tdigest.CentroidList, 1+rng.IntN(60))
+		for i := range pts {
+			pts[i] = tdigest.Centroid{Mean: float64(rng.IntN(40)-5) / 8, Weight: float64(1 + rng.IntN(3))}
+		}
+		exact, q := rng.IntN(2) == 0, float64(rng.IntN(101))/100
+		sorted := dist{exact: exact, pts: slices.Clone(pts)}
+		g.order(&sorted)
+		lo, hi := sorted.pts[0].Mean-1, sorted.pts[len(sorted.pts)-1].Mean+1
+		want := sorted.quantile(q, lo, hi)
+		for range 3 {
+			runs := dist{exact: exact, pts: slices.Clone(pts)}
+			for from := 0; from < len(pts); { // few runs or many
+				to := min(from+1+rng.IntN(len(pts)), len(pts))
+				slices.SortFunc(runs.pts[from:to], func(a, b tdigest.Centroid) int { return cmp.Compare(a.Mean, b.Mean) })
+				from = to
+			}
+			if got := g.quantile(&runs, q, lo, hi); got != want {
+				t.Fatalf("q%v of %v, exact %v: %v, in order %v", q, pts, exact, got, want)
+			}
+			rng.Shuffle(len(pts), func(i, j int) { pts[i], pts[j] = pts[j], pts[i] })
 		}
 	}
 }
