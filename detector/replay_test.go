@@ -81,7 +81,7 @@ func traffic(seed uint64, minutes int) (batches [][]byte) {
 	return batches
 }
 
-// TestReplayIsLive holds that restarts, wherever they come, change no byte of the records.
+// TestReplayIsLive holds that restarts and reloads, wherever they come, change no byte of the records.
 func TestReplayIsLive(t *testing.T) {
 	set := parsed(t, replayRules)
 	for seed := range uint64(2) {
@@ -110,6 +110,11 @@ func TestReplayIsLive(t *testing.T) {
 		for i, raw := range batches {
 			if i >= stretch && i < stretch+100 || rng.IntN(20) == 0 {
 				p = log.reopen(t, p, set)
+			}
+			if rng.IntN(20) == 0 { // the same rules, read again
+				if err := p.SetRules(set); err != nil {
+					t.Fatal(err)
+				}
 			}
 			for _, line := range encoded(t, applyRaw(t, p, raw)) {
 				if n := len(got); n >= len(want) || line != want[n] {
