@@ -44,7 +44,7 @@ func openRecord(record []byte) (kind byte, body []byte, err error) {
 }
 
 // Checkpoint writes the panes that were sealed since the last one, then the state beside them with extra, the caller's own.
-// write appends records to the state log in order and returns their offsets. On an error nothing is taken as saved.
+// write appends records to the state log in order and returns their offsets. After an error it may be called again.
 func (s *Store) Checkpoint(extra []byte, write func(records [][]byte) ([]int64, error)) error {
 	var records [][]byte
 	var of []*segment

@@ -156,30 +156,6 @@ func (s *Store) sealQuarter(q int64) {
 	s.built(g)
 }
 
-// spareBuffers is how many panes' buffers a cell keeps for the next ones.
-const spareBuffers = 4
-
-// closePane takes the i-th open pane away; its buffer stays behind the end of c.open for the next one.
-func (c *cell) closePane(i int) {
-	last := len(c.open) - 1
-	p := openPane{rows: c.open[i].rows}
-	copy(c.open[i:], c.open[i+1:])
-	if last >= spareBuffers {
-		p.rows = nil
-	}
-	c.open[last] = p
-	c.open = c.open[:last]
-	if last < spareBuffers && cap(c.open) > 4*spareBuffers { // there had been a pile of them
-		c.open = slices.Clone(c.open[:spareBuffers])[:last]
-	}
-}
-
-// compact digests the rows of an open pane that has many.
-func (s *Store) compact(c *cell, p *openPane) {
-	p.partial = slices.Clone(s.columns.seal(s, p))
-	p.rows, p.n = p.rows[:0], 0
-}
-
 // columns take rows apart into the values of each metric. The buffers are the store's, used by one pane at a time.
 type columns struct {
 	values    [][]float64     // by metric
