@@ -18,17 +18,14 @@ type aggregate struct {
 
 const aggregateStep = 8
 
-// level is the ring that a window's panes come from.
-type level struct {
-	store *Store
-	blob  func(s *Store, c *cell, pane int64) []byte
-}
+// ring is where a window's panes come from: (*Store).minuteBlob or (*Store).quarterBlob.
+type ring func(s *Store, c *cell, pane int64) []byte
 
-// read merges the figures of panes [from, to) of the group into the store's scratch figures.
-func (g *Group) read(l level, from, to int64, f *figures) {
+// read adds the figures of panes [from, to) of the group to f.
+func (g *Group) read(r ring, from, to int64, f *figures) {
 	for pane := from; pane < to; pane++ {
 		for _, c := range g.cells {
-			if blob := l.blob(l.store, c, pane); blob != nil {
+			if blob := r(g.view.store, c, pane); blob != nil {
 				if payload := findEntry(blob, figuresKey(g.view.metric)); payload != nil {
 					f.add(payload)
 				}
@@ -43,23 +40,21 @@ func (g *Group) window() *figures {
 	s := g.view.store
 	f := &s.merger.fig
 	f.reset()
-	minutes := level{s, (*Store).minuteBlob}
 	end := s.sealed
 	from := g.view.from(end)
 	if g.view.long() {
-		quarters := level{s, (*Store).quarterBlob}
-		g.readAggregated(quarters, from/quarterMinutes, end/quarterMinutes, f)
-		g.read(minutes, end/quarterMinutes*quarterMinutes, end, f)
+		g.readAggregated((*Store).quarterBlob, from/quarterMinutes, end/quarterMinutes, f)
+		g.read((*Store).minuteBlob, end/quarterMinutes*quarterMinutes, end, f)
 	} else {
-		g.readAggregated(minutes, from, end, f)
+		g.readAggregated((*Store).minuteBlob, from, end, f)
 	}
 	return f
 }
 
-func (g *Group) readAggregated(l level, from, to int64, f *figures) {
+func (g *Group) readAggregated(r ring, from, to int64, f *figures) {
 	length := to - from
 	if length < 2*aggregateStep {
-		g.read(l, from, to, f)
+		g.read(r, from, to, f)
 		return
 	}
 	a := &g.agg
@@ -67,33 +62,33 @@ func (g *Group) readAggregated(l level, from, to int64, f *figures) {
 	if !a.made || a.start != start {
 		*a = aggregate{made: true, start: start}
 		for end := start; end-aggregateStep >= from; end -= aggregateStep {
-			a.suffix = append(a.suffix, g.fold(l, a.suffix, end-aggregateStep, end))
+			a.suffix = append(a.suffix, g.fold(r, a.suffix, end-aggregateStep, end))
 		}
 	}
 	for int64(len(a.prefix)+1)*aggregateStep <= to-start {
 		at := start + int64(len(a.prefix))*aggregateStep
-		a.prefix = append(a.prefix, g.fold(l, a.prefix, at, at+aggregateStep))
+		a.prefix = append(a.prefix, g.fold(r, a.prefix, at, at+aggregateStep))
 	}
 	whole := (start - from) / aggregateStep
-	g.read(l, from, start-whole*aggregateStep, f)
+	g.read(r, from, start-whole*aggregateStep, f)
 	if whole > 0 {
 		f.addSome(a.suffix[whole-1])
 	}
 	if n := len(a.prefix); n > 0 {
 		f.addSome(a.prefix[n-1])
 	}
-	g.read(l, start+int64(len(a.prefix))*aggregateStep, to, f)
+	g.read(r, start+int64(len(a.prefix))*aggregateStep, to, f)
 }
 
 // fold is the last of the aggregates with panes [from, to) added; an empty one is nil.
-func (g *Group) fold(l level, sofar [][]byte, from, to int64) []byte {
+func (g *Group) fold(r ring, sofar [][]byte, from, to int64) []byte {
 	m := &g.view.store.merger
 	f := &m.aggregate
 	f.reset()
 	if len(sofar) > 0 {
 		f.addSome(sofar[len(sofar)-1])
 	}
-	g.read(l, from, to, f)
+	g.read(r, from, to, f)
 	if f.n == 0 {
 		return nil
 	}
