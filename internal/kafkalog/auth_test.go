@@ -12,6 +12,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kmsg"
+
 	"github.com/driftd/driftd/internal/embedded"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/testkit"
@@ -84,6 +86,26 @@ func TestAuth(t *testing.T) {
 			}
 		})
 	}
+	t.Run("refused with a code", func(t *testing.T) {
+		b := testkit.Embedded(t, embedded.Options{Users: []embedded.User{{Mechanism: "PLAIN", Name: "p", Password: "secret0"}}})
+		b.Control(kmsg.SASLAuthenticate, func(req kmsg.Request) (kmsg.Response, error, bool) {
+			b.Keep()
+			res := req.ResponseKind().(*kmsg.SASLAuthenticateResponse)
+			res.ErrorCode, res.ErrorMessage = 58, kmsg.StringPtr("credentials were taken back")
+			return res, nil, true
+		})
+		c, err := kafkalog.Dial(kafkalog.Config{Brokers: b.Addrs(), SASL: &kafkalog.SASL{Mechanism: "plain", Username: "p", Password: "secret0"}}, logger(t))
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer c.Close()
+		if _, err := c.Topics(deadline(t), "x"); err == nil {
+			t.Error("let in")
+		}
+		if ok, detail := c.Reachable(); ok || !strings.Contains(detail, "taken back") {
+			t.Errorf("reachable: %v, %q", ok, detail)
+		}
+	})
 	for want, cfg := range map[string]kafkalog.Config{
 		"certificate":     {TLS: &tls.Config{}},
 		"for TLS":         {},

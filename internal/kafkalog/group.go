@@ -68,7 +68,9 @@ type Group struct {
 		changed chan struct{}
 		closing bool
 		claims  map[place]*run
-		counts  map[string]int // partitions of each existing topic, as assigned or last looked up
+		counts  map[string]int // partitions of each existing topic, as assigned or last looked up; nil before the first look
+		joined  bool
+		problem string // of joining
 		conns   map[net.Conn]struct{}
 	}
 }
@@ -100,6 +102,9 @@ func (c *Client) Group(cfg GroupConfig) *Group {
 	g.mu.changed = make(chan struct{})
 	g.mu.claims = make(map[place]*run)
 	g.mu.conns = make(map[net.Conn]struct{})
+	c.groups.Lock()
+	defer c.groups.Unlock()
+	c.groups.made = append(c.groups.made, g)
 	return g
 }
 
@@ -148,12 +153,22 @@ func (g *Group) Run(ctx context.Context, task func(ctx context.Context, claim *C
 	return nil
 }
 
-// trouble logs why the group cannot be joined, when that has changed.
+// trouble notes why the group cannot be joined, and logs it when that has changed.
 func (g *Group) trouble(err error) {
-	if says := err.Error(); says != g.state && !errors.Is(err, context.Canceled) {
-		g.state = says
-		g.log.Warn("cannot join group, trying on", "error", err)
+	if errors.Is(err, context.Canceled) {
+		return
 	}
+	says := err.Error()
+	g.stands(false, says)
+	if says == g.state {
+		return
+	}
+	g.state = says
+	if errors.Is(err, kafka.UnknownMemberId) {
+		g.log.Warn("was silent for longer than the session and has lost its partitions, joining anew", "error", err)
+		return
+	}
+	g.log.Warn("cannot join group, trying on", "error", err)
 }
 
 type taskError struct{ error }
@@ -227,7 +242,9 @@ func (g *Group) member(ctx context.Context, topics []string, start func(*Claim) 
 		g.client.note(nil)
 		gen.Start(func(ctx context.Context) { g.watch(ctx, topics, func() { once.Do(func() { close(other) }) }) })
 		g.enter(gen, start)
+		g.stands(true, "")
 	}
+	g.stands(false, "")
 	g.mu.Lock()
 	g.mu.closing = ctx.Err() != nil
 	g.mu.Unlock()

@@ -61,6 +61,11 @@ type Client struct {
 
 	secured string // what the configuration does to a connection, for hint
 
+	groups struct {
+		sync.Mutex
+		made []*Group
+	}
+
 	health struct {
 		sync.Mutex
 		known  bool
@@ -121,12 +126,12 @@ func (c *Client) Reachable() (ok bool, detail string) {
 	return c.health.detail == "", c.health.detail
 }
 
-// note keeps what a request says about the cluster: any answer, also a refusal, means that it can be reached.
+// note keeps what a request says about the cluster: any answer means that it can be reached, also a refusal, but for one to let us in.
 func (c *Client) note(err error) {
 	detail := ""
 	switch code := kafka.Error(0); {
 	case err == nil:
-	case errors.As(err, &code) && code != kafka.BrokerNotAvailable:
+	case errors.As(err, &code) && code != kafka.BrokerNotAvailable && !shutOut(code):
 	case errors.Is(err, context.Canceled):
 		return
 	default:
@@ -139,6 +144,15 @@ func (c *Client) note(err error) {
 	if misrouted(err) {
 		c.stale.Store(true)
 	}
+}
+
+// shutOut tells whether the broker lets nobody in with our credentials.
+func shutOut(code kafka.Error) bool {
+	switch code {
+	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
+		return true
+	}
+	return false
 }
 
 // hint says what may be wrong when brokers close connections and have never answered: that is how many refuse.
