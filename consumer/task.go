@@ -79,7 +79,7 @@ func (t *task) run(ctx context.Context) {
 	}
 	t.flight.start(ctx)
 	// The first that detect hears of this partition says which others there are, so that it waits for their events as well.
-	over := !t.beat()
+	over := !t.beat(true)
 	for failed := 0; ctx.Err() == nil && !over; {
 		got, err := t.brokers.fetch(ctx, t.source.next, t.wait())
 		if ctx.Err() != nil {
@@ -102,7 +102,7 @@ func (t *task) run(ctx context.Context) {
 		}
 		t.tend(ctx)
 		if !over && time.Since(t.beaten) >= t.heartbeat {
-			over = !t.beat()
+			over = !t.beat(failed == 0)
 		}
 	}
 	if over { // what was read of this lineage is written before the next one begins
@@ -166,8 +166,9 @@ func (t *task) tend(ctx context.Context) {
 	}
 }
 
-// beat sends heartbeats. It tells whether the topic is still the one of this lineage.
-func (t *task) beat() bool {
+// beat sends heartbeats, unless the partition cannot be read: then detect must not wait for it longer than for any silent one. It
+// tells whether the topic is still the one of this lineage.
+func (t *task) beat(reading bool) bool {
 	if t.flight.busy {
 		return true // soon
 	}
@@ -177,8 +178,10 @@ func (t *task) beat() bool {
 		t.log.Warn("topic was deleted and made again")
 		return false
 	}
-	t.source.beat(announced)
-	t.depart(context.Background(), false)
+	if reading {
+		t.source.beat(announced)
+		t.depart(context.Background(), false)
+	}
 	return true
 }
 

@@ -285,6 +285,31 @@ func TestTaskSendsHeartbeats(t *testing.T) {
 	})
 }
 
+// A partition that cannot be read is one that detect need not wait for.
+func TestTaskIsSilentWhileItCannotRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeBrokers(0)
+		stop, _, _ := startTask(t, f)
+		beats := func(d time.Duration) int {
+			time.Sleep(d)
+			synctest.Wait()
+			f.mu.Lock()
+			defer f.mu.Unlock()
+			return len(f.writes)
+		}
+		f.set(func() { f.fetchErr = errors.New("leader not available") })
+		before := beats(6 * time.Second)
+		if n := beats(time.Minute); n != before {
+			t.Errorf("%d heartbeats while the partition cannot be read", n-before)
+		}
+		f.set(func() { f.fetchErr = nil })
+		if n := beats(30 * time.Second); n == before {
+			t.Error("no heartbeat when it can be read again")
+		}
+		stop()
+	})
+}
+
 func TestTaskEndsWithItsLineage(t *testing.T) {
 	for name, end := range map[string]func(*fakeBrokers){
 		"offset out of range": func(f *fakeBrokers) { f.fetchErr = fmt.Errorf("fetch: %w", errMoved) },
