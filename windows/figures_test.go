@@ -8,6 +8,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/influxdata/tdigest"
 )
 
 func TestSumIsExactAndGoesBack(t *testing.T) {
@@ -382,6 +384,39 @@ func TestExemplarsComeFromTheWorseEnd(t *testing.T) {
 	for i, want := range [][]string{{id(28), id(27), id(26)}, {id(0), id(1), id(2)}, nil} {
 		if got := views[i].Groups()[0].Exemplars(); !slices.Equal(got, want) {
 			t.Errorf("view %d: %v, want %v", i, got, want)
+		}
+	}
+}
+
+// From the top or in order, the quantile is the same.
+func TestQuantileOfRuns(t *testing.T) {
+	rng := rand.New(rand.NewPCG(8, 8))
+	for range 2000 {
+		var g digester
+		d := dist{exact: rng.IntN(2) == 0}
+		lo, hi := math.Inf(1), math.Inf(-1)
+		for range 1 + rng.IntN(fewRuns+3) {
+			run := make([]float64, 1+rng.IntN(8))
+			for i := range run {
+				run[i] = float64(rng.IntN(1000)) // distinct mostly: equal centroids fold in order
+				if !d.exact {
+					run[i] = rng.Float64()
+				}
+			}
+			slices.Sort(run)
+			for _, v := range run {
+				d.pts = append(d.pts, tdigest.Centroid{Mean: v, Weight: float64(1 + rng.IntN(9))})
+				lo, hi = min(lo, v), max(hi, v)
+			}
+		}
+		ordered := dist{exact: d.exact, pts: slices.Clone(d.pts)}
+		g.order(&ordered)
+		for _, q := range []float64{0, 0.3, 0.5, 0.77, 0.95, 0.99, 1} {
+			runs := dist{exact: d.exact, pts: slices.Clone(d.pts)}
+			got, want := g.quantile(&runs, q, lo, hi), ordered.quantile(q, lo, hi)
+			if math.Abs(got-want) > 1e-9*math.Abs(want) {
+				t.Fatalf("q%v of %+v: %v, want %v", q, d, got, want)
+			}
 		}
 	}
 }
