@@ -161,7 +161,7 @@ func (d *daemon) makeTopics(ctx context.Context) error {
 		}
 		d.topics.Store(&problem)
 		if wrong, ok := errors.AsType[*kafkalog.PartitionCountError](err); ok {
-			return wrong
+			return fmt.Errorf("%w; %s", wrong, countHint(&d.Config.Kafka, wrong))
 		}
 		if err == nil {
 			d.Log.Info("topics are there", "prefix", d.Config.Kafka.TopicPrefix, "partitions", d.Config.Kafka.Partitions)
@@ -173,6 +173,14 @@ func (d *daemon) makeTopics(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// countHint says what to do about a topic of driftd's with another number of partitions.
+func countHint(k *config.Kafka, wrong *kafkalog.PartitionCountError) string {
+	if wrong.Topic == k.Topic("dead") {
+		return "delete the topic, or choose another kafka.topic_prefix"
+	}
+	return fmt.Sprintf("set kafka.partitions to %d, or begin anew under another kafka.topic_prefix", wrong.Have)
 }
 
 // topicSpecs are driftd's own topics. Samples and state are kept for the longest window, a day, and an outage of two; their

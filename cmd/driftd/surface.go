@@ -7,6 +7,7 @@ import (
 	"runtime/debug"
 	"time"
 
+	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/web"
 	"github.com/driftd/driftd/rules"
 )
@@ -99,13 +100,53 @@ func (d *daemon) ready() []web.Check {
 		loaded.Detail = "the last reload failed, the rules before it are in force:\n" + detail
 	}
 	checks = append(checks, loaded)
+	members := make(map[string]kafkalog.Membership)
+	for _, m := range d.client.Memberships() {
+		members[m.Group] = m
+	}
+	if d.Stages.ingest {
+		checks = append(checks, member(members, "ingest", d.groupID("ingest")))
+	}
+	if d.Stages.detect {
+		checks = append(checks, member(members, "detect", d.groupID("detect")))
+	}
 	for _, r := range d.act {
 		s := r.State()
-		c := web.Check{Name: "act " + s.Name, OK: true, Detail: s.Problem}
-		if s.Outstanding > 0 && c.Detail == "" {
+		c := member(members, "act "+s.Name, d.groupID("act-"+s.Name))
+		switch {
+		case !c.OK:
+		case s.Problem != "":
+			c.Detail = s.Problem
+		case s.Outstanding > 0:
 			c.Detail = fmt.Sprintf("%d to be told", s.Outstanding)
+		case members[d.groupID("act-"+s.Name)].Partitions == 0:
+			c.Detail = "stands by: another process tells"
+		default:
+			c.Detail = ""
 		}
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// member tells whether a stage has joined its group, and with what share. A process that has joined is well without a share:
+// others have it.
+func member(members map[string]kafkalog.Membership, name, group string) web.Check {
+	m, made := members[group]
+	c := web.Check{Name: name, OK: m.Joined, Detail: m.Problem}
+	switch {
+	case m.Joined:
+		c.Detail = fmt.Sprintf("%d partitions", m.Partitions)
+	case !made:
+		c.Detail = "waits for driftd's topics"
+	case c.Detail == "" && len(m.Missing) == 0:
+		c.Detail = "joining"
+	}
+	for _, topic := range m.Missing {
+		if c.Detail != "" {
+			c.Detail += "; "
+		}
+		c.Detail += "topic " + topic + " does not exist, waiting for it"
+	}
+	return c
 }

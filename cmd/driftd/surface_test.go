@@ -1,0 +1,57 @@
+package main
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/testkit"
+	"github.com/driftd/driftd/internal/web"
+)
+
+func TestMember(t *testing.T) {
+	for want, m := range map[web.Check]*kafkalog.Membership{
+		{OK: true, Detail: "7 partitions"}:                                                         {Joined: true, Partitions: 7},
+		{OK: true, Detail: "0 partitions"}:                                                         {Joined: true},
+		{OK: true, Detail: "3 partitions; topic scores does not exist, waiting for it"}:            {Joined: true, Partitions: 3, Missing: []string{"scores"}},
+		{Detail: "topic a does not exist, waiting for it; topic b does not exist, waiting for it"}: {Missing: []string{"a", "b"}},
+		{Detail: "not authorized"}:                                                                 {Problem: "not authorized", Partitions: 4},
+		{Detail: "joining"}:                                                                        {},
+		{Detail: "waits for driftd's topics"}:                                                      nil,
+	} {
+		members := map[string]kafkalog.Membership{}
+		if m != nil {
+			members["g"] = *m
+		}
+		want.Name = "ingest"
+		if got := member(members, "ingest", "g"); got != want {
+			t.Errorf("%+v: got %+v, want %+v", m, got, want)
+		}
+	}
+}
+
+// TestReadyWaitsForSources: a daemon that reads nothing is not ready, and says what it waits for.
+func TestReadyWaitsForSources(t *testing.T) {
+	w, _ := newStoryWorld(t, testkit.Broker(t))
+	d := w.start()
+	w.until("it says what it waits for", func() bool {
+		ok, body := d.ready()
+		return !ok && strings.Contains(body, "does not exist, waiting for it")
+	})
+	w.makeSources()
+	w.until("it is ready", func() bool {
+		ok, body := d.ready()
+		return ok && !strings.Contains(body, "waiting for it")
+	})
+}
+
+// TestPartitionCountHint says what to set.
+func TestPartitionCountHint(t *testing.T) {
+	k := &config.Kafka{TopicPrefix: "p."}
+	for topic, want := range map[string]string{"p.samples": "set kafka.partitions to 8", "p.dead": "delete the topic"} {
+		if got := countHint(k, &kafkalog.PartitionCountError{Topic: topic, Want: 16, Have: 8}); !strings.HasPrefix(got, want) {
+			t.Errorf("%s: %q", topic, got)
+		}
+	}
+}
