@@ -283,6 +283,10 @@ func (c *Core) write(ctx context.Context, j alert.Journal, a *attempt, typ detec
 	}
 	a.retry.failures, a.retry.at, a.retry.problem = 0, time.Time{}, ""
 	c.cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_rollbacks_total{result=%q}`, typ)).Inc()
-	c.cfg.Log.Info("rollback", "result", string(typ), "prompt", r.Prompt, "version", r.Version, "target", r.Previous, "rule", r.Rule, "reason", reason)
+	level := slog.LevelInfo
+	if typ == detector.RollbackFailed {
+		level = slog.LevelError // a person has to do it
+	}
+	c.cfg.Log.Log(ctx, level, "rollback", "result", string(typ), "prompt", r.Prompt, "version", r.Version, "target", r.Previous, "rule", r.Rule, "reason", reason)
 	return true
 }

@@ -2,6 +2,7 @@ package rollback
 
 import (
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"testing"
@@ -312,8 +313,14 @@ func TestRegistryFaults(t *testing.T) {
 	})
 	in(t, "it does not know us", func(g *rig) {
 		g.reg.Fail(fakeregistry.Fault{Method: "GET", Status: 401})
+		var said strings.Builder
+		g.cfg.Log = slog.New(slog.NewTextHandler(&said, &slog.HandlerOptions{Level: slog.LevelError}))
+		g.start()
 		g.add(fire("a1", 2))
 		g.settle()
+		if !strings.Contains(said.String(), "level=ERROR msg=rollback result=rollback_failed prompt=p version=v23 target=v22") {
+			t.Errorf("no error is logged: %q", said.String())
+		}
 		g.expect("given up", proposed, `rollback_failed: read current version of "p": the registry answered 401: fault`)
 	})
 	in(t, "the log is down", func(g *rig) {
