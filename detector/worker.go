@@ -224,26 +224,6 @@ func (t *task) publish(ctx context.Context, steps []Record) error {
 	return t.write(ctx, "steps", msgs)
 }
 
-// about are the log's attributes of a step.
-func about(r *Record) []any {
-	attrs := []any{"type", r.Type, "rule", r.Rule, "prompt", r.Prompt}
-	if r.Version != "" {
-		attrs = append(attrs, "version", r.Version)
-	}
-	attrs = append(attrs, "cohort", rules.Cohort(r.Cohort).String(), "event_time", r.Time) // "time" is the line's own
-	if r.Value != nil {
-		attrs = append(attrs, "value", *r.Value)
-	}
-	if r.Bound != nil {
-		attrs = append(attrs, "bound", *r.Bound)
-	}
-	attrs = append(attrs, "samples", r.Samples)
-	if r.Reason != "" {
-		attrs = append(attrs, "reason", r.Reason)
-	}
-	return attrs
-}
-
 // bury keeps a broken record, with the headers of ingest's dead letters.
 func (t *task) bury(ctx context.Context, rec *kafkalog.Record, why error) error {
 	h := func(key, value string) kafkalog.Header { return kafkalog.Header{Key: key, Value: []byte(value)} }
@@ -357,6 +337,9 @@ func (t *task) skip(gone *kafkalog.OutOfRangeError) {
 func (t *task) look(end int64) {
 	now := t.p.Counts()
 	t.meters.count(t.counts, now)
+	for _, says := range losses(&t.counts, &now) {
+		t.log.Warn(says)
+	}
 	t.counts = now
 	t.gauges.look(t.p, end-t.offset)
 }

@@ -343,22 +343,3 @@ func TestWorkerOverAGap(t *testing.T) {
 	f.send(8, "for=8m series=p/v1/free latency=5 n=10")
 	until(t, "alerts behind the gap", func() bool { return len(f.alerts()) >= 2 })
 }
-
-// TestLogOfAStep: a line has the figures, and no key twice.
-func TestLogOfAStep(t *testing.T) {
-	var b strings.Builder
-	value, bound := 0.78, 0.85
-	at := time.Date(2026, 11, 20, 14, 41, 0, 0, time.UTC)
-	log := slog.New(slog.NewTextHandler(&b, nil))
-	log.Info("alert", about(&Record{Type: Firing, Rule: "R", Prompt: "p", Version: "v2", Time: at, Value: &value, Bound: &bound, Samples: 412})...)
-	log.Info("alert", about(&Record{Type: Resolved, Rule: "Quiet", Prompt: "p", Cohort: map[string]string{"tier": "pro"}, Time: at, Reason: "rule removed"})...)
-	want := []string{
-		`level=INFO msg=alert type=firing rule=R prompt=p version=v2 cohort=all event_time=2026-11-20T14:41:00.000Z value=0.78 bound=0.85 samples=412`,
-		`level=INFO msg=alert type=resolved rule=Quiet prompt=p cohort="tier=pro" event_time=2026-11-20T14:41:00.000Z samples=0 reason="rule removed"`,
-	}
-	for i, line := range strings.Split(strings.TrimSpace(b.String()), "\n") {
-		if _, after, _ := strings.Cut(line, " "); after != want[i] || strings.Count(line, " time=") != 0 {
-			t.Errorf("logged %s\n want   … %s", line, want[i])
-		}
-	}
-}
