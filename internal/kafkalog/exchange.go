@@ -87,7 +87,7 @@ func (x *exchange) settle(err error) error {
 
 // send runs x within timeout, which includes finding the broker.
 func (c *Client) send(ctx context.Context, timeout time.Duration, x *exchange) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer in %v: %w", timeout, context.DeadlineExceeded))
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer in %v: %w", timeout.Round(time.Second), context.DeadlineExceeded))
 	defer cancel()
 	if c.stale.Load() {
 		c.refresh(ctx)

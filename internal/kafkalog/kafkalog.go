@@ -99,7 +99,7 @@ func Dial(cfg Config, log *slog.Logger) (*Client, error) {
 		transport: &kafka.Transport{
 			ClientID: cfg.ClientID, TLS: cfg.TLS, SASL: mechanism,
 			DialTimeout: dialTimeout, MetadataTTL: metadataTTL, IdleTimeout: time.Minute,
-			Dial: (&net.Dialer{Timeout: dialTimeout}).DialContext,
+			Dial: dialConn,
 		},
 		dialer: &kafka.Dialer{ClientID: cfg.ClientID, TLS: cfg.TLS, SASLMechanism: mechanism, Timeout: dialTimeout},
 	}

@@ -35,7 +35,7 @@ func (g *Group) leave(cg *kafka.ConsumerGroup) {
 
 // dial opens a connection that leave can cut: kafka-go's own calls cannot be cancelled.
 func (g *Group) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := (&net.Dialer{Timeout: dialTimeout}).DialContext(ctx, network, address)
+	conn, err := dialConn(ctx, network, address)
 	if err != nil {
 		return nil, err
 	}
