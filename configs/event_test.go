@@ -60,7 +60,7 @@ var events = []string{
 // decodes tells whether the decoder takes the record for an event without a fault.
 func decodes(t *testing.T, record string) bool {
 	t.Helper()
-	attributes, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}})
+	attributes, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -38,9 +38,18 @@ type candidate struct {
 	is          string
 }
 
-// NewAttributes makes the table for events with the given dimensions. It fails when there are more than MaxDimensions, when one
+// AttributeOptions is what a table is made of.
+type AttributeOptions struct {
+	Preset     string // which producers' names it has; "" and "auto" are all
+	Dimensions []Dimension
+	// Lists replace the attributes of a field, by its name: "prompt", "version", "model", …
+	Lists map[string][]string
+}
+
+// NewAttributes makes a table. It fails when there are more than MaxDimensions, when one
 // stands twice or has a name that means something else, and when there are more than MaxNames attributes in all.
-func NewAttributes(dims []Dimension) (*Attributes, error) {
+func NewAttributes(o AttributeOptions) (*Attributes, error) {
+	dims := o.Dimensions
 	if len(dims) > MaxDimensions {
 		return nil, fmt.Errorf("build attribute table: %d dimensions, at most %d are possible", len(dims), MaxDimensions)
 	}

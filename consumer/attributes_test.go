@@ -28,7 +28,7 @@ func TestImpossibleDimensions(t *testing.T) {
 	for name, dims := range map[string][]consumer.Dimension{
 		"too many": many, "too many attributes": long, "twice": {{Name: "tier"}, {Name: "tier"}}, "a key": {{Name: "prompt"}}, "a metric": {{Name: "cost"}}, "none": {{}},
 	} {
-		if _, err := consumer.NewAttributes(dims); err == nil {
+		if _, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: dims}); err == nil {
 			t.Errorf("%s: no error", name)
 		}
 	}
@@ -43,7 +43,7 @@ func TestAxesAsDimensions(t *testing.T) {
 	for _, n := range names {
 		dims = append(dims, consumer.Dimension{Name: n})
 	}
-	attrs, err := consumer.NewAttributes(dims)
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: dims})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +74,7 @@ func TestNewRefuses(t *testing.T) {
 		"no source topics":        nil,
 	} {
 		_, err := consumer.New(consumer.Config{
-			Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet(), Now: time.Now, Sources: sources, Encodings: map[string]consumer.NewDecoder{"otlp_proto": otlp.New},
+			Log: slog.New(slog.DiscardHandler), Metrics: metrics.NewSet(), Now: time.Now, Sources: sources, Encodings: map[string]consumer.Format{"otlp_proto": {New: otlp.New}},
 		})
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %q", err, want)

@@ -35,7 +35,7 @@ var testClock = time.Date(2026, 11, 20, 15, 0, 0, 0, time.UTC).UnixNano()
 
 func newCore(t testing.TB, encoding consumer.NewDecoder) *consumer.Core {
 	t.Helper()
-	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}})
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -252,7 +252,7 @@ func checkLetters(t *testing.T, record []byte, dead []consumer.Letter) {
 		if len(l.Value) > 1000 && l.Headers["driftd-reason"] != "too_many_scores" || strings.Contains(string(l.Value), "customer") {
 			t.Errorf("text in the letter %q", l.Value)
 		}
-		attrs, _ := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}})
+		attrs, _ := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}})
 		if err := driftdjson.New(attrs).Decode(l.Value, func(*consumer.Event) {}); err != nil {
 			t.Errorf("letter %q cannot be read again: %v", l.Value, err)
 		}

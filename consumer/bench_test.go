@@ -30,7 +30,7 @@ func benchCall(i int) otlpgen.Call {
 }
 
 func benchCore(b *testing.B, encoding consumer.NewDecoder) *consumer.Core {
-	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}})
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -62,9 +62,14 @@ func letter(src windows.Source, offset int64, f Fault, now int64) message {
 }
 
 // recordLetter is the dead letter of a whole record: it holds the record as it was, up to a limit. Text cannot be taken out of
-// what cannot be read, so the topic of dead letters is kept for a short time.
-func recordLetter(src windows.Source, rec *Record, f Fault, now int64) message {
+// what cannot be read, so the topic of dead letters is kept for a short time. Of a private record there is
+// only the place.
+func recordLetter(src windows.Source, rec *Record, f Fault, now int64, private bool) message {
 	m := letter(src, rec.Offset, f, now)
+	if private {
+		m.headers = append(m.headers, header{headerTruncated, strconv.AppendInt(nil, int64(len(rec.Value)), 10)})
+		return m
+	}
 	if len(rec.Key) <= maxPrompt {
 		m.key = slices.Clone(rec.Key)
 	}

@@ -50,7 +50,7 @@ type simWriter struct {
 
 func (s *simulation) spawn() *simWriter {
 	s.generation++
-	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}})
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}}})
 	if err != nil {
 		s.t.Fatal(err)
 	}

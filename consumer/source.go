@@ -16,13 +16,23 @@ const (
 // Record is a record of a source topic. Its slices may be reused after the call that it is passed to.
 type Record struct {
 	Offset     int64
+	Time       int64 // as the log shows it, Unix ms
 	Key, Value []byte
+	Headers    []Header
+}
+
+// Header is a header of a record.
+type Header struct {
+	Key   string
+	Value []byte
 }
 
 // sourceConfig is what a source is made with.
 type sourceConfig struct {
 	id         windows.Source
 	decoder    Decoder
+	unwrap     func(*Record) ([]byte, error) // nil: records are as the decoder wants them
+	private    bool                          // records are not kept in dead letters
 	dims       []string
 	scales     Scales // nil: none are known
 	partitions int    // of the samples topic
@@ -86,13 +96,20 @@ func (s *source) add(rec *Record, now int64) {
 	}
 	p := s.sampler
 	p.begin(rec.Offset, now)
-	if err := s.decoder.Decode(rec.Value, s.take); err != nil {
+	value, err := rec.Value, error(nil)
+	if s.unwrap != nil {
+		value, err = s.unwrap(rec)
+	}
+	if err == nil {
+		err = s.decoder.Decode(value, s.take)
+	}
+	if err != nil {
 		f := Fault{Malformed, "the decoder failed"}
 		if refused, ok := errors.AsType[*RecordError](err); ok {
 			f = refused.Fault
 		}
 		counted.dead[f.Reason]++
-		s.building.bury(recordLetter(s.id, rec, f, now))
+		s.building.bury(recordLetter(s.id, rec, f, now, s.private))
 		return
 	}
 	counted.add(&p.tally)

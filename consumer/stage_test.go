@@ -81,7 +81,7 @@ func (s *stage) run(change func(*consumer.Config)) (stop func()) {
 	cfg := consumer.Config{
 		Client: s.client, Log: slog.New(slog.NewTextHandler(testWriter{s.t}, &slog.HandlerOptions{Level: slog.LevelInfo})), Metrics: s.set, Now: time.Now,
 		Sources:    []consumer.SourceTopic{{Topic: s.spans, Encoding: "otlp_proto"}, {Topic: s.natives, Encoding: "driftd_json"}},
-		Encodings:  map[string]consumer.NewDecoder{"otlp_proto": otlp.New, "driftd_json": driftdjson.New},
+		Encodings:  map[string]consumer.Format{"otlp_proto": {New: otlp.New}, "driftd_json": {New: driftdjson.New}},
 		Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}, Scales: testScales, TopicPrefix: s.prefix, Group: s.group,
 		Heartbeat: 200 * time.Millisecond, Commit: 50 * time.Millisecond, GroupHeartbeat: 200 * time.Millisecond, Flush: 20 * time.Millisecond,
 	}

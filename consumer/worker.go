@@ -23,9 +23,10 @@ type Config struct {
 	Now func() time.Time
 
 	Sources    []SourceTopic
-	Encodings  map[string]NewDecoder // by the names that sources use
+	Encodings  map[string]Format // by the names that sources use
 	Dimensions []Dimension
-	Scales     Scales // nil: no rubric has a scale
+	Lists      map[string][]string // attributes of fields, in place of those of the table
+	Scales     Scales              // nil: no rubric has a scale
 	// TopicPrefix is before the names of driftd's own topics. Default "driftd."
 	TopicPrefix string
 	// Group is the consumer group. Default "driftd-ingest".
@@ -43,7 +44,17 @@ type Config struct {
 // SourceTopic is a topic of events.
 type SourceTopic struct {
 	Topic, Encoding string
-	Start           Start
+	Preset          string // of attribute names; see AttributeOptions
+	// Unwrap takes the payload out of the envelope around it; nil where there is none. Its error is a *RecordError.
+	Unwrap func(*Record) ([]byte, error)
+	Start  Start
+}
+
+// Format is how the records of a topic are taken apart.
+type Format struct {
+	New NewDecoder
+	// Private records hold secrets of the callers: none of them is kept, not even as a dead letter.
+	Private bool
 }
 
 // refreshEvery is how often the source topics are looked up, for new partitions and for topics that were made again.
@@ -52,15 +63,15 @@ const refreshEvery = 30 * time.Second
 // Worker is the ingest stage of one process.
 type Worker struct {
 	cfg     Config
-	attrs   *Attributes
 	sources map[string]*sourceTopic
 	topics  atomic.Pointer[layout]
 }
 
 type sourceTopic struct {
 	SourceTopic
-	decoder NewDecoder
-	metrics *topicMetrics
+	encoding Format
+	attrs    *Attributes
+	metrics  *topicMetrics
 }
 
 // layout is what the brokers say of the topics.
@@ -88,20 +99,20 @@ func New(cfg Config) (*Worker, error) {
 	if cfg.Group == "" {
 		cfg.Group = "driftd-ingest"
 	}
-	attrs, err := NewAttributes(cfg.Dimensions)
-	if err != nil {
-		return nil, err
-	}
-	w := &Worker{cfg: cfg, attrs: attrs, sources: map[string]*sourceTopic{}}
+	w := &Worker{cfg: cfg, sources: map[string]*sourceTopic{}}
 	for _, s := range cfg.Sources {
-		decoder, ok := cfg.Encodings[s.Encoding]
+		attrs, err := NewAttributes(AttributeOptions{Preset: s.Preset, Dimensions: cfg.Dimensions, Lists: cfg.Lists})
+		if err != nil {
+			return nil, fmt.Errorf("read topic %s: %w", s.Topic, err)
+		}
+		encoding, ok := cfg.Encodings[s.Encoding]
 		if !ok {
 			return nil, fmt.Errorf("read topic %s: unknown encoding %q", s.Topic, s.Encoding)
 		}
 		if w.sources[s.Topic] != nil {
 			return nil, fmt.Errorf("read topic %s: it is named twice among the sources", s.Topic)
 		}
-		w.sources[s.Topic] = &sourceTopic{s, decoder, newTopicMetrics(cfg.Metrics, s.Topic)}
+		w.sources[s.Topic] = &sourceTopic{s, encoding, attrs, newTopicMetrics(cfg.Metrics, s.Topic)}
 	}
 	if len(w.sources) == 0 {
 		return nil, errors.New("read events: no source topics are named")
@@ -194,7 +205,8 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 			flush: w.cfg.Flush, heartbeat: w.cfg.Heartbeat, commitEvery: w.cfg.Commit,
 			source: newSource(sourceConfig{
 				id:      windows.Source{Topic: claim.Topic, Partition: int32(claim.Partition), Incarnation: b.incarnation()},
-				decoder: src.decoder(w.attrs), dims: w.attrs.Dimensions(), scales: w.cfg.Scales,
+				decoder: src.encoding.New(src.attrs), unwrap: src.Unwrap, private: src.encoding.Private,
+				dims: src.attrs.Dimensions(), scales: w.cfg.Scales,
 				partitions: samples, partition: func(prompt string) int { return kafkalog.PartitionFor(prompt, samples) },
 				disorder: w.cfg.Disorder, idle: w.cfg.Idle, start: b.offset, now: w.cfg.Now().UnixNano(),
 			}),
@@ -293,7 +305,11 @@ func (c *client) next(rec *Record) bool {
 		return false
 	}
 	r := c.fetched.Record()
-	rec.Offset, rec.Key, rec.Value = r.Offset, r.Key, r.Value
+	rec.Offset, rec.Time, rec.Key, rec.Value = r.Offset, r.Time, r.Key, r.Value
+	rec.Headers = rec.Headers[:0]
+	for _, h := range r.Headers {
+		rec.Headers = append(rec.Headers, Header(h))
+	}
 	return true
 }
 

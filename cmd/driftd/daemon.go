@@ -215,7 +215,7 @@ func (d *daemon) groupID(stage string) string {
 func (d *daemon) newIngest() (*consumer.Worker, error) {
 	c := consumer.Config{
 		Client: d.client, Log: d.Log.With("part", "ingest"), Metrics: d.metrics, Now: d.Now,
-		Encodings:   map[string]consumer.NewDecoder{"otlp_proto": otlp.New, "driftd_json": driftdjson.New},
+		Encodings:   map[string]consumer.Format{"otlp_proto": {New: otlp.New}, "driftd_json": {New: driftdjson.New}},
 		Scales:      (*scales)(&d.rules),
 		TopicPrefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("ingest"),
 		Disorder: d.Pace.Disorder, Idle: d.Pace.Idle, Flush: d.Pace.Flush, Heartbeat: d.Pace.Heartbeat,

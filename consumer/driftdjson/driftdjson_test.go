@@ -15,7 +15,7 @@ import (
 )
 
 func newDecoder(t testing.TB) *decoder {
-	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}, {Name: "variant"}})
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}, {Name: "variant"}}})
 	if err != nil {
 		t.Fatal(err)
 	}

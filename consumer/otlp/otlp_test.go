@@ -26,7 +26,7 @@ type seen struct {
 
 func decode(t *testing.T, record []byte) []seen {
 	t.Helper()
-	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale", Attributes: []string{"prompt.locale", "user.lang"}}})
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale", Attributes: []string{"prompt.locale", "user.lang"}}}})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -165,7 +165,7 @@ func TestResourceBehindItsSpans(t *testing.T) {
 }
 
 func TestTimesAndIDs(t *testing.T) {
-	a, err := consumer.NewAttributes(nil)
+	a, err := consumer.NewAttributes(consumer.AttributeOptions{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -190,7 +190,7 @@ func FuzzDecode(f *testing.F) {
 	f.Add(otlpgen.AppendCalls(nil, kv("service.name", "x"), c, c))
 	f.Add(otlpgen.AppendSpans(nil, kv("prompt.name", []any{"a", []any{1, true}}), otlpgen.Span{Trace: []byte("short"), End: math.MaxUint64}))
 	f.Add([]byte(`{"resourceSpans":[]}`))
-	a, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}})
+	a, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}}})
 	if err != nil {
 		f.Fatal(err)
 	}

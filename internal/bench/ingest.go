@@ -48,7 +48,7 @@ func (b *bench) ingest() error {
 
 // bareLoop fetches and decodes every record of the source topic and does nothing with the events.
 func (b *bench) bareLoop(c *kafkalog.Client, spans int) (usage, error) {
-	attrs, err := consumer.NewAttributes([]consumer.Dimension{{Name: "tier"}, {Name: "locale"}})
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}})
 	if err != nil {
 		return usage{}, err
 	}

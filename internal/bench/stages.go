@@ -82,7 +82,7 @@ func ingestStage(c *kafkalog.Client, encoding string, records int) (stage, error
 	w, err := consumer.New(consumer.Config{
 		Client: c, Log: quiet(), Metrics: set, Now: time.Now, TopicPrefix: prefix, Dimensions: dims,
 		Sources:   []consumer.SourceTopic{{Topic: sourceTopic, Encoding: encoding}},
-		Encodings: map[string]consumer.NewDecoder{"otlp_proto": otlp.New, "driftd_json": driftdjson.New},
+		Encodings: map[string]consumer.Format{"otlp_proto": {New: otlp.New}, "driftd_json": {New: driftdjson.New}},
 	})
 	if err != nil {
 		return stage{}, err
