@@ -4,9 +4,8 @@
 package driftdjson
 
 import (
-	"bytes"
-
 	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/internal/jsonscan"
 )
 
 // guess is a key where the record before had it. Producers write their keys in one order, so that most need no more than to be
@@ -20,7 +19,7 @@ const maxGuesses, maxGuess = 32, 64 // keys; bytes
 
 type decoder struct {
 	dims  []string
-	json  scanner
+	json  jsonscan.Scanner
 	event consumer.Event
 	seen  uint64 // keys of this record, by number
 	typed bool
@@ -41,8 +40,8 @@ func New(attrs *consumer.Attributes) consumer.Decoder {
 // Decode implements consumer.Decoder. One event a record.
 func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
 	s := &d.json
-	s.reset(record)
-	if s.peek() != '{' {
+	s.Reset(record)
+	if s.Peek() != '{' {
 		return consumer.Refused(consumer.Encoding, "the record is no JSON object, its topic is set to driftd_json")
 	}
 	e := &d.event
@@ -51,7 +50,7 @@ func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
 	if err := d.fields(); err != nil {
 		return err
 	}
-	if s.peek(); s.i < len(record) {
+	if !s.AtEnd() {
 		return consumer.Refused(consumer.Malformed, "more than one JSON value in the record")
 	}
 	if !d.typed {
@@ -69,34 +68,34 @@ func (d *decoder) Decode(record []byte, yield func(*consumer.Event)) error {
 // fields reads the record's object.
 func (d *decoder) fields() error {
 	s := &d.json
-	s.take('{')
-	if s.take('}') {
+	s.Take('{')
+	if s.Take('}') {
 		return nil
 	}
 	for n := 0; ; n++ {
-		s.peek()
-		from := s.i
+		s.Peek()
+		from := s.Pos()
 		k, ok := d.nextKey(n)
 		if !ok {
 			return d.malformed()
 		}
 		if k >= 0 {
 			if d.seen&(1<<k) != 0 {
-				return consumer.Refused(consumer.DuplicateKey, "%s stands twice", s.b[from:s.i])
+				return consumer.Refused(consumer.DuplicateKey, "%s stands twice", s.Since(from))
 			}
 			d.seen |= 1 << k
 		}
-		if c := s.peek(); k < 0 || c == 'n' { // unknown, or null
-			if !s.skip(1) {
+		if c := s.Peek(); k < 0 || c == 'n' { // unknown, or null
+			if !s.Skip() {
 				return d.malformed()
 			}
 		} else if err := d.value(k); err != nil {
 			return err
 		}
-		if s.take('}') {
+		if s.Take('}') {
 			return nil
 		}
-		if !s.take(',') {
+		if !s.Take(',') {
 			return d.malformed()
 		}
 	}
@@ -106,19 +105,18 @@ func (d *decoder) fields() error {
 func (d *decoder) nextKey(n int) (number int, ok bool) {
 	s := &d.json
 	if n < maxGuesses {
-		if g := &d.guesses[n]; len(g.text) > 0 && bytes.HasPrefix(s.b[s.i:], g.text) {
-			s.i += len(g.text)
+		if g := &d.guesses[n]; len(g.text) > 0 && s.Match(g.text) {
 			return g.number, true
 		}
 	}
-	from := s.i
-	key, ok := s.text()
-	if !ok || !s.take(':') {
+	from := s.Pos()
+	key, ok := s.Text()
+	if !ok || !s.Take(':') {
 		return 0, false
 	}
 	number = d.number(key)
-	if n < maxGuesses && s.i-from <= maxGuess {
-		d.guesses[n] = guess{append(d.guesses[n].text[:0], s.b[from:s.i]...), number}
+	if text := s.Since(from); n < maxGuesses && len(text) <= maxGuess {
+		d.guesses[n] = guess{append(d.guesses[n].text[:0], text...), number}
 	}
 	return number, true
 }
@@ -126,33 +124,33 @@ func (d *decoder) nextKey(n int) (number int, ok bool) {
 // object reads an object and calls field with each key, to read its value.
 func (d *decoder) object(field func(key []byte) error) error {
 	s := &d.json
-	if !s.take('{') {
+	if !s.Take('{') {
 		return d.malformed()
 	}
-	if s.take('}') {
+	if s.Take('}') {
 		return nil
 	}
 	for {
-		key, ok := s.text()
-		if !ok || !s.take(':') {
+		key, ok := s.Text()
+		if !ok || !s.Take(':') {
 			return d.malformed()
 		}
-		s.peek()
+		s.Peek()
 		if err := field(key); err != nil {
 			return err
 		}
-		if s.take('}') {
+		if s.Take('}') {
 			return nil
 		}
-		if !s.take(',') {
+		if !s.Take(',') {
 			return d.malformed()
 		}
 	}
 }
 
 func (d *decoder) malformed() error {
-	if d.json.deep {
-		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", maxDepth)
+	if d.json.Deep() {
+		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", jsonscan.MaxDepth)
 	}
-	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d", d.json.i)
+	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d", d.json.Pos())
 }

@@ -3,9 +3,6 @@ package driftdjson
 import (
 	"encoding/json"
 	"fmt"
-	"math"
-	"strconv"
-	"strings"
 	"testing"
 	"time"
 
@@ -76,25 +73,6 @@ func TestEscapesAndOrder(t *testing.T) {
 	}); err != nil {
 		t.Error(err)
 	}
-}
-
-// FuzzNumber holds the short way of reading numbers against strconv.
-func FuzzNumber(f *testing.F) {
-	for _, s := range []string{"0", "-0.5", "123456789012345", "9007199254740993", "0.1", "1e308", "1e999", "-1e999", "1.7976931348623157e308", "0.000000000000001", "9999999999999999999.5"} {
-		f.Add(s)
-	}
-	f.Fuzz(func(t *testing.T, s string) {
-		if !json.Valid([]byte(s)) || len(s) == 0 || s[0] != '-' && (s[0] < '0' || s[0] > '9') || strings.TrimSpace(s) != s {
-			return
-		}
-		want, err := strconv.ParseFloat(s, 64)
-		if err != nil && !math.IsInf(want, 0) {
-			t.Fatal(err)
-		}
-		if got := parseNumber([]byte(s)); math.Float64bits(got) != math.Float64bits(want) {
-			t.Errorf("%s: %v, want %v", s, got, want)
-		}
-	})
 }
 
 // FuzzTime holds the short way of reading times against the time package.

@@ -134,7 +134,7 @@ func (d *decoder) value(k int) (err error) {
 		e.Environment, err = d.text("environment")
 		d.alsoDimension("environment", e.Environment)
 	case keyScores:
-		if d.json.peek() != '{' {
+		if d.json.Peek() != '{' {
 			return d.wrongType("scores", "an object")
 		}
 		err = d.object(d.score)
@@ -181,7 +181,7 @@ func (d *decoder) score(key []byte) error {
 			return consumer.Refused(consumer.DuplicateKey, "a rubric stands twice in scores")
 		}
 	}
-	if d.json.peek() == 'n' { // null
+	if d.json.Peek() == 'n' { // null
 		return d.skip()
 	}
 	v, err := d.float("a score")

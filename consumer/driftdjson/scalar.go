@@ -7,88 +7,45 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/internal/jsonscan"
 )
-
-// pow10 are the powers of ten that a float64 holds exactly.
-var pow10 = [...]float64{1, 1e1, 1e2, 1e3, 1e4, 1e5, 1e6, 1e7, 1e8, 1e9, 1e10, 1e11, 1e12, 1e13, 1e14, 1e15, 1e16, 1e17, 1e18, 1e19, 1e20, 1e21, 1e22}
-
-// parseNumber reads a JSON number, to infinity where it is too large. A mantissa below 2^53 and one division by an exact
-// power of ten round once, so the short way gives what strconv gives (Clinger 1990, "How to read floating point numbers
-// accurately").
-func parseNumber(raw []byte) float64 {
-	if len(raw) > 16 { // may not fit 2^53
-		return slowNumber(raw)
-	}
-	mantissa, point := uint64(0), len(raw)
-	for i, c := range raw {
-		switch digit := c - '0'; {
-		case digit <= 9:
-			mantissa = mantissa*10 + uint64(digit)
-		case c == '.':
-			point = i + 1
-		case c != '-' || i > 0: // an exponent
-			return slowNumber(raw)
-		}
-	}
-	if mantissa > 1<<53 {
-		return slowNumber(raw)
-	}
-	v := float64(mantissa)
-	if point < len(raw) {
-		v /= pow10[len(raw)-point]
-	}
-	if raw[0] == '-' {
-		return -v
-	}
-	return v
-}
-
-func slowNumber(raw []byte) float64 {
-	v, err := strconv.ParseFloat(string(raw), 64)
-	if err != nil && !math.IsInf(v, 0) {
-		return math.NaN()
-	}
-	return v
-}
 
 // skip moves over a value.
 func (d *decoder) skip() error {
-	if !d.json.skip(1) {
+	if !d.json.Skip() {
 		return d.malformed()
 	}
 	return nil
 }
 
 func (d *decoder) text(key string) ([]byte, error) {
-	if d.json.peek() != '"' {
+	if d.json.Peek() != '"' {
 		return nil, d.wrongType(key, "a text")
 	}
-	v, ok := d.json.text()
+	v, ok := d.json.Text()
 	if !ok {
 		return nil, d.malformed()
 	}
 	return v, nil
 }
 
-func isNumber(c byte) bool { return c == '-' || c >= '0' && c <= '9' }
-
 func (d *decoder) float(key string) (float64, error) {
-	if !isNumber(d.json.peek()) {
+	if !jsonscan.IsNumber(d.json.Peek()) {
 		return 0, d.wrongType(key, "a number")
 	}
-	raw, ok := d.json.number()
+	raw, ok := d.json.Number()
 	if !ok {
 		return 0, d.malformed()
 	}
-	return parseNumber(raw), nil
+	return jsonscan.ParseFloat(raw), nil
 }
 
 // version reads a text or a number, as it is written.
 func (d *decoder) version() ([]byte, error) {
-	if !isNumber(d.json.peek()) {
+	if !jsonscan.IsNumber(d.json.Peek()) {
 		return d.text("version")
 	}
-	raw, ok := d.json.number()
+	raw, ok := d.json.Number()
 	if !ok {
 		return nil, d.malformed()
 	}
@@ -96,7 +53,7 @@ func (d *decoder) version() ([]byte, error) {
 }
 
 func (d *decoder) yes(key string) (bool, error) {
-	switch d.json.peek() {
+	switch d.json.Peek() {
 	case 't':
 		return true, d.skip()
 	case 'f':
@@ -147,9 +104,9 @@ func (d *decoder) wrongType(key, want string) error {
 
 // time reads Unix nanoseconds or an RFC 3339 time; anything else refuses the record.
 func (d *decoder) time() (int64, error) {
-	switch c := d.json.peek(); {
-	case isNumber(c):
-		raw, ok := d.json.number()
+	switch c := d.json.Peek(); {
+	case jsonscan.IsNumber(c):
+		raw, ok := d.json.Number()
 		if !ok {
 			return 0, d.malformed()
 		}
