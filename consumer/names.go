@@ -23,87 +23,212 @@ const (
 	FieldRubric
 	FieldScoreValue
 	FieldScoreLabel
+	FieldEvaluation // a whole evaluation as JSON
+	FieldTarget     // span that an evaluation is about
+	FieldTargetTrace
+	FieldOffline   // marks what is no production traffic
 	fieldDimension // and those behind it: the dimensions in configured order
+
+	maxFields = int(fieldDimension) + MaxDimensions
 )
+
+// fieldNames are the words that a config uses for the fields.
+var fieldNames = [fieldDimension]string{
+	"prompt", "version", "template_hash", "variant", "environment", "fallback", "model", "operation", "input_tokens", "output_tokens",
+	"cost", "ttft", "error", "response_id", "rubric", "score_value", "score_label", "evaluation", "target_span_id", "target_trace_id", "offline",
+}
+
+func (f Field) String() string { return fieldNames[f] }
 
 // name is one attribute that a field may stand in.
 type name struct {
-	field Field
-	attr  string
-	call  bool   // only model calls carry it
-	other string // attribute that decides whether this one counts:
-	is    string // only when other has this value; when empty, only when other is absent
+	attr string
+	in   presets     // beside auto
+	how  *conversion // nil: the value as it is
+	only condition
+	call bool // only model calls carry it
 }
 
-// names is the table: for each field the attributes in order of preference, those of the span before those of the resource.
-var names = []name{
-	{field: FieldPrompt, attr: "prompt.id", other: "prompt.vendor"},
-	{field: FieldPrompt, attr: "prompt.name"},
-	{field: FieldPrompt, attr: "gen_ai.prompt.name"},
-	{field: FieldPrompt, attr: "gen_ai.prompt.template.name"},
-
-	{field: FieldVersion, attr: "prompt.version"},
-	{field: FieldVersion, attr: "gen_ai.prompt.version"},
-	{field: FieldVersion, attr: "gen_ai.prompt.template.version"},
-
-	{field: FieldTemplateHash, attr: "prompt.template_hash"},
-	{field: FieldTemplateHash, attr: "prompt.sha"},
-
-	{field: FieldVariant, attr: "prompt.variant"},
-
-	{field: FieldEnvironment, attr: "deployment.environment.name"},
-	{field: FieldEnvironment, attr: "deployment.environment"},
-
-	{field: FieldFallback, attr: "prompt.condition.fallback"},
-
-	{field: FieldModel, attr: "gen_ai.response.model", call: true},
-	{field: FieldModel, attr: "gen_ai.request.model", call: true},
-
-	{field: FieldOperation, attr: "gen_ai.operation.name"},
-
-	{field: FieldInputTokens, attr: "gen_ai.usage.input_tokens", call: true},
-	{field: FieldInputTokens, attr: "gen_ai.usage.prompt_tokens", call: true},
-	{field: FieldOutputTokens, attr: "gen_ai.usage.output_tokens", call: true},
-	{field: FieldOutputTokens, attr: "gen_ai.usage.completion_tokens", call: true},
-
-	{field: FieldCost, attr: "gen_ai.usage.cost", call: true},
-	{field: FieldCost, attr: "gen_ai.usage.cost.amount", call: true, other: "gen_ai.usage.cost.currency", is: "USD"},
-	{field: FieldCost, attr: "gen_ai.cost.total_cost"},
-
-	{field: FieldTTFT, attr: "gen_ai.response.time_to_first_chunk"},
-	{field: FieldErrorType, attr: "error.type"},
-	{field: FieldResponse, attr: "gen_ai.response.id"},
-
-	{field: FieldRubric, attr: "gen_ai.evaluation.name"},
-	{field: FieldScoreValue, attr: "gen_ai.evaluation.score.value"},
-	{field: FieldScoreLabel, attr: "gen_ai.evaluation.score.label"},
+// condition says when an attribute does not count, by another one of the same set.
+type condition struct {
+	test test
+	attr string
+	is   string
 }
 
-// operations says of each gen_ai.operation.name whether it is a model call. Those that are not repeat the figures of the
-// calls below them.
-var operations = map[string]bool{
-	"chat": true, "text_completion": true, "generate_content": true, "embeddings": true,
-	"invoke_agent": false, "create_agent": false, "execute_tool": false, "invoke_workflow": false, "retrieval": false,
+type test uint8
+
+const (
+	always test = iota
+	unless      // only when attr is absent
+	when        // only when attr is is, in either case
+	no          // only when attr is not true
+)
+
+func unlessSet(attr string) condition    { return condition{test: unless, attr: attr} }
+func onlyWhen(attr, is string) condition { return condition{test: when, attr: attr, is: is} }
+func unlessTrue(attr string) condition   { return condition{test: no, attr: attr} }
+func (c condition) shadows() bool        { return c.test == unless }
+
+// table has for each field the attributes in order of preference, those of the span before those of the resource. To teach
+// driftd another producer is to add rows here, a conversion where the value needs one, and a span as the producer writes it
+// to the test.
+var table = [fieldDimension][]name{
+	FieldPrompt: {
+		{attr: "prompt.id", in: inAll, only: unlessSet("prompt.vendor")}, // OpenInference's id of a vendor is no name
+		{attr: "prompt.name", in: inAll},
+		{attr: "gen_ai.prompt.name", in: inAll},
+		{attr: "langfuse.observation.prompt.name", in: inLangfuse},
+		{attr: "langfuse.prompt.name", in: inLangfuse},
+		{attr: "ai.telemetry.metadata.langfusePrompt", in: inLangfuse, how: jsonName},
+		{attr: "abv.observation.prompt.name"},
+		{attr: "gen_ai.prompt.template.name"}, // FutureAGI
+		{attr: "langwatch.prompt.handle"},
+		{attr: "langwatch.prompt.id", how: handleName},
+		{attr: "promptlayer.prompt.name"},
+		{attr: "traceloop.prompt.key", in: inOpenLLMetry},
+		{attr: "mlflow.linkedPrompts", in: inMLflow, how: firstName},
+		{attr: "ag.refs.application.slug"}, // Agenta
+		{attr: "langsmith.metadata.lc_hub_repo"},
+		{attr: "lc_hub_repo"},
+	},
+	FieldVersion: {
+		{attr: "prompt.version", in: inAll},
+		{attr: "gen_ai.prompt.version", in: inAll},
+		{attr: "langfuse.observation.prompt.version", in: inLangfuse},
+		{attr: "langfuse.prompt.version", in: inLangfuse},
+		{attr: "ai.telemetry.metadata.langfusePrompt", in: inLangfuse, how: jsonVersion},
+		{attr: "abv.observation.prompt.version"},
+		{attr: "gen_ai.prompt.template.version"},
+		{attr: "langwatch.prompt.version.number", only: unlessTrue("langwatch.prompt.draft")},
+		{attr: "langwatch.prompt.id", how: handleNumber, only: unlessTrue("langwatch.prompt.draft")},
+		{attr: "promptlayer.prompt.version"},
+		{attr: "traceloop.prompt.version", in: inOpenLLMetry},
+		{attr: "mlflow.linkedPrompts", in: inMLflow, how: firstVersion},
+		{attr: "llm.prompt_template.version", in: inOpenInference},
+		{attr: "ag.refs.application_revision.version"},
+		{attr: "langsmith.metadata.lc_hub_commit_hash"},
+		{attr: "lc_hub_commit_hash"},
+	},
+	FieldTemplateHash: {
+		{attr: "prompt.template_hash", in: inAll},
+		{attr: "prompt.sha", in: inAll},
+		{attr: "traceloop.prompt.version_hash", in: inOpenLLMetry},
+	},
+	FieldVariant: {
+		{attr: "prompt.variant", in: inAll},
+		{attr: "ag.refs.application_variant.slug"},
+	},
+	FieldEnvironment: {
+		{attr: "deployment.environment.name", in: inAll},
+		{attr: "deployment.environment", in: inAll},
+		{attr: "langfuse.environment", in: inLangfuse},
+		{attr: "abv.environment"},
+		{attr: "ag.refs.environment.slug"},
+	},
+	FieldFallback: {
+		{attr: "prompt.condition.fallback", in: inAll},
+		{attr: "ai.telemetry.metadata.langfusePrompt", in: inLangfuse, how: jsonFallback},
+	},
+	FieldModel: {
+		{attr: "gen_ai.response.model", in: inAll, call: true},
+		{attr: "genai.model.id", call: true},
+		{attr: "llm.response.model_name", in: inOpenInference, call: true},
+		{attr: "llm.model_name", in: inOpenInference, call: true},
+		{attr: "langfuse.observation.model.name", in: inLangfuse, call: true},
+		{attr: "abv.observation.model.name", call: true},
+		{attr: "mlflow.llm.model", in: inMLflow, how: jsonText, call: true},
+		{attr: "gen_ai.request.model", in: inAll, call: true},
+		{attr: "llm.request.model_name", in: inOpenInference, call: true},
+	},
+	FieldOperation: {
+		{attr: "gen_ai.operation.name", in: inAll, how: kind},
+		{attr: "openinference.span.kind", in: inOpenInference, how: kind},
+		{attr: "langfuse.observation.type", in: inLangfuse, how: kind},
+		{attr: "abv.observation.type", how: kind},
+		{attr: "traceloop.span.kind", in: inOpenLLMetry, how: kind},
+		{attr: "llm.request.type", in: inOpenLLMetry, how: kind},
+		{attr: "mlflow.spanType", in: inMLflow, how: kind},
+		{attr: "langwatch.span.type", how: kind},
+		{attr: "gen_ai.span.kind", how: kind}, // FutureAGI
+		{attr: "fi.span.kind", how: kind},     // FutureAGI before
+		{attr: "langsmith.span.kind", how: kind},
+		{attr: "ag.type.node", how: kind},
+		{attr: "ai.operationId", how: kind}, // Vercel: the outer span of a call repeats its figures
+	},
+	FieldInputTokens: {
+		{attr: "gen_ai.usage.input_tokens", in: inAll, call: true},
+		{attr: "gen_ai.usage.prompt_tokens", in: inAll, call: true},
+		{attr: "llm.token_count.prompt", in: inOpenInference, call: true},
+		{attr: "langfuse.observation.usage_details", in: inLangfuse, how: jsonInput, call: true},
+		{attr: "abv.observation.usage_details", how: jsonInput, call: true},
+		{attr: "mlflow.chat.tokenUsage", in: inMLflow, how: jsonInput},
+		{attr: "mlflow.chat.tokenUsage.input_tokens", in: inMLflow},
+	},
+	FieldOutputTokens: {
+		{attr: "gen_ai.usage.output_tokens", in: inAll, call: true},
+		{attr: "gen_ai.usage.completion_tokens", in: inAll, call: true},
+		{attr: "llm.token_count.completion", in: inOpenInference, call: true},
+		{attr: "langfuse.observation.usage_details", in: inLangfuse, how: jsonOutput, call: true},
+		{attr: "abv.observation.usage_details", how: jsonOutput, call: true},
+		{attr: "mlflow.chat.tokenUsage", in: inMLflow, how: jsonOutput},
+		{attr: "mlflow.chat.tokenUsage.output_tokens", in: inMLflow},
+	},
+	FieldCost: {
+		{attr: "gen_ai.usage.cost", in: inAll, call: true},
+		{attr: "genai.usage.cost", call: true},
+		{attr: "gen_ai.usage.cost.amount", in: inAll, call: true, only: onlyWhen("gen_ai.usage.cost.currency", "USD")},
+		{attr: "llm.cost.total", in: inOpenInference},
+		{attr: "gen_ai.cost.total_cost", in: inAll},
+		{attr: "litellm.cost.total"},
+		{attr: "operation.cost"},
+		{attr: "langfuse.observation.cost_details", in: inLangfuse, how: jsonTotal},
+		{attr: "langfuse.observation.cost_details.total", in: inLangfuse},
+		{attr: "abv.observation.cost_details", how: jsonTotal},
+		{attr: "mlflow.llm.cost", in: inMLflow, how: jsonTotal},
+		{attr: "mlflow.llm.cost.total_cost", in: inMLflow},
+	},
+	FieldTTFT: {
+		{attr: "gen_ai.response.time_to_first_chunk", in: inAll},
+		{attr: "ai.response.msToFirstChunk", how: milliseconds},
+		{attr: "langfuse.observation.completion_start_time", in: inLangfuse, how: sinceStart},
+		{attr: "abv.observation.completion_start_time", how: sinceStart},
+	},
+	FieldErrorType: {
+		{attr: "error.type", in: inAll},
+		{attr: "langfuse.observation.level", in: inLangfuse, how: errorLevel},
+		{attr: "abv.observation.level", how: errorLevel},
+	},
+	FieldResponse: {
+		{attr: "gen_ai.response.id", in: inAll},
+		{attr: "ai.response.id"},
+	},
+	FieldRubric:      {{attr: "gen_ai.evaluation.name", in: inAll}},
+	FieldScoreValue:  {{attr: "gen_ai.evaluation.score.value", in: inAll}},
+	FieldScoreLabel:  {{attr: "gen_ai.evaluation.score.label", in: inAll}},
+	FieldEvaluation:  {{attr: "json_encoded_event"}}, // LangWatch
+	FieldTarget:      {{attr: "gen_ai.evaluation.target_span_id", in: inAll}},
+	FieldTargetTrace: {{attr: "gen_ai.evaluation.target_trace_id", in: inAll}},
+	FieldOffline:     {{attr: "promptfoo.eval.id"}, {attr: "promptfoo.test.index"}},
+}
+
+// metadata are the prefixes under which producers keep what a user tells them; a dimension may stand there.
+var metadata = []name{
+	{attr: "prompt.", in: inAll},
+	{attr: "", in: inAll},
+	{attr: "langfuse.observation.metadata.", in: inLangfuse},
+	{attr: "langfuse.trace.metadata.", in: inLangfuse},
+	{attr: "abv.observation.metadata."},
+	{attr: "abv.trace.metadata."},
+	{attr: "traceloop.association.properties.", in: inOpenLLMetry},
+	{attr: "langsmith.metadata."},
+	{attr: "promptlayer.metadata."},
+	{attr: "ai.telemetry.metadata.", in: inLangfuse},
 }
 
 // axisFields are the axes that may be dimensions too, by name.
 var axisFields = map[string]Field{
 	"template_hash": FieldTemplateHash, "model": FieldModel, "variant": FieldVariant, "environment": FieldEnvironment,
-}
-
-// usualAttributes are those of a dimension that no list was given for.
-func usualAttributes(dim string) []string {
-	field, ok := axisFields[dim]
-	if !ok {
-		return []string{"prompt." + dim, dim}
-	}
-	var attrs []string
-	for _, n := range names {
-		if n.field == field {
-			attrs = append(attrs, n.attr)
-		}
-	}
-	return attrs
 }
 
 // reserved are the words that native events use for something else than a dimension.

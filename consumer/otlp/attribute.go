@@ -26,7 +26,7 @@ func (d *decoder) attribute(f *easyproto.FieldContext, set *consumer.Set) error 
 	if err != nil {
 		return err
 	}
-	set.Put(slot, v)
+	set.Put(slot, key, v)
 	return nil
 }
 

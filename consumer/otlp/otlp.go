@@ -179,7 +179,7 @@ func (d *decoder) decodeSpan(src []byte) error {
 			return consumer.Refused(consumer.Encoding, "no span: field %d has another type; a request of logs or metrics?", f.FieldNum)
 		}
 	}
-	d.attrs.Fill(e, &d.span, &d.resource)
+	d.attrs.Fill(e, &d.span, &d.resource, int64(min(start, math.MaxInt64)))
 	d.times(start, end)
 	if e.Call && !e.Has.Has(windows.BuiltinError) {
 		e.Set(windows.BuiltinError, 0)

@@ -1,0 +1,47 @@
+package consumer
+
+import "bytes"
+
+// kinds says of what producers call a span whether it is a model call. Those that are not repeat the figures of the calls
+// below them. A word that does not stand here decides nothing.
+var kinds = map[string]bool{
+	// gen_ai.operation.name
+	"chat": true, "text_completion": true, "generate_content": true, "embeddings": true,
+	"invoke_agent": false, "create_agent": false, "execute_tool": false, "invoke_workflow": false, "retrieval": false,
+
+	// openinference.span.kind, and FutureAGI's after it
+	"LLM": true, "EMBEDDING": true,
+	"AGENT": false, "CHAIN": false, "TOOL": false, "RETRIEVER": false, "RERANKER": false, "GUARDRAIL": false, "EVALUATOR": false,
+	"PROMPT": false, "WORKFLOW": false, "CONVERSATION": false,
+
+	// langfuse.observation.type, traceloop.span.kind, llm.request.type, langwatch.span.type, langsmith.span.kind, ag.type.node
+	"generation": true, "embedding": true, "completion": true, "llm": true,
+	"span": false, "event": false, "agent": false, "chain": false, "tool": false, "retriever": false, "evaluator": false, "guardrail": false,
+	"workflow": false, "task": false, "rerank": false, "rag": false, "component": false, "module": false, "server": false, "prompt": false,
+	"parser": false, "evaluation": false,
+
+	// mlflow.spanType
+	"CHAT_MODEL": true, "PARSER": false, "MEMORY": false, "TASK": false,
+
+	// ai.operationId
+	"ai.generateText.doGenerate": true, "ai.streamText.doStream": true, "ai.generateObject.doGenerate": true, "ai.streamObject.doStream": true,
+	"ai.embed.doEmbed": true, "ai.embedMany.doEmbed": true,
+	"ai.generateText": false, "ai.streamText": false, "ai.generateObject": false, "ai.streamObject": false, "ai.embed": false, "ai.embedMany": false,
+	"ai.toolCall": false,
+}
+
+// kind is of what says which spans are model calls.
+var kind = &conversion{"says whether the span is a model call", func(_ *Set, v *Value, _ int64) (Value, bool) {
+	word := v.Text
+	if n := len(word); n > 1 && word[0] == '"' && word[n-1] == '"' { // MLflow writes JSON
+		word = word[1 : n-1]
+	}
+	call, known := kinds[string(bytes.TrimSpace(word))]
+	if !known {
+		return Value{}, false
+	}
+	if call {
+		return Value{Type: Bool, Int: 1}, true
+	}
+	return Value{Type: Bool}, true
+}}
