@@ -125,8 +125,12 @@ func (g *Group) Max() float64 {
 	return math.NaN()
 }
 
-// Exemplars are the trace ids of the worst values in the last hour of the window, worst first, in hex.
+// Exemplars are the trace ids of the worst values in the last hour of the window, worst first, in hex. Views that count calls
+// have none.
 func (g *Group) Exemplars() []string {
+	if g.view.of != ofValues {
+		return nil
+	}
 	s := g.view.store
 	key := exemplarKey(g.view.metric, greatest)
 	if g.view.spec.LowIsWorse {

@@ -129,8 +129,10 @@ func (s *Store) rekey(b *Batch, key []byte) []byte {
 	return out
 }
 
-// limit folds the parts of a new cell's key into Other where they would pass a limit.
+// limit folds the parts of a new cell's key into Other where they would pass a limit. No version stays no version, which is
+// one of a prompt at most: LinkCoverage must not take it for one.
 func (s *Store) limit(parts []string) (folded bool) {
+	linked := parts[1] != ""
 	others := func(p []string) {
 		for i := range p {
 			p[i] = Other
@@ -139,13 +141,16 @@ func (s *Store) limit(parts []string) (folded bool) {
 	}
 	if s.opt.MaxSeries > 0 && s.series >= s.opt.MaxSeries || len(s.cells) >= maxCells-1 {
 		others(parts)
+		if !linked {
+			parts[1] = ""
+		}
 		return folded
 	}
 	p := s.prompts[parts[0]]
 	if p == nil {
 		return false
 	}
-	if s.opt.MaxVersions > 0 && p.versions[parts[1]] == nil && len(p.versions) >= s.opt.MaxVersions {
+	if linked && s.opt.MaxVersions > 0 && p.versions[parts[1]] == nil && len(p.versions) >= s.opt.MaxVersions {
 		others(parts[1:2])
 	}
 	if s.opt.MaxCohorts > 0 && len(p.cohorts) >= s.opt.MaxCohorts {

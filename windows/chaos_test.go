@@ -11,7 +11,7 @@ import (
 
 // chaos is a log in which everything happens: sources with disorder that fall silent, lag behind and come back, batches that come
 // twice, records cut over batches, samples up to a day late, silence of hours, an outage of ingest, versions, cohorts and rubrics
-// that come and go beyond their limits, equal values.
+// that come and go beyond their limits, calls without a version, scores that come by themselves, equal values.
 func chaos(seed uint64, steps int) (batches [][]byte) {
 	r := rand.New(rand.NewPCG(seed, 99))
 	type state struct {
@@ -53,6 +53,12 @@ func chaos(seed uint64, steps int) (batches [][]byte) {
 			s := Sample{
 				Position: src.at, Time: at, Mask: MaskCall | MaskTrace | 1<<BuiltinLatency | 1<<BuiltinError,
 				Cell: AppendKey(nil, pick("p", 2, at, 50*time.Hour), pick("v", 3, at, 7*time.Hour), pick("t", 3, at, 5*time.Hour), pick("l", 2, at, 90*time.Hour)),
+			}
+			if r.IntN(6) == 0 {
+				s.Cell = AppendKey(nil, pick("p", 2, at, 50*time.Hour), "", pick("t", 3, at, 5*time.Hour), pick("l", 2, at, 90*time.Hour))
+			}
+			if r.IntN(6) == 0 {
+				s.Mask = MaskTrace
 			}
 			binary.LittleEndian.PutUint64(s.TraceID[:], r.Uint64())
 			s.Values[BuiltinLatency], s.Values[BuiltinError] = float64(r.IntN(500))/7, float64(r.IntN(2))

@@ -141,3 +141,47 @@ func TestHeartbeatsBeforeTheFirstEvent(t *testing.T) {
 		t.Errorf("watermarks %v", at)
 	}
 }
+
+// What lies more than a day before the first watermark is dropped when that comes, and counted: of a pane that was digested
+// already too, and, as far as it is calls, in a store that was restored since.
+func TestTooLateBeforeTheFirstWatermark(t *testing.T) {
+	const old, fresh = 2*compactRows + 7, 5
+	f, log := newFeed(), &memoryLog{}
+	s := NewStore(Options{Dimensions: testDimensions})
+	v := s.SetViews([]ViewSpec{{Metric: Volume, Window: 24 * time.Hour}})[0]
+	start := int64(1_760_000_400) * 1e9
+	var events []event
+	for i := range old + fresh {
+		ev := event{time: start - int64(25*time.Hour), prompt: "p", version: "v", latency: 1}
+		if i >= old {
+			ev.time = start - minuteNanos
+		}
+		events = append(events, ev)
+	}
+	if got := fold(t, s, f.batch(Source{}, start, 0, events...)); got.Samples != old+fresh || got.TooLate != 0 {
+		t.Errorf("before there is a watermark: %+v", got)
+	}
+	if err := s.Checkpoint(nil, log.write); err != nil {
+		t.Fatal(err)
+	}
+	other := restored(t, log)
+	otherView := other.SetViews([]ViewSpec{{Metric: Volume, Window: 24 * time.Hour}})[0]
+	first := f.batch(Source{}, start, start, event{time: start - int64(25*time.Hour), prompt: "p", version: "v"})
+	for _, c := range []struct {
+		*Store
+		view *View
+	}{{s, v}, {other, otherView}} {
+		if got := fold(t, c.Store, first); got.TooLate != 0 {
+			t.Errorf("with the first watermark: %+v", got)
+		}
+		if got := c.Advance(func(time.Time) {}); got != old+1 {
+			t.Errorf("%d samples are too late, want %d", got, old+1)
+		}
+		if n := c.view.Groups()[0].Count(); n != fresh {
+			t.Errorf("%d calls are counted, want %d", n, fresh)
+		}
+		if got := c.Advance(func(time.Time) {}); got != 0 {
+			t.Errorf("counted again: %d", got)
+		}
+	}
+}

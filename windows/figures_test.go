@@ -148,7 +148,11 @@ func TestQuantileErrors(t *testing.T) {
 func TestLimitsFoldIntoOther(t *testing.T) {
 	at := int64(1_760_000_000) * 1e9
 	s := NewStore(Options{Dimensions: testDimensions, MaxCohorts: 2, MaxVersions: 2, MaxSeries: 40})
-	v := s.SetViews([]ViewSpec{{Metric: Volume, Window: time.Hour, By: testDimensions, Total: true}})[0]
+	views := s.SetViews([]ViewSpec{
+		{Metric: Volume, Window: time.Hour, By: testDimensions, Total: true},
+		{Metric: LinkCoverage, Window: time.Hour},
+	})
+	v := views[0]
 	f := newFeed()
 	var events []event
 	add := func(prompt, version, tier string) {
@@ -158,10 +162,12 @@ func TestLimitsFoldIntoOther(t *testing.T) {
 		add("a", "v1", fmt.Sprint("tier", i))
 		add("a", fmt.Sprint("v", 1+i), "tier0")
 	}
+	add("a", "", "tier0") // no version is none too many
 	for i := range 1000 { // a bomb
 		add(fmt.Sprint("bomb", i), "v1", "x")
 	}
 	add("a", "v1", "tier0") // an honest series goes on
+	add("next", "", "x")
 	got := fold(t, s, f.batch(Source{}, at, at+int64(2*time.Minute), events...))
 	s.Advance(func(time.Time) {})
 	count := func(prompt, version string, cohort ...string) int64 {
@@ -177,13 +183,20 @@ func TestLimitsFoldIntoOther(t *testing.T) {
 		"second version": {count("a", "v2"), 1},
 		"other versions": {count("a", Other), 3},
 		"total of v1":    {count("a", "v1"), 7},
-		"other prompts":  {count(Other, Other), int64(got.Other) - 6},
+		"other prompts":  {count(Other, Other), int64(got.Other) - 7},
+		"no version":     {count("a", ""), 1},
+		"nor of others":  {count(Other, ""), 1},
 	} {
 		if c[0] != c[1] {
 			t.Errorf("%s: %d calls, want %d", name, c[0], c[1])
 		}
 	}
-	if st := s.Stats(); st.Series > 44 || got.Samples != len(events) || got.Other < 900 {
+	for prompt, want := range map[string]float64{"a": 11. / 12, Other: 1 - 1/float64(got.Other-6)} {
+		if got := views[1].Find(prompt, "", nil).Mean(); got != want {
+			t.Errorf("of the calls of %s %v have a version, want %v", prompt, got, want)
+		}
+	}
+	if st := s.Stats(); st.Series > 46 || got.Samples != len(events) || got.Other < 900 {
 		t.Errorf("%d series, %d samples, %d folded", st.Series, got.Samples, got.Other)
 	}
 }

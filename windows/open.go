@@ -13,9 +13,10 @@ import (
 // They are taken apart when the pane is sealed.
 type openPane struct {
 	place
-	n       int // rows
-	rows    []uint64
-	partial []byte // what was digested before the rows
+	n        int32 // rows
+	digested int32 // samples in partial; after a restart the calls among them
+	rows     []uint64
+	partial  []byte // what was digested before the rows
 }
 
 func (p *openPane) add(shape *foldShape, vals, trace []byte) {
@@ -40,7 +41,7 @@ func (p *openPane) add(shape *foldShape, vals, trace []byte) {
 }
 
 // countRows counts the rows of an open pane; ok is false where they are not whole or name a metric out of range.
-func countRows(rows []uint64, metrics int) (n int, ok bool) {
+func countRows(rows []uint64, metrics int) (n int32, ok bool) {
 	for ; len(rows) > 0; n++ {
 		mask, scores := Mask(rows[0]), rows[0]>>16
 		size := 1 + bits.OnesCount16(uint16(mask&(1<<NumBuiltin-1)))
@@ -113,5 +114,5 @@ func (c *cell) closePane(i int) {
 // compact digests the rows of an open pane that has many.
 func (s *Store) compact(c *cell, p *openPane) {
 	p.partial = slices.Clone(s.columns.seal(s, p))
-	p.rows, p.n = p.rows[:0], 0
+	p.rows, p.n, p.digested = p.rows[:0], 0, p.digested+p.n
 }

@@ -253,6 +253,7 @@ func (s *Store) readOpenPane(r *reader, c *cell) (ok bool) {
 	}
 	if partial := r.bytes(); len(partial) > 0 {
 		p.partial = slices.Clone(partial)
+		p.digested = int32(readBlob(partial).calls)
 	}
 	c.open = append(c.open, p)
 	if !p.late {

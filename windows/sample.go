@@ -1,6 +1,7 @@
 // Package windows keeps the rolling figures of every series of a samples partition: minute and quarter-hour panes, the
 // windows over them and the watermark that seals them. It knows neither Kafka nor rules. All state of a [Store] is owned by
-// the one goroutine that calls it; time comes in with the samples.
+// the one goroutine that calls it; time comes in with the samples. A day is the longest window and as long as anything is waited
+// for: sources further behind are not, and what they bring of before it is dropped and counted.
 package windows
 
 import (
@@ -8,7 +9,7 @@ import (
 	"errors"
 )
 
-// The metrics that every prompt has. A metric by any other name is a rubric.
+// The metrics that every prompt has, beside LinkCoverage and ScoreCoverage. A metric by any other name is a rubric.
 const (
 	Latency      = "latency"       // seconds, of the whole call
 	TTFT         = "ttft"          // seconds to the first token

@@ -8,35 +8,41 @@ import (
 )
 
 // Advance seals every minute that the watermark has passed, one after the other, and calls tick after each with the event
-// time that is its end.
-func (s *Store) Advance(tick func(now time.Time)) {
+// time that is its end. It returns how many samples turned out to be too late: those that were taken in before the first
+// watermark and are more than a day older than it. Their Fold could not know.
+func (s *Store) Advance(tick func(now time.Time)) (tooLate int) {
 	if s.watermark == 0 {
-		return
+		return 0
 	}
 	if !s.started {
-		s.begin()
+		tooLate = s.begin()
 	}
 	for s.sealed < s.watermark/minuteNanos {
 		s.seal()
 		tick(time.Unix(0, s.sealed*minuteNanos).UTC())
 	}
+	return tooLate
 }
 
-// begin sets the first minute to seal: that of the oldest sample, within the longest window.
-func (s *Store) begin() {
+// begin sets the first minute to seal: that of the oldest sample, within the longest window. It drops the samples of before
+// that and counts them.
+func (s *Store) begin() (tooLate int) {
 	s.started = true
 	s.sealed = s.watermark / minuteNanos
 	oldest := s.sealed - quartersKept*quarterMinutes
 	for m, cells := range s.open {
-		if m < oldest { // of before the longest window
+		if m < oldest {
 			for _, c := range cells {
-				c.open = slices.DeleteFunc(c.open, func(p openPane) bool { return p.at == m })
+				i := slices.IndexFunc(c.open, func(p openPane) bool { return p.at == m })
+				tooLate += int(c.open[i].digested + c.open[i].n)
+				c.open = slices.Delete(c.open, i, i+1)
 			}
 			delete(s.open, m)
 			continue
 		}
 		s.sealed = min(s.sealed, m)
 	}
+	return tooLate
 }
 
 // seal closes the first minute that is still open: its panes leave the rows for the ring, the views move on by a minute,

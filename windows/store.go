@@ -113,7 +113,7 @@ type Folded struct {
 	Values  int // metric values and scores in them
 	Skipped int // counted before: below the source's cursor
 	Late    int // taken into a pane that was sealed before
-	TooLate int // older than the longest window, dropped
+	TooLate int // older than the longest window, dropped; Advance tells of those from before the first watermark
 	Other   int // folded into Other by a limit
 	Dropped int // values of rubrics beyond the limit on their names, or on series
 }

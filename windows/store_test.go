@@ -19,7 +19,9 @@ type event struct {
 	dims    [2]string
 	latency float64
 	score   float64
-	scored  bool
+	scored  bool // on grounding
+	toned   bool // on tone, with 1
+	alone   bool // no call, but scores that came by themselves
 	trace   byte
 }
 
@@ -47,8 +49,14 @@ func (f *feed) batch(src Source, clock, watermark int64, events ...event) []byte
 			Mask: MaskCall | MaskTrace | 1<<BuiltinLatency, TraceID: [16]byte{ev.trace},
 		}
 		s.Values[BuiltinLatency] = ev.latency
+		if ev.alone {
+			s.Mask = MaskTrace
+		}
 		if ev.scored {
-			s.Scores = []Score{{Rubric: []byte("grounding"), Value: ev.score}}
+			s.Scores = append(s.Scores, Score{Rubric: []byte("grounding"), Value: ev.score})
+		}
+		if ev.toned {
+			s.Scores = append(s.Scores, Score{Rubric: []byte("tone"), Value: 1})
 		}
 		f.offsets[src]++
 		e.Add(&s)
@@ -75,6 +83,11 @@ var testViews = []ViewSpec{
 	{Metric: Volume, Window: 2 * time.Hour, Total: true},
 	{Metric: Latency, Window: 24 * time.Hour, By: []string{"tier"}, Total: true, Quantiles: true},
 	{Metric: "grounding", Window: 6 * time.Hour, Quantiles: true},
+	{Metric: LinkCoverage, Window: time.Hour, By: []string{"tier"}, Total: true},
+	{Metric: LinkCoverage, Window: 24 * time.Hour},
+	{Metric: ScoreCoverage, Window: 15 * time.Minute, By: testDimensions, Total: true},
+	{Metric: ScoreCoverage, Window: 6 * time.Hour, By: []string{"locale"}},
+	{Metric: ScoreCoverage, Rubric: "tone", Window: time.Hour, By: []string{"locale"}, Total: true},
 }
 
 // world is the slow and simple side: every event, and what was sealed when.
@@ -89,27 +102,48 @@ func (w *world) check(t *testing.T, v *View, end int64) {
 		n      int64
 		sum    *big.Float
 		values []float64
+		// of ScoreCoverage
+		grounding, tone int64
 	}
 	want := make(map[string]*group)
 	add := func(ev event, cohort []string) {
-		key := groupKey(ev.prompt, ev.version, cohort)
+		version := ev.version
+		if v.spec.Metric == LinkCoverage {
+			version = ""
+		}
+		key := groupKey(ev.prompt, version, cohort)
 		g := want[key]
 		if g == nil {
 			g = &group{sum: new(big.Float).SetPrec(300)}
 			want[key] = g
 		}
-		value := ev.latency
-		if v.spec.Metric == "grounding" {
+		value := 0.0
+		switch v.spec.Metric {
+		case "grounding":
 			if !ev.scored {
 				return
 			}
 			value = ev.score
+		case Latency:
+			value = ev.latency
+		case LinkCoverage:
+			if ev.version != "" {
+				value = 1
+			}
+		case ScoreCoverage:
+			if ev.scored && v.spec.Rubric == "" {
+				g.grounding++
+			}
+			if ev.toned {
+				g.tone++
+			}
+		}
+		if ev.alone && v.spec.Metric != "grounding" {
+			return
 		}
 		g.n++
-		if !v.volume {
-			g.sum.Add(g.sum, big.NewFloat(value))
-			g.values = append(g.values, value)
-		}
+		g.sum.Add(g.sum, big.NewFloat(value))
+		g.values = append(g.values, value)
 	}
 	for _, ev := range w.events {
 		if ev.time < from || ev.time >= end*minuteNanos {
@@ -130,6 +164,9 @@ func (w *world) check(t *testing.T, v *View, end int64) {
 		if g.n > 0 && v.index[key] == nil {
 			t.Fatalf("%s over %s: no group %q", v.spec.Metric, v.spec.Window, key)
 		}
+		if v.spec.Metric == ScoreCoverage {
+			g.sum.SetInt64(min(max(g.grounding, g.tone), g.n))
+		}
 	}
 	for _, g := range v.Groups() {
 		w := want[g.key]
@@ -142,6 +179,9 @@ func (w *world) check(t *testing.T, v *View, end int64) {
 		}
 		if sum, _ := w.sum.Float64(); math.Abs(g.Sum()-sum) > 1e-12*math.Abs(sum) {
 			t.Fatalf("%s: sum %v, want %v", where, g.Sum(), sum)
+		}
+		if slices.Contains(CoverageNames[:], v.spec.Metric) && w.n > 0 && g.Mean() != g.Sum()/float64(w.n) {
+			t.Fatalf("%s: share %v, want %v of %d", where, g.Mean(), g.Sum(), w.n)
 		}
 		if !v.spec.Quantiles || w.n == 0 {
 			continue
@@ -196,11 +236,22 @@ var scores = []float64{0, 0.25, 0.5, 0.75, 0.78, 0.91, 1}
 
 func (c *scenario) event(at int64) event {
 	r := c.rng
-	return event{
-		time: at, prompt: fmt.Sprint("p", r.IntN(2)), version: fmt.Sprint("v", 1+r.IntN(2)),
+	ev := event{
+		time: at, prompt: fmt.Sprint("p", r.IntN(2)), version: []string{"", "v1", "v2", "v2"}[r.IntN(4)],
 		dims:    [2]string{[]string{"free", "pro"}[r.IntN(2)], []string{"de", "en", ""}[r.IntN(3)]},
 		latency: math.Exp(r.NormFloat64()), scored: r.IntN(3) > 0, score: scores[r.IntN(len(scores))], trace: byte(r.IntN(256)),
 	}
+	// How many calls are scored, and on what, changes by the hour; in some there are more scores than calls.
+	switch hour := at / int64(time.Hour) % 4; {
+	case hour == 0:
+		ev.scored = ev.scored && r.IntN(8) == 0
+	case hour == 1:
+		ev.toned = r.IntN(2) == 0
+	case hour == 2:
+		ev.alone = r.IntN(2) == 0
+		ev.scored = ev.scored || ev.alone
+	}
+	return ev
 }
 
 // step makes one batch and what is new in it. A step of event time is 5 to 25 seconds, sometimes an hour or more of silence.

@@ -7,13 +7,14 @@ import (
 
 // ViewSpec asks for the windows of one metric over cohorts.
 type ViewSpec struct {
-	Metric     string                                           // built-in, a rubric, or Volume (Count is calls)
+	Metric     string                                           // built-in, a rubric, Volume (Count is calls), LinkCoverage or ScoreCoverage
+	Rubric     string                                           // of ScoreCoverage: whose scores count; "" is the rubric with the most of them
 	Window     time.Duration                                    // whole minutes up to 1 h, quarters of an hour up to 24 h
 	By         []string                                         // dimensions that make groups; empty: only the total
 	Total      bool                                             // also one group for the whole prompt version
 	Match      func(prompt, version string, dims []string) bool // dims in the order of Options; nil takes all
-	Quantiles  bool                                             // Quantile, Min or Max will be read
-	Exemplars  bool                                             // worst traces will be asked for
+	Quantiles  bool                                             // Quantile, Min or Max will be read; of values alone
+	Exemplars  bool                                             // worst traces will be asked for; of values alone
 	LowIsWorse bool                                             // which end they come from
 }
 
@@ -22,26 +23,28 @@ type ViewSpec struct {
 type View struct {
 	spec   ViewSpec
 	store  *Store
-	metric uint16
-	volume bool
-	window int64 // minutes
-	by     []int // positions of spec.By in Options.Dimensions
+	of     measure
+	metric uint16 // of ofScores: the rubric, 0 for any
+	window int64  // minutes
+	by     []int  // positions of spec.By in Options.Dimensions
 	groups []*Group
 	index  map[string]*Group
 }
 
-// Group is one window of a view: the cells of a prompt version that share the values of the view's dimensions.
+// Group is one window of a view: the cells of a prompt version that share the values of the view's dimensions; of LinkCoverage
+// those of all versions of the prompt, and Version is empty.
 type Group struct {
 	Prompt, Version string
 	Cohort          []string // values in the order of the spec's By; nil is the total
 	State           any      // the caller's; a group with State is never dropped
 
-	view  *View
-	key   string
-	cells []*cell
-	n     int64
-	sum   Sum
-	agg   aggregate
+	view   *View
+	key    string
+	cells  []*cell
+	n      int64
+	sum    Sum
+	scores []tally // of ofScores
+	agg    aggregate
 }
 
 // SetViews replaces all views by one for each spec, filled from the panes held.
@@ -53,21 +56,18 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 		c.views = nil
 	}
 	for _, spec := range specs {
-		v := &View{spec: spec, store: s, volume: spec.Metric == Volume, window: int64(spec.Window / time.Minute), index: make(map[string]*Group)}
-		if !v.volume {
-			id, ok := s.metricID[spec.Metric]
-			if !ok && len(s.metrics) < noMetricID {
-				id, ok = s.addMetric(spec.Metric), true // what samples have filled up with names must not blind a rule
-			}
-			if !ok {
-				id = noMetricID
-			}
-			v.metric = id
-			if spec.Exemplars && ok {
-				s.watched[id].least = s.watched[id].least || spec.LowIsWorse
-				s.watched[id].greatest = s.watched[id].greatest || !spec.LowIsWorse
+		v := &View{spec: spec, store: s, of: measureOf(spec.Metric), window: int64(spec.Window / time.Minute), index: make(map[string]*Group)}
+		switch {
+		case v.of == ofValues:
+			v.metric = s.wanted(spec.Metric)
+			if spec.Exemplars && v.metric != noMetricID {
+				w := &s.watched[v.metric]
+				w.least = w.least || spec.LowIsWorse
+				w.greatest = w.greatest || !spec.LowIsWorse
 				s.keepTraces = true
 			}
+		case v.of == ofScores && spec.Rubric != "":
+			v.metric = s.wanted(spec.Rubric)
 		}
 		for _, d := range spec.By {
 			v.by = append(v.by, slices.Index(s.opt.Dimensions, d))
@@ -90,6 +90,18 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 		}
 	}
 	return s.views
+}
+
+// wanted numbers a metric that a view reads: what samples have filled up with names must not blind a rule. noMetricID when there
+// is no number left.
+func (s *Store) wanted(name string) uint16 {
+	if id, ok := s.metricID[name]; ok {
+		return id
+	}
+	if len(s.metrics) < noMetricID {
+		return s.addMetric(name)
+	}
+	return noMetricID
 }
 
 const noMetricID = 1<<16 - 1
@@ -124,6 +136,10 @@ func (v *View) attach(c *cell) {
 		return
 	}
 	cv := cellView{view: v}
+	version := c.ver.name
+	if v.of == ofLinks {
+		version = ""
+	}
 	if len(v.by) > 0 {
 		cohort := make([]string, len(v.by))
 		for i, d := range v.by {
@@ -131,10 +147,10 @@ func (v *View) attach(c *cell) {
 				cohort[i] = c.dims[d]
 			}
 		}
-		cv.groups[0] = v.Ensure(c.prompt.name, c.ver.name, cohort)
+		cv.groups[0] = v.Ensure(c.prompt.name, version, cohort)
 	}
 	if v.spec.Total || len(v.by) == 0 {
-		cv.groups[1] = v.Ensure(c.prompt.name, c.ver.name, nil)
+		cv.groups[1] = v.Ensure(c.prompt.name, version, nil)
 	}
 	for _, g := range cv.groups {
 		if g != nil {
@@ -174,7 +190,7 @@ func (v *View) from(end int64) int64 {
 func (c *cell) enter(m int64, blob []byte, end int64) {
 	for i := range c.views {
 		if v := c.views[i].view; m >= v.from(end) {
-			c.views[i].move(blob, 1)
+			c.views[i].move(c, blob, 1)
 		}
 	}
 }
@@ -190,17 +206,26 @@ func (c *cell) refill(m, length int64, blob []byte, end int64) {
 		if v.long() && short && m < end/quarterMinutes*quarterMinutes || !v.long() && !short {
 			continue
 		}
-		c.views[i].move(blob, 1)
+		c.views[i].move(c, blob, 1)
 	}
 }
 
 // move adds the pane's count and sum to the groups, or takes them away.
-func (cv *cellView) move(blob []byte, sign int64) {
+func (cv *cellView) move(c *cell, blob []byte, sign int64) {
 	var n int64
 	var sum Sum
-	if cv.view.volume {
+	switch cv.view.of {
+	case ofScores:
+		cv.moveScores(blob, sign)
+		return
+	case ofCalls:
 		n = readBlob(blob).calls
-	} else {
+	case ofLinks:
+		n = readBlob(blob).calls
+		if c.ver.name != "" {
+			sum = SumOf(float64(n))
+		}
+	default:
 		payload := findEntry(blob, figuresKey(cv.view.metric))
 		if payload == nil {
 			return
@@ -230,7 +255,7 @@ func (s *Store) leave() {
 		out := func(c *cell, blob []byte) {
 			for i := range c.views {
 				if c.views[i].view.window == v.window {
-					c.views[i].move(blob, -1)
+					c.views[i].move(c, blob, -1)
 				}
 			}
 		}
@@ -253,11 +278,16 @@ func (c *cell) disturb() {
 	}
 }
 
-// Count is the number of values in the window, of calls for Volume.
+// Count is the number of values in the window; of calls for Volume, LinkCoverage and ScoreCoverage.
 func (g *Group) Count() int64 { return g.n }
 
-// Sum is the exact sum of the values, rounded once.
-func (g *Group) Sum() float64 { return g.sum.Float() }
+// Sum is the exact sum of the values, rounded once; the number of covered calls for LinkCoverage and ScoreCoverage.
+func (g *Group) Sum() float64 {
+	if g.view.of == ofScores {
+		return float64(g.scored())
+	}
+	return g.sum.Float()
+}
 
 // Mean is Sum over Count; NaN when empty.
-func (g *Group) Mean() float64 { return g.sum.Float() / float64(g.n) }
+func (g *Group) Mean() float64 { return g.Sum() / float64(g.n) }

@@ -83,7 +83,9 @@ func (w *clockwork) advance() {
 
 // Watermark is the event time up to which the input is taken as complete: the least of the live source partitions, zero
 // before the first. A source partition is live while its last record is no older than a minute on the log's clock; time in which no
-// source partition wrote does not count. One that is more than a day behind the furthest is not waited for either.
+// source partition wrote does not count. One whose own watermark is more than 24 h behind the furthest is not waited for either:
+// what it brings joins its panes as late samples as far as they are held, and is dropped as too late before that, until it has
+// caught up. Of samples from before the first watermark see Advance.
 func (w *clockwork) Watermark() time.Time {
 	if w.watermark == 0 {
 		return time.Time{}
