@@ -22,19 +22,21 @@ type Attributes struct {
 	dims   []string
 	keys   keyTable
 	attrs  []string // by slot
-	uses   [][]use  // by slot
+	uses   []use    // those of a slot stand together
+	first  []int32  // by slot, where its uses begin; one more than there are slots
+	calls  slotSet  // that only model calls carry
 	inline bool     // scores with a number in the key are read
 	watch  func(*Explanation)
 }
 
 // use is one way in which an attribute serves a field.
 type use struct {
-	field Field
+	slot  int16
 	rank  uint16 // its place in the field's list: the lower wins
-	call  bool
-	slot  int
+	field Field
+	plain bool // no test, no conversion, and not the prompt
 	test  test
-	other int // slot of the attribute that the test is about; −1 is none
+	other int16 // slot of the attribute that the test is about
 	is    string
 	how   *conversion
 }
@@ -63,6 +65,7 @@ func NewAttributes(o AttributeOptions) (*Attributes, error) {
 		return nil, err
 	}
 	a := &Attributes{watch: o.Watch, inline: preset.has(inOpenInference, all)}
+	b := &builder{a: a}
 	for _, d := range dims {
 		if slices.Contains(reserved, d.Name) || slices.Contains(a.dims, d.Name) {
 			return nil, fmt.Errorf("build attribute table: dimension %q stands twice or is the name of something else", d.Name)
@@ -77,12 +80,10 @@ func NewAttributes(o AttributeOptions) (*Attributes, error) {
 	for f := range fieldDimension {
 		rows := rowsOf(f, preset, all)
 		for i, r := range listed(f, rows, o.Lists[fieldNames[f]]) {
-			a.add(f, i, r)
+			b.add(f, i, r)
 		}
 		for _, r := range rows { // whatever the lists say, only model calls carry them
-			if r.call {
-				a.mark(r.attr)
-			}
+			b.mark(r)
 		}
 	}
 	for i, d := range dims {
@@ -91,13 +92,13 @@ func NewAttributes(o AttributeOptions) (*Attributes, error) {
 			list = o.Lists[d.Name]
 		}
 		for rank, r := range dimensionRows(d.Name, list, o.Lists, preset, all) {
-			a.add(fieldDimension+Field(i), rank, r)
+			r.call = false
+			b.add(fieldDimension+Field(i), rank, r)
 		}
 	}
-	if len(a.attrs) > MaxNames {
-		return nil, fmt.Errorf("build attribute table: more than %d attribute names", MaxNames)
+	if err := b.finish(); err != nil {
+		return nil, err
 	}
-	a.keys = newKeyTable(a.attrs)
 	return a, nil
 }
 
@@ -166,29 +167,57 @@ func dimensionRows(dim string, list []string, lists map[string][]string, preset 
 	return rows
 }
 
-// add makes an attribute serve a field.
-func (a *Attributes) add(f Field, rank int, r name) {
-	u := use{field: f, rank: uint16(rank), call: r.call && f < fieldDimension, slot: a.slot(r.attr), test: r.only.test, other: -1, is: r.only.is, how: r.how}
-	if u.test != always {
-		u.other = a.slot(r.only.attr)
-	}
-	a.uses[u.slot] = append(a.uses[u.slot], u)
+// builder puts a table together.
+type builder struct {
+	a    *Attributes
+	uses [][]use // by slot
+	call []int   // slots
 }
 
-// mark makes an attribute a mark of model calls, if it is not one by what it serves.
-func (a *Attributes) mark(attr string) {
-	slot := a.slot(attr)
-	if !slices.ContainsFunc(a.uses[slot], func(u use) bool { return u.call }) {
-		a.uses[slot] = append(a.uses[slot], use{field: noField, call: true, slot: slot, other: -1})
-	}
-}
-
-func (a *Attributes) slot(attr string) int {
-	if i := slices.Index(a.attrs, attr); i >= 0 {
+func (b *builder) slot(attr string) int {
+	if i := slices.Index(b.a.attrs, attr); i >= 0 {
 		return i
 	}
-	a.attrs, a.uses = append(a.attrs, attr), append(a.uses, nil)
-	return len(a.attrs) - 1
+	b.a.attrs, b.uses = append(b.a.attrs, attr), append(b.uses, nil)
+	return len(b.a.attrs) - 1
+}
+
+// add makes an attribute serve a field.
+func (b *builder) add(f Field, rank int, r name) {
+	slot := b.slot(r.attr)
+	u := use{
+		slot: int16(slot), rank: uint16(rank), field: f, test: r.only.test, is: r.only.is, how: r.how,
+		plain: r.only.test == always && r.how == nil && f != FieldPrompt,
+	}
+	if u.test != always {
+		u.other = int16(b.slot(r.only.attr))
+	}
+	b.uses[slot] = append(b.uses[slot], u)
+	b.mark(r)
+}
+
+// mark keeps that only model calls carry an attribute.
+func (b *builder) mark(r name) {
+	if r.call {
+		b.call = append(b.call, b.slot(r.attr))
+	}
+}
+
+func (b *builder) finish() error {
+	a := b.a
+	if len(a.attrs) > MaxNames {
+		return fmt.Errorf("build attribute table: more than %d attribute names", MaxNames)
+	}
+	for _, uses := range b.uses {
+		a.first = append(a.first, int32(len(a.uses)))
+		a.uses = append(a.uses, uses...)
+	}
+	a.first = append(a.first, int32(len(a.uses)))
+	for _, slot := range b.call {
+		a.calls.add(slot)
+	}
+	a.keys = newKeyTable(a.attrs)
+	return nil
 }
 
 // Dimensions are the names of the dimensions, in order. Not to be changed.
@@ -197,10 +226,20 @@ func (a *Attributes) Dimensions() []string { return a.dims }
 // Lookup finds the slot of an attribute, for Put; ok is false for all that the table has no use for, whose values nobody
 // needs to read.
 func (a *Attributes) Lookup(key []byte) (slot int, ok bool) {
-	if slot, ok = a.keys.find(key); ok || !a.inline {
-		return slot, ok
+	t := &a.keys
+	for i := hashKey(key) >> t.shift; ; i++ {
+		e := &t.entries[i&uint64(len(t.entries)-1)]
+		if e.key == string(key) {
+			return e.slot, e.key != ""
+		}
+		if e.key == "" {
+			break
+		}
 	}
-	return lookupInline(key)
+	if a.inline && (key[0] == 'a' || key[0] == 'e') {
+		return lookupInline(key)
+	}
+	return 0, false
 }
 
 // ScoreEvent tells whether a span event or log record of this name is an evaluation, whose attributes FillScore reads.

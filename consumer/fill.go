@@ -3,53 +3,57 @@ package consumer
 import (
 	"bytes"
 	"math"
+	"math/bits"
 
 	"github.com/driftd/driftd/windows"
 )
-
-// noField is that of an attribute which marks model calls and serves no field.
-const noField = Field(63)
 
 // resolve finds what each field is taken from. start is the span's, Unix ns; 0 is none.
 func (a *Attributes) resolve(s *Set, start int64) {
 	if s.resolved {
 		return
 	}
-	s.resolved, s.picked, s.marked = true, 0, -1
+	s.resolved, s.picked = true, 0
 	s.made, s.text = s.made[:0], s.text[:0]
-	for i := range s.kept {
-		k := &s.kept[i]
-		uses := a.uses[k.slot]
-		for j := range uses {
-			u := &uses[j]
-			if u.call && s.marked < 0 {
-				s.marked = i
-			}
-			if u.field == noField {
-				continue
-			}
-			if s.picked>>u.field&1 != 0 && (u.field != FieldPrompt && s.picks[u.field].use.rank < u.rank) {
-				continue
-			}
-			if u.test != always && !u.counts(s) {
-				continue
-			}
-			value := &k.value
-			if u.how != nil {
-				made, ok := u.how.do(s, value, start)
-				if !ok {
+	for i, word := range s.found {
+		for ; word != 0; word &= word - 1 {
+			slot := i<<6 + bits.TrailingZeros64(word)
+			uses := a.uses[a.first[slot]:a.first[slot+1]]
+			for j := range uses {
+				u := &uses[j]
+				if s.picked>>u.field&1 != 0 && s.picks[u.field].use.rank < u.rank && u.field != FieldPrompt {
 					continue
 				}
-				s.made = append(s.made, made)
-				value = &s.made[len(s.made)-1]
+				value := &s.values[slot]
+				if !u.plain {
+					if value = s.consider(u, value, start); value == nil {
+						continue
+					}
+				}
+				s.picks[u.field] = pick{u, value}
+				s.picked |= 1 << u.field
 			}
-			if u.field == FieldPrompt && s.picked&1 != 0 && !s.better(u, value) {
-				continue
-			}
-			s.picks[u.field] = pick{u, value}
-			s.picked |= 1 << u.field
 		}
 	}
+}
+
+// consider looks at what a field may be taken from and returns the value that it would have; nil is none.
+func (s *Set) consider(u *use, value *Value, start int64) *Value {
+	if u.test != always && !u.counts(s) {
+		return nil
+	}
+	if u.how != nil {
+		made, ok := u.how.do(s, value, start)
+		if !ok {
+			return nil
+		}
+		s.made = append(s.made, made)
+		value = &s.made[len(s.made)-1]
+	}
+	if u.field == FieldPrompt && s.picked&(1<<FieldPrompt) != 0 && !s.better(u, value) {
+		return nil
+	}
+	return value
 }
 
 // better tells whether another name for the prompt is to be preferred: one that is a name at all, then the lower rank.
@@ -66,14 +70,14 @@ func (s *Set) isName(v *Value) bool { return v.Type != Text || inspect(v.Text, m
 
 // counts tells whether the attribute that decides about this one lets it count.
 func (u *use) counts(s *Set) bool {
-	v := s.value(u.other)
+	has, v := s.found.has(int(u.other)), &s.values[u.other]
 	switch u.test {
 	case unless:
-		return v == nil
+		return !has
 	case when:
-		return v != nil && v.Type == Text && bytes.EqualFold(v.Text, []byte(u.is))
+		return has && v.Type == Text && bytes.EqualFold(v.Text, []byte(u.is))
 	case no:
-		return v == nil || !v.isTrue()
+		return !has || !v.isTrue()
 	}
 	return true
 }
@@ -180,7 +184,8 @@ func (a *Attributes) isCall(span *Set) bool {
 	if p, ok := span.pick(FieldOperation); ok {
 		return p.value.Int != 0
 	}
-	return span.marked >= 0
+	_, marked := span.found.meets(&a.calls)
+	return marked
 }
 
 // fallback tells whether a fallback prompt was used: a boolean, or a text that says so. Any other text names the fallback

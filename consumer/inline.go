@@ -39,9 +39,6 @@ const (
 
 // lookupInline finds the slot of a key that the table does not name.
 func lookupInline(key []byte) (slot int, ok bool) {
-	if len(key) < len(eval)+len(".score")+1 || key[0] != 'a' && key[0] != 'e' {
-		return 0, false
-	}
 	if _, part := splitInline(key); part != nil {
 		switch string(part) {
 		case "name":
@@ -55,7 +52,7 @@ func lookupInline(key []byte) (slot int, ok bool) {
 		}
 		return 0, false
 	}
-	if rest, ok := bytes.CutPrefix(key, []byte(eval)); ok {
+	if rest, ok := bytes.CutPrefix(key, []byte(eval)); ok && len(rest) > len(".score") {
 		if bytes.HasSuffix(rest, []byte(".score")) {
 			return inlineEvalScore, true
 		}
@@ -93,6 +90,9 @@ func splitInline(key []byte) (id, part []byte) {
 
 // putInline keeps a part of a score.
 func (s *Set) putInline(slot int, key []byte, v Value) {
+	if v.Type == Text && len(v.Text) == 0 || v.Type == Other {
+		return
+	}
 	id, _ := splitInline(key)
 	if slot >= inlineEvalScore {
 		id = key[len(eval) : len(key)-len(".score")]

@@ -5,7 +5,7 @@ import (
 	"math/bits"
 )
 
-// keyTable finds names by a hash of their length and ends, without a call or a copy.
+// keyTable has names by a hash of their length and ends, for Attributes.Lookup, which finds them without a call or a copy.
 type keyTable struct {
 	shift   uint8
 	entries []keyEntry
@@ -27,20 +27,6 @@ func newKeyTable(keys []string) keyTable {
 		t.entries[i] = keyEntry{k, slot}
 	}
 	return t
-}
-
-func (t *keyTable) find(key []byte) (slot int, ok bool) {
-	i := hashKey(key) >> t.shift
-	for {
-		e := &t.entries[i]
-		if e.key == "" {
-			return 0, false
-		}
-		if e.key == string(key) {
-			return e.slot, true
-		}
-		i = (i + 1) & uint64(len(t.entries)-1)
-	}
 }
 
 func hashKey(key []byte) uint64 {

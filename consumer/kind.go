@@ -1,7 +1,5 @@
 package consumer
 
-import "bytes"
-
 // kinds says of what producers call a span whether it is a model call. Those that are not repeat the figures of the calls
 // below them. A word that does not stand here decides nothing.
 var kinds = map[string]bool{
@@ -31,16 +29,19 @@ var kinds = map[string]bool{
 }
 
 // kind is of what says which spans are model calls.
-var kind = &conversion{"says whether the span is a model call", func(_ *Set, v *Value, _ int64) (Value, bool) {
+var kind = &conversion{"says whether the span is a model call", func(s *Set, v *Value, _ int64) (Value, bool) {
 	word := v.Text
-	if n := len(word); n > 1 && word[0] == '"' && word[n-1] == '"' { // MLflow writes JSON
-		word = word[1 : n-1]
+	if string(word) != s.word || s.word == "" { // most often it is the same again
+		if n := len(word); n > 1 && word[0] == '"' && word[n-1] == '"' { // MLflow writes JSON
+			word = word[1 : n-1]
+		}
+		call, known := kinds[string(word)]
+		if !known {
+			return Value{}, false
+		}
+		s.word, s.call = string(v.Text), call
 	}
-	call, known := kinds[string(bytes.TrimSpace(word))]
-	if !known {
-		return Value{}, false
-	}
-	if call {
+	if s.call {
 		return Value{Type: Bool, Int: 1}, true
 	}
 	return Value{Type: Bool}, true

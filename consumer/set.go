@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"math"
+	"math/bits"
 	"strconv"
 	"unsafe"
 
@@ -76,23 +77,19 @@ func (v *Value) append(dst []byte) []byte {
 // Set is the attributes of one span, log record, span event or resource that the table has a use for. The zero value is empty.
 type Set struct {
 	found  slotSet
-	kept   []kept
+	values [MaxNames]Value
 	inline []inlineScore
 
 	// What resolve made of them.
 	resolved bool
 	picked   uint64 // bit f: picks has field f
-	marked   int    // the first that only model calls carry, in kept; −1 is none
 	picks    [maxFields]pick
 	made     []Value // by conversions
 	text     []byte  // of made, and of numbers
 	json     jx.Decoder
-}
 
-// kept is an attribute of a set.
-type kept struct {
-	slot  int
-	value Value
+	word string // that kind read last
+	call bool
 }
 
 // pick is what a field is taken from.
@@ -104,39 +101,22 @@ type pick struct {
 // Reset empties the set.
 func (s *Set) Reset() {
 	s.found = slotSet{}
-	s.kept, s.inline = s.kept[:0], s.inline[:0]
+	s.inline = s.inline[:0]
 	s.resolved = false
 }
 
 // Put keeps an attribute whose slot Lookup has found. Empty texts and values of no use are none; of two, the first stays. Key
-// and value must stay as they are until Reset.
+// and value must stay as they are until Reset. Nothing may be put into a set that Fill or FillScore has seen.
 func (s *Set) Put(slot int, key []byte, v Value) {
-	if v.Type == Text && len(v.Text) == 0 || v.Type == Other {
-		return
-	}
 	if slot >= MaxNames {
 		s.putInline(slot, key, v)
 		return
 	}
-	if s.found.has(slot) {
+	if s.found.has(slot) || v.Type == Text && len(v.Text) == 0 || v.Type == Other {
 		return
 	}
 	s.found.add(slot)
-	s.kept = append(s.kept, kept{slot, v})
-	s.resolved = false
-}
-
-// value is that of an attribute that the set has; nil for any other.
-func (s *Set) value(slot int) *Value {
-	if slot < 0 || !s.found.has(slot) {
-		return nil
-	}
-	for i := range s.kept {
-		if s.kept[i].slot == slot {
-			return &s.kept[i].value
-		}
-	}
-	return nil
+	s.values[slot] = v
 }
 
 // pick returns what a field is taken from.
@@ -152,3 +132,13 @@ type slotSet [MaxNames / 64]uint64
 
 func (s *slotSet) add(i int)      { s[i>>6] |= 1 << (i & 63) }
 func (s *slotSet) has(i int) bool { return s[i>>6]&(1<<(i&63)) != 0 }
+
+// meets returns the first slot that both sets have.
+func (s *slotSet) meets(t *slotSet) (slot int, ok bool) {
+	for i := range s {
+		if both := s[i] & t[i]; both != 0 {
+			return i<<6 + bits.TrailingZeros64(both), true
+		}
+	}
+	return 0, false
+}
