@@ -94,7 +94,7 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 	p.counts.add(p.store.Fold(b))
 	e := p.engine
 	e.out = e.out[:0]
-	p.store.Advance(func(now time.Time) {
+	p.counts.TooLate += p.store.Advance(func(now time.Time) {
 		p.counts.Ticks++
 		if p.past != nil && now.After(p.past.until) {
 			if err := e.recall(p.past); err != nil {

@@ -17,17 +17,18 @@ type Record struct {
 	Group     string            `json:"group"` // rule group
 	Rule      string            `json:"rule"`
 	Prompt    string            `json:"prompt"`
-	Version   string            `json:"version,omitempty"`
+	Version   string            `json:"version,omitempty"` // absent of a volume or link_coverage: all versions
 	Variant   string            `json:"variant,omitempty"`
 	Cohort    map[string]string `json:"cohort,omitempty"` // dimensions sliced by; empty for the total
 	Metric    string            `json:"metric"`
-	Kind      string            `json:"kind"` // kind of rule: threshold, volume, …
+	Rubric    string            `json:"rubric,omitempty"` // whose scores a score_coverage counts; absent: the one with the most of them
+	Kind      string            `json:"kind"`             // kind of rule: threshold, volume, …
 	Stat      string            `json:"stat,omitempty"`
 	Value     *float64          `json:"value,omitempty"`     // of the watched figure; absent where the window is empty
 	Reference *float64          `json:"reference,omitempty"` // what it is compared with: the number in the rule, or the baseline's figure
 	Bound     *float64          `json:"bound,omitempty"`     // the limit that was crossed, in the metric's unit
 	Interval  []float64         `json:"interval,omitempty"`
-	Samples   int64             `json:"samples"` // in the window
+	Samples   int64             `json:"samples"` // in the window; calls for a volume or coverage
 	Window    string            `json:"window,omitempty"`
 	Onset     *time.Time        `json:"onset,omitempty"` // first tick of the breach that led here
 

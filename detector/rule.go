@@ -57,6 +57,9 @@ func newRule(g *rules.Group, r *rules.Rule, order int, dims []string, s *windows
 	for _, d := range slices.Sorted(maps.Keys(g.Match)) {
 		key = windows.AppendKey(key, d, g.Match[d])
 	}
+	if r.ScoredOn != "" {
+		key = windows.AppendKey(key, "", r.ScoredOn) // no dimension has that name
+	}
 	sum := sha256.Sum256(key)
 	c.key = string(sum[:16])
 	c.kind = newKind(c, s)
@@ -65,7 +68,7 @@ func newRule(g *rules.Group, r *rules.Rule, order int, dims []string, s *windows
 
 func headOf(g *rules.Group, r *rules.Rule) *Record {
 	h := &Record{
-		Group: g.Name, Rule: r.Alert, Metric: r.Metric, Kind: r.Kind(), Stat: r.Stat().String(),
+		Group: g.Name, Rule: r.Alert, Metric: r.Metric, Rubric: r.ScoredOn, Kind: r.Kind(), Stat: r.Stat().String(),
 		Window: rules.Duration(r.Window()).String(), Labels: r.Labels,
 	}
 	if a := r.Against(); a.Kind != rules.AgainstNone {
@@ -80,7 +83,7 @@ func headOf(g *rules.Group, r *rules.Rule) *Record {
 // spec is the view of one window over the rule's groups.
 func (r *rule) spec(window time.Duration) windows.ViewSpec {
 	return windows.ViewSpec{
-		Metric: r.Metric, Window: window, By: r.group.SliceBy, Total: r.group.Total || len(r.group.SliceBy) == 0,
+		Metric: r.Metric, Rubric: r.ScoredOn, Window: window, By: r.group.SliceBy, Total: r.group.Total || len(r.group.SliceBy) == 0,
 		Match: r.match,
 	}
 }
@@ -111,7 +114,10 @@ func (r *rule) watches(a *alert) (cohort []string, ok bool) {
 		return nil, false
 	}
 	values := map[string]string{"prompt": a.prompt, "version": a.version}
-	if a.version == "" && r.Volume != nil { // all versions together
+	if r.AllVersions() {
+		if a.version != "" {
+			return nil, false
+		}
 		delete(values, "version")
 	}
 	for i, v := range a.cohort {

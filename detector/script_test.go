@@ -29,7 +29,8 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //
 //	rules                                  and a rule file behind it, up to ----: loads or reloads the rules
 //	add t=0s for=10m series=p/v/tier/locale rubric=0.8 latency=1.2 n=20
-//	                                       n calls with these values each minute from t on; t counts from the start, + from now
+//	                                       n calls with these values each minute from t on; t counts from the start, + from now;
+//	                                       call=no: no calls, but scores that come by themselves
 //	advance 5m                             lets event time go by
 //	restart                                checkpoint, and on in a partition restored from it
 //	----
@@ -199,6 +200,8 @@ func (s *script) add(args []string) error {
 			length, err = time.ParseDuration(value)
 		case "n":
 			n, err = strconv.Atoi(value)
+		case "call":
+			sample.Mask &^= windows.MaskCall
 		case "series":
 			parts := append(strings.Split(value, "/"), "", "")
 			sample.Cell = windows.AppendKey(nil, parts[:4]...)
@@ -370,6 +373,9 @@ func (s *script) show(r *Record) string {
 	}
 	if r.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", r.Reason)
+	}
+	if r.Rubric != "" {
+		fmt.Fprintf(&b, " rubric=%s", r.Rubric)
 	}
 	if text := r.Annotations["summary"]; text != "" {
 		fmt.Fprintf(&b, " %q", text)

@@ -13,6 +13,10 @@ import (
 //
 // A group below MinSamples is not judged, unless it fires: then it goes on for as long as its values breach. A window
 // without values is no breach, whatever the statistic: that is what volume rules are for.
+//
+// Scores come minutes after their calls, so that at first hardly any call of a new version is scored. So a score_coverage does
+// not breach a lower limit in a group's first window and the scoreDelay before it. Where calls come back after hours of silence
+// it may: that is what `for` is for.
 type threshold struct {
 	*rule
 	limits
@@ -93,7 +97,7 @@ func (k *threshold) tick(e *engine) {
 			was = a.side
 		}
 		v.side, v.bound = k.judge(v.value, v.reference, was)
-		if v.side == neither && a == nil {
+		if a == nil && (v.side == neither || v.side == under && k.young(g, e.now)) {
 			continue
 		}
 		if a != nil && v.side == neither {
@@ -104,6 +108,14 @@ func (k *threshold) tick(e *engine) {
 		}
 		k.move(e, g, a, &v)
 	}
+}
+
+// scoreDelay is how long after its call a score is taken to come at the latest, so that a window behind it is scored as ever.
+const scoreDelay = 15 * time.Minute
+
+// young tells whether the window may hold calls that are scored as late as any, but no scores yet on such before it.
+func (k *threshold) young(g *windows.Group, now time.Time) bool {
+	return k.Metric == windows.ScoreCoverage && now.Sub(g.Since()) < k.Threshold.Window+scoreDelay
 }
 
 // idle moves an alert whose window does not say anything.

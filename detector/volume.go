@@ -97,7 +97,7 @@ func (k *volume) bind(views []*windows.View) {
 
 func (k *volume) adopt(a *alert) bool {
 	cohort, ok := k.watches(a)
-	if !ok || a.version != "" {
+	if !ok {
 		return false
 	}
 	a.cohort, a.by = cohort, k.group.SliceBy

@@ -10,6 +10,7 @@ import (
 	"unicode"
 
 	"github.com/driftd/driftd/internal/strictyaml"
+	"github.com/driftd/driftd/windows"
 )
 
 // loader gathers files; finish checks them together.
@@ -92,7 +93,7 @@ func (l *loader) rubric(p *parsed, name string, f *rubricFile) {
 	if f == nil {
 		return
 	}
-	if reserved(name) {
+	if windows.Reserved(name) {
 		at.KeyErrorf("give the rubric another name", "`%s` is a built-in metric", name)
 		return
 	}

@@ -10,11 +10,6 @@ import (
 	"github.com/driftd/driftd/windows"
 )
 
-// reserved is true of the names that no rubric can have.
-func reserved(name string) bool {
-	return name == windows.Volume || slices.Contains(windows.BuiltinNames[:], name)
-}
-
 // ruleCheck checks one rule and turns it into a Rule.
 type ruleCheck struct {
 	l      *loader
@@ -53,6 +48,9 @@ func (l *loader) rule(p *parsed, g *groupFile, f *ruleFile) (Rule, bool) {
 	case "threshold":
 		c.metric()
 		c.threshold()
+		if coverage(c.rule.Metric) {
+			c.coverage(g)
+		}
 	case "volume":
 		c.volume()
 	case "drift", "canary", "exceed", "shape":
@@ -116,32 +114,29 @@ func (c *ruleCheck) metric() {
 	f := c.file
 	metric, rubric := c.doc.At(&f.Metric), c.doc.At(&f.Rubric)
 	switch name := string(f.Metric); {
+	case coverage(name):
+		c.rule.Metric = name
+		c.scoredOn()
 	case metric.Present() && rubric.Present():
 		rubric.KeyErrorf("make two rules of it", "a rule watches a metric or a rubric, not both")
 		c.ok = false
 	case metric.Present():
 		c.rule.Metric, c.rule.LowerIsBetter = name, true
 		c.ok = c.ok && !metric.Faulty()
-		if !metric.Faulty() && !slices.Contains(windows.BuiltinNames[:], name) {
+		if !metric.Faulty() && !slices.Contains(metricNames, name) {
 			c.wrong(metric, c.metricHint(name), "unknown metric `%s`", name)
 		}
 	case f.Rubric != "":
 		c.rule.Metric, c.rule.Rubric = f.Rubric, true
-		if reserved(f.Rubric) {
+		if windows.Reserved(f.Rubric) {
 			c.wrong(rubric, "write `metric: "+f.Rubric+"`", "`%s` is a metric, not a rubric", f.Rubric)
 			return
 		}
 		known, ok := c.l.rubrics[f.Rubric]
 		c.rubric = known.Rubric
 		c.rule.LowerIsBetter = known.LowerIsBetter
-		if !ok && !c.l.broken && !c.l.warned[f.Rubric] {
-			c.l.warned[f.Rubric] = true
-			names := slices.Sorted(maps.Keys(c.l.rubrics))
-			hint := "add it to `rubrics`, such as {min: 0, max: 1, better: higher}"
-			if near := strictyaml.Nearest(f.Rubric, names); near != "" {
-				hint = fmt.Sprintf("did you mean `%s`? Else add it to `rubrics`", near)
-			}
-			rubric.Warnf(hint, "rubric `%s` has no scale: the range of limits is not checked", f.Rubric)
+		if !ok {
+			c.noScale(rubric, "the range of limits is not checked")
 		}
 	case c.doc.Misspelt(f):
 		c.ok = false
@@ -151,6 +146,20 @@ func (c *ruleCheck) metric() {
 	}
 }
 
+// noScale warns, once for each, of a rubric that no file has an entry for.
+func (c *ruleCheck) noScale(at strictyaml.Place, so string) {
+	name := c.file.Rubric
+	if c.l.broken || c.l.warned[name] {
+		return
+	}
+	c.l.warned[name] = true
+	hint := "add it to `rubrics`, such as {min: 0, max: 1, better: higher}"
+	if near := strictyaml.Nearest(name, slices.Sorted(maps.Keys(c.l.rubrics))); near != "" {
+		hint = fmt.Sprintf("did you mean `%s`? Else add it to `rubrics`", near)
+	}
+	at.Warnf(hint, "rubric `%s` has no scale: %s", name, so)
+}
+
 func (c *ruleCheck) metricHint(name string) string {
 	if _, ok := c.l.rubrics[name]; ok {
 		return fmt.Sprintf("did you mean `rubric: %s`?", name)
@@ -158,10 +167,10 @@ func (c *ruleCheck) metricHint(name string) string {
 	if name == windows.Volume {
 		return "write `volume: {below: 50%, against: 24h}` in place of `metric` and `threshold`"
 	}
-	if near := strictyaml.Nearest(name, windows.BuiltinNames[:]); near != "" {
+	if near := strictyaml.Nearest(name, metricNames); near != "" {
 		return fmt.Sprintf("did you mean `%s`?", near)
 	}
-	return "metrics are " + strictyaml.List(windows.BuiltinNames[:], "and") + "; a score is a `rubric`"
+	return "metrics are " + strictyaml.List(metricNames, "and") + "; a score is a `rubric`"
 }
 
 func (c *ruleCheck) threshold() {
@@ -209,10 +218,14 @@ func (c *ruleCheck) sameDay(window *time.Duration, a Against) {
 func (c *ruleCheck) stat(f *thresholdFile) {
 	s, at := f.Stat.Stat, c.doc.At(&f.Stat)
 	switch zeroOne := binary(c.rule.Metric) || c.rubric.HasRange && c.rubric.Min == 0 && c.rubric.Max == 1; {
+	case coverage(c.rule.Metric):
+		if s.Kind != Mean && s.Kind != Rate {
+			c.wrong(at, "use mean", "%s is one share of all calls in the window: it has no %s", c.rule.Metric, s)
+		}
 	case s.Kind == Rate && c.rule.Rubric && c.rubric.HasRange && !zeroOne:
 		c.wrong(at, "use mean or a percentile", "rate is the share of ones, but `%s` goes from %s to %s", c.rule.Metric, digits(c.rubric.Min, 6), digits(c.rubric.Max, 6))
 	case s.Kind == Rate && !c.rule.Rubric && !binary(c.rule.Metric):
-		c.wrong(at, "use mean, p95, sum or another statistic", "rate is of error, fallback and rubrics from 0 to 1, not of %s", c.rule.Metric)
+		c.wrong(at, "use mean, p95, sum or another statistic", "rate is of error, fallback, coverages and rubrics from 0 to 1, not of %s", c.rule.Metric)
 	case (s.Kind == Quantile || s.Kind == Min || s.Kind == Max) && !c.rule.Rubric && binary(c.rule.Metric):
 		c.wrong(at, "use rate", "%s of %s is always 0 or 1", s, c.rule.Metric)
 	}

@@ -14,6 +14,9 @@ func (r *Rule) Describe() string {
 	} else {
 		fmt.Fprintf(&b, "%s of %s", r.Stat(), r.Metric)
 	}
+	if r.ScoredOn != "" {
+		fmt.Fprintf(&b, " on %s", r.ScoredOn)
+	}
 	fmt.Fprintf(&b, " over %s", Duration(r.Window()))
 	var limits []string
 	for _, l := range []struct {
@@ -29,7 +32,11 @@ func (r *Rule) Describe() string {
 		fmt.Fprintf(&b, " for %s", Duration(r.For))
 	}
 	if r.MinSamples > 1 {
-		fmt.Fprintf(&b, ", from %d values on", r.MinSamples)
+		what := "values"
+		if coverage(r.Metric) {
+			what = "calls"
+		}
+		fmt.Fprintf(&b, ", from %d %s on", r.MinSamples, what)
 	}
 	if t := r.Threshold; t != nil {
 		if t.RecoverAbove != nil {

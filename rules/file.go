@@ -31,8 +31,8 @@ type groupFile struct {
 
 type ruleFile struct {
 	Alert         string            `yaml:"alert,required" doc:"Name of the alert; no two rules of a group share one."`
-	Metric        metricWord        `yaml:"metric" doc:"A built-in metric. A rule has a metric or a rubric."`
-	Rubric        string            `yaml:"rubric" doc:"A rubric, by the name that scores carry."`
+	Metric        metricWord        `yaml:"metric" doc:"A built-in metric. link_coverage is the share of a prompt's calls that carry a version, all its versions seen together; score_coverage is the share of calls that were scored: the scores on the rubric that has most of them, over the calls in the same window, at most 1. Scores count at their own time, minutes after their calls, so take a window of 1h and a waiting time (for) longer than scores take. A rule has a metric or a rubric, but score_coverage may have both."`
+	Rubric        string            `yaml:"rubric" doc:"A rubric, by the name that scores carry. With score_coverage: the one whose scores are counted."`
 	Threshold     *thresholdFile    `yaml:"threshold" doc:"Fires when a statistic of a rolling window crosses a limit. A rule has exactly one kind: threshold, volume, …"`
 	Volume        *volumeFile       `yaml:"volume" doc:"Fires when the number of calls of a prompt, over all its versions, crosses a limit."`
 	Drift         *driftFile        `yaml:"drift" doc:"Sequential test of a drop or rise against a baseline, with a false-alarm budget. Not supported yet."`
@@ -41,7 +41,7 @@ type ruleFile struct {
 	Shape         *shapeFile        `yaml:"shape" doc:"Distance between the distribution and its baseline. Not supported yet."`
 	Change        string            `yaml:"change" enum:"template_hash|model|variant|fallback|environment" doc:"Fires when an axis takes a second value within one version. Not supported yet."`
 	TrafficShare  *trafficShareFile `yaml:"traffic_share" doc:"Fires on the share of a prompt's traffic that a version holds. Not supported yet."`
-	MinSamples    *int              `yaml:"min_samples" min:"1" doc:"Values that the window must hold before the alert may begin. Default: 30 for mean and rate; for a percentile enough for one value beyond it (p99: 100), never under 30; 1 for min, max, sum and count. Not for volume."`
+	MinSamples    *int              `yaml:"min_samples" min:"1" doc:"Values that the window must hold before the alert may begin, calls for a coverage. Default: 30 for mean and rate; for a percentile enough for one value beyond it (p99: 100), never under 30; 1 for min, max, sum and count. Not for volume."`
 	For           time.Duration     `yaml:"for" default:"0s" doc:"How long the limit must stay crossed, in event time, before the alert fires; it is pending until then."`
 	KeepFiringFor time.Duration     `yaml:"keep_firing_for" default:"0s" doc:"How long the value must stay recovered before the alert resolves."`
 	Labels        map[string]string `yaml:"labels" doc:"Fixed text, over those of the group. Part of the alert's identity."`
@@ -50,13 +50,13 @@ type ruleFile struct {
 }
 
 type thresholdFile struct {
-	Stat         statWord      `yaml:"stat,required" doc:"mean, p50 … p99.9, min, max, sum, count, or rate (of error, fallback and rubrics from 0 to 1)."`
+	Stat         statWord      `yaml:"stat,required" doc:"mean, p50 … p99.9, min, max, sum, count, or rate (of error, fallback and rubrics from 0 to 1). Of a coverage mean or rate, which are the same."`
 	Window       time.Duration `yaml:"window" default:"1h" doc:"How much event time is looked at: a multiple of 1m up to 1h, of 15m up to 24h."`
 	Below        *limit        `yaml:"below" doc:"Crossed when the statistic is under it."`
 	Above        *limit        `yaml:"above" doc:"Crossed when the statistic is over it."`
 	RecoverAbove *limit        `yaml:"recover_above" doc:"With below: recovered only over this. Default: below itself."`
 	RecoverBelow *limit        `yaml:"recover_below" doc:"With above: recovered only under this. Default: above itself."`
-	Against      against       `yaml:"against" doc:"What percentages are of: 24h (the same series over the last 24 hours), previous_version (the same cohort of the version before), or {fixed: 0.91}."`
+	Against      against       `yaml:"against" doc:"What percentages are of: 24h (the same series over the last 24 hours), previous_version (the same cohort of the version before; not for link_coverage), or {fixed: 0.91}. Without it 95% is 0.95, of metrics that are shares."`
 }
 
 type volumeFile struct {

@@ -50,7 +50,7 @@ func (r *Rule) Unit() Unit {
 		return Seconds
 	case windows.Cost:
 		return USD
-	case windows.Error, windows.Fallback:
+	case windows.Error, windows.Fallback, windows.LinkCoverage, windows.ScoreCoverage:
 		return Share
 	case windows.InputTokens, windows.OutputTokens:
 		return Whole
@@ -59,6 +59,9 @@ func (r *Rule) Unit() Unit {
 }
 
 func binary(metric string) bool { return metric == windows.Error || metric == windows.Fallback }
+
+// coverage is true of the metrics that are shares of calls, and not made of values.
+func coverage(metric string) bool { return slices.Contains(windows.CoverageNames[:], metric) }
 
 // String is how people read the figure.
 func (n Number) String() string {

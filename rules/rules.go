@@ -3,7 +3,11 @@
 // and does no I/O but for reading rule files; a loaded Set is never changed and may be shared.
 package rules
 
-import "time"
+import (
+	"time"
+
+	"github.com/driftd/driftd/windows"
+)
 
 // Set is all rule files together.
 type Set struct {
@@ -39,12 +43,13 @@ type Rule struct {
 	Alert         string // unique in its group
 	Metric        string // name of a built-in metric or of a rubric; "volume" for a Volume
 	Rubric        bool   // Metric is a rubric
-	LowerIsBetter bool   // true for all built-in metrics but volume; of a rubric, as its scale says
+	ScoredOn      string // of score_coverage: the rubric whose scores count; "" is the one with the most of them
+	LowerIsBetter bool   // true for all built-in metrics but volume and the coverages; of a rubric, as its scale says
 
 	Threshold *Threshold
 	Volume    *Volume
 
-	MinSamples         int           // in the window, before the rule may begin to breach; ≥ 1, but 0 for a Volume
+	MinSamples         int           // values in the window, calls for a coverage, before the rule may begin to breach; ≥ 1, but 0 for a Volume
 	For, KeepFiringFor time.Duration // ≥ 0
 
 	Labels      map[string]string // the group's with the rule's own over them
@@ -133,6 +138,10 @@ func (r *Rule) Kind() string {
 	}
 	return "threshold"
 }
+
+// AllVersions tells whether the rule sees the calls of all versions of a prompt together, and those without one: its alerts
+// have no version.
+func (r *Rule) AllVersions() bool { return r.Volume != nil || r.Metric == windows.LinkCoverage }
 
 // Window is how much event time the rule looks at.
 func (r *Rule) Window() time.Duration {

@@ -85,11 +85,14 @@ func (m *metricWord) UnmarshalStrict(n strictyaml.Node) {
 
 // JSONSchema implements strictyaml.Schemer.
 func (metricWord) JSONSchema() map[string]any {
-	return map[string]any{"type": "string", "enum": windows.BuiltinNames[:]}
+	return map[string]any{"type": "string", "enum": metricNames}
 }
 
 // Words implements strictyaml.Worded.
-func (metricWord) Words() string { return strings.Join(windows.BuiltinNames[:], ", ") }
+func (metricWord) Words() string { return strings.Join(metricNames, ", ") }
+
+// metricNames are the metrics that a rule may name. Volume has a kind of its own.
+var metricNames = append(windows.BuiltinNames[:len(windows.BuiltinNames):len(windows.BuiltinNames)], windows.CoverageNames[:]...)
 
 // statWord is a Stat as written.
 type statWord struct {
