@@ -8,7 +8,9 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
+	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/internal/strictyaml"
 )
 
@@ -143,25 +145,43 @@ func (c *checker) sources() {
 		if !twice {
 			seen[s.Topic] = at
 		}
-		if preset := c.doc.At(&s.Attributes); s.Encoding == "driftd_json" && preset.Present() {
-			preset.KeyErrorf("remove it", "native events have fixed keys: `attributes` is for OTLP")
+		if preset := c.doc.At(&s.Attributes); preset.Present() && !strings.HasPrefix(s.Encoding, "otlp_") && !c.doc.At(&s.Encoding).Faulty() {
+			preset.KeyErrorf("remove it", "records of `%s` have fixed keys: `attributes` is for OTLP", s.Encoding)
 		}
 	}
 }
 
-// linking takes what is written, and says that nothing comes of it yet.
+const (
+	minHorizon       = time.Minute
+	minLinkingMemory = 1 << 20
+)
+
 func (c *checker) linking() {
-	var usual Config
-	strictyaml.Defaults(&usual)
-	if at := c.doc.At(&c.config.Linking); at.Present() && c.config.Linking != usual.Linking {
-		at.KeyWarnf("spans and scores must carry their prompt and version", "records are not linked yet: `linking` has no effect")
+	l := &c.config.Linking
+	wait, horizon, memory := c.doc.At(&l.Wait), c.doc.At(&l.Horizon), c.doc.At(&l.Memory)
+	switch {
+	case wait.Faulty() || horizon.Faulty():
+	case l.Horizon < minHorizon:
+		horizon.Errorf("write 1m or more, such as 30m", "`horizon` is too short: scores come minutes after their spans")
+	case l.Horizon <= l.Wait:
+		at := wait
+		if horizon.Present() {
+			at = horizon
+		}
+		at.Errorf("the usual is wait: 10s, horizon: 30m", "spans must be remembered for longer than one waits: `horizon` is %s, `wait` %s",
+			strictyaml.FormatDuration(l.Horizon), strictyaml.FormatDuration(l.Wait))
+	}
+	if l.Memory < minLinkingMemory && !memory.Faulty() {
+		memory.Errorf("write 1MiB or more, such as 256MiB", "`memory` is too little to link anything")
 	}
 }
 
 var (
 	dimensionName = regexp.MustCompile(`^[a-zA-Z_][a-zA-Z0-9_]*$`)
-	// fields are what events say beside dimensions.
-	fields = []string{"prompt", "version", "template_hash", "fallback", "model", "provider", "input_tokens", "output_tokens", "cost", "ttft", "error", "latency"}
+	// axes are the fields that may be dimensions too.
+	axes = []string{"variant", "environment"}
+	// noAttributes are what events say beside dimensions that no attribute is read for.
+	noAttributes = map[string]string{"provider": "it is not kept", "latency": "it is the span's own time"}
 )
 
 // maxDimensions bounds the length of a series' key.
@@ -178,7 +198,7 @@ func (c *checker) dimensions() {
 		case name == "":
 		case name == "prompt" || name == "version":
 			at.Errorf("remove it", "`%s` makes series anyway", name)
-		case slices.Contains(fields, name):
+		case isField(name) && !slices.Contains(axes, name) || noAttributes[name] != "":
 			at.Errorf("such as tier, locale, variant or environment", "`%s` cannot be a dimension", name)
 		case !dimensionName.MatchString(name):
 			at.Errorf("use letters, digits and _", "`%s` is no name of a dimension", name)
@@ -186,20 +206,28 @@ func (c *checker) dimensions() {
 			at.Errorf("remove it", "dimension `%s` is named twice", name)
 		}
 	}
-	for name := range c.config.Attributes {
+	for name, list := range c.config.Attributes {
 		at := c.doc.Entry(&c.config.Attributes, name)
 		switch {
-		case slices.Contains(fields, name):
-			at.KeyErrorf("only those of dimensions can be set", "attributes for `%s` are not supported yet", name)
-		case !slices.Contains(d, name):
-			hint := "add it to `dimensions`"
-			if near := strictyaml.Nearest(name, d); near != "" {
+		case noAttributes[name] != "":
+			at.KeyErrorf("remove it", "there are no attributes for `%s`: %s", name, noAttributes[name])
+		case !isField(name) && !slices.Contains(d, name):
+			hint := "add it to `dimensions`, or see ATTRIBUTES.md for the fields"
+			if near := strictyaml.Nearest(name, slices.Concat(d, consumer.Fields())); near != "" {
 				hint = fmt.Sprintf("did you mean `%s`? Else add it to `dimensions`", near)
 			}
-			at.KeyErrorf(hint, "`%s` is no dimension", name)
+			at.KeyErrorf(hint, "`%s` is neither a field nor a dimension", name)
+		}
+		for i, attr := range list {
+			if slices.Contains(list[:i], attr) {
+				at.KeyErrorf("remove one of them", "attribute `%s` is named twice for `%s`", attr, name)
+				break
+			}
 		}
 	}
 }
+
+func isField(name string) bool { return slices.Contains(consumer.Fields(), name) }
 
 // url checks that of a peer.
 func (c *checker) url(field *string, what string) {

@@ -15,7 +15,7 @@ type Config struct {
 	Sources    []Source            `yaml:"sources,required" item:"source" doc:"Topics with spans and scores."`
 	Linking    Linking             `yaml:"linking" doc:"How records that belong together are brought together."`
 	Dimensions []string            `yaml:"dimensions" item:"dimension" default:"[tier, locale]" doc:"Labels that make series, beside prompt and version."`
-	Attributes map[string][]string `yaml:"attributes" doc:"Span attributes that a dimension is read from, in order of preference. Without an entry: prompt.NAME, then NAME."`
+	Attributes map[string][]string `yaml:"attributes" doc:"Attributes that a field or a dimension is read from, in order of preference, in place of those of the preset; ATTRIBUTES.md has them all."`
 	Limits     Limits              `yaml:"limits" doc:"Bounds of what is kept; what is beyond them is counted together."`
 	Rules      []string            `yaml:"rules,required" item:"pattern" doc:"Rule files by glob pattern, relative to the folder of this file."`
 	Receivers  []Receiver          `yaml:"receivers" item:"receiver" doc:"Who is told of alerts."`
@@ -57,16 +57,17 @@ type SASL struct {
 // Source is a topic to read.
 type Source struct {
 	Topic      string `yaml:"topic,required" doc:"The topic's name."`
-	Encoding   string `yaml:"encoding" default:"otlp_proto" enum:"otlp_proto|driftd_json" later:"otlp_json|cloudevents" doc:"What its records are."`
-	Attributes string `yaml:"attributes" default:"auto" enum:"auto|otel" later:"openinference|langfuse|openllmetry|mlflow" doc:"Preset of attribute names, for OTLP."`
+	Encoding   string `yaml:"encoding" default:"otlp_proto" enum:"otlp_proto|otlp_json|driftd_json|posthog|helicone" doc:"What its records are."`
+	Envelope   string `yaml:"envelope" default:"none" enum:"none|cloudevents" doc:"What they are wrapped in: cloudevents is binary or structured."`
+	Attributes string `yaml:"attributes" default:"auto" enum:"auto|otel|openinference|langfuse|openllmetry|mlflow" doc:"Which producers' attribute names are looked for, in OTLP: auto is all."`
 	Start      Start  `yaml:"start" default:"earliest" doc:"Where to begin in a topic that has never been read: earliest, latest, or a time."`
 }
 
 // Linking brings spans and scores together that share a trace.
 type Linking struct {
 	Wait    time.Duration   `yaml:"wait" default:"10s" doc:"How long a span waits for its ancestors, in event time; 0s where every span is whole."`
-	Horizon time.Duration   `yaml:"horizon" default:"30m" doc:"How long spans are remembered for scores that come later."`
-	Memory  strictyaml.Size `yaml:"memory" default:"256MiB" doc:"How much memory that may take; whichever ends first."`
+	Horizon time.Duration   `yaml:"horizon" default:"30m" doc:"How long spans are remembered for scores that come later; 1m or more, and longer than wait."`
+	Memory  strictyaml.Size `yaml:"memory" default:"256MiB" doc:"How much memory that may take, 1MiB or more; whichever ends first."`
 }
 
 // Limits bound the memory that series take.
