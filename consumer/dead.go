@@ -83,9 +83,9 @@ func recordLetter(src windows.Source, rec *Record, f Fault, now int64, private b
 }
 
 // eventLetter is the dead letter of one event: a native event without any text, that can be offered again.
-func eventLetter(src windows.Source, offset int64, r *refused, now int64) message {
-	m := letter(src, offset, r.fault, now)
-	m.headers = append(m.headers, header{headerIndex, strconv.AppendUint(nil, uint64(r.index), 10)})
+func eventLetter(src windows.Source, r *refused, now int64) message {
+	m := letter(src, r.pos.Offset, r.fault, now)
+	m.headers = append(m.headers, header{headerIndex, strconv.AppendUint(nil, uint64(r.pos.Index), 10)})
 	m.value = r.event
 	return m
 }

@@ -29,6 +29,13 @@ type simulation struct {
 	writers    []*simWriter
 	rollbacks  int
 	canRoll    bool
+
+	// Where events are linked: the log grows, and a worker at its end may flush what waits.
+	linked  bool
+	end     int64   // of the log, so far
+	fences  []int64 // committed with the offset
+	flushes bool
+	flushed int
 }
 
 const simPartitions = 3
@@ -43,6 +50,7 @@ type simWriter struct {
 	flight   [][]consumer.Sealed // waves not yet written
 	inFlight bool
 	to       int64               // what to commit when they are
+	done     int64               // was acknowledged
 	built    [][]consumer.Sealed // a round that waits for its turn
 	builtTo  int64
 	ready    bool
@@ -54,10 +62,14 @@ func (s *simulation) spawn() *simWriter {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	w := &simWriter{generation: s.generation, next: s.committed, core: consumer.NewCore(consumer.CoreConfig{
+	c := consumer.CoreConfig{
 		Source: windows.Source{Topic: "events"}, Decoder: driftdjson.New(attrs), Dimensions: attrs.Dimensions(), Partitions: simPartitions,
 		Partition: simPartition, Start: s.committed, Now: testClock,
-	})}
+	}
+	if s.linked {
+		c.Linker, c.From, c.Fences, c.Start = consumer.NewLinker(usualLinking, "events"), s.committed, slices.Clone(s.fences), 0
+	}
+	w := &simWriter{generation: s.generation, next: c.Start, done: s.committed, core: consumer.NewCore(c)}
 	s.writers = append(s.writers, w)
 	return w
 }
@@ -67,9 +79,19 @@ func simPartition(prompt string) int { return int(prompt[0]-'a') % simPartitions
 // step lets a writer do one thing.
 func (s *simulation) step(w *simWriter) {
 	switch {
-	case w.next < int64(len(s.records)) && !w.ready && s.r.IntN(2) == 0: // reads on while a round is in flight
+	case w.next == s.end && s.flushes && !w.ready && s.r.IntN(3) == 0 && w.generation == s.generation && !w.core.Refencing():
+		s.committed, s.fences = w.done, append(s.fences, w.next)
+		s.flushed++
+		if fence := w.core.Tend(testClock+int64(time.Hour), true); fence > 0 && fence != w.next {
+			s.t.Fatalf("flushed at %d, want %d", fence, w.next)
+		}
+		w.built, _, w.builtTo = w.core.Cut(testClock, false)
+		w.ready = true
+	case s.flushes && w.generation != s.generation && !w.ready && !w.inFlight:
+		w.dead = true // a zombie knows nothing of later fences; it may write what it holds, but reads no more
+	case w.next < s.end && !w.ready && s.r.IntN(2) == 0 && (!s.flushes || w.generation == s.generation): // reads on while a round is in flight
 		for range 1 + s.r.IntN(20) {
-			if w.next == int64(len(s.records)) {
+			if w.next == s.end {
 				break
 			}
 			w.core.Add(w.next, s.records[w.next], testClock)
@@ -83,7 +105,7 @@ func (s *simulation) step(w *simWriter) {
 	case w.inFlight && len(w.flight) > 0:
 		s.write(w)
 	case w.inFlight: // all acknowledged
-		w.inFlight = false
+		w.inFlight, w.done = false, w.to
 		if w.generation == s.generation {
 			s.committed = w.to
 		} else if s.r.IntN(2) == 0 { // a zombie's commit is refused; it may go on once more before it notices
@@ -115,6 +137,9 @@ func (s *simulation) write(w *simWriter) {
 }
 
 func (s *simulation) run() {
+	if !s.linked {
+		s.end = int64(len(s.records))
+	}
 	s.spawn()
 	for steps := 0; ; steps++ {
 		if steps > 100_000 {
@@ -126,6 +151,9 @@ func (s *simulation) run() {
 				live = append(live, w)
 			}
 		}
+		if s.end < int64(len(s.records)) && s.r.IntN(20) == 0 {
+			s.end = min(s.end+s.r.Int64N(40), int64(len(s.records)))
+		}
 		current := s.writers[len(s.writers)-1]
 		if s.committed == int64(len(s.records)) && !current.inFlight && !current.ready {
 			return
@@ -134,7 +162,7 @@ func (s *simulation) run() {
 		if s.r.IntN(40) == 0 && len(s.writers) < 8 {
 			current.dead = s.r.IntN(2) == 0 // a crash; else it lives on as a zombie
 			if s.canRoll && s.rollbacks < 2 && s.r.IntN(2) == 0 {
-				s.committed = s.r.Int64N(s.committed + 1)
+				s.committed, s.fences = s.r.Int64N(s.committed+1), nil
 				s.rollbacks++
 			}
 			s.spawn()

@@ -18,6 +18,23 @@ type CoreConfig struct {
 	Partitions int
 	Partition  func(string) int
 	Start, Now int64
+
+	From   int64   // where samples begin
+	Fences []int64 // where the clock flushed
+	Linker *Linker // nil: nothing is linked
+}
+
+// Linker is what cores of one partition number share.
+type Linker struct{ *linker }
+
+func NewLinker(l Linking, topics ...string) *Linker {
+	return &Linker{newLinker(l, 10*time.Second, 1, func() []string { return topics })}
+}
+
+// Stats tells how much is remembered.
+func (l *Linker) Stats() (spans, bytes int) {
+	s := l.stats()
+	return s.spans, s.bytes
 }
 
 // Letter is a dead letter.
@@ -33,7 +50,12 @@ type Sealed struct {
 }
 
 func NewCore(c CoreConfig) *Core {
+	var link *part
+	if c.Linker != nil {
+		link = c.Linker.join(c.Source.Topic)
+	}
 	return &Core{newSource(sourceConfig{
+		from: c.From, fences: c.Fences, part: link, home: func([]byte) bool { return true },
 		id: c.Source, decoder: c.Decoder, dims: c.Dimensions, scales: c.Scales, partitions: c.Partitions, partition: c.Partition,
 		disorder: 10 * time.Second, idle: 15 * time.Second, start: c.Start, now: c.Now,
 	})}
@@ -42,6 +64,40 @@ func NewCore(c CoreConfig) *Core {
 func (c *Core) Add(offset int64, value []byte, now int64) {
 	c.s.add(&Record{Offset: offset, Value: value}, now)
 }
+
+// Tend does what a task does between records. It flushes the line where the clock says so, and tells at which offset.
+func (c *Core) Tend(now int64, atEnd bool) (fence int64) {
+	if c.s.stale(now, atEnd) {
+		fence = c.s.next
+		c.s.flush(now)
+	}
+	c.s.release(now)
+	c.s.publish(now, atEnd)
+	return fence
+}
+
+func (c *Core) Refencing() bool { return len(c.s.fences) > 0 }
+func (c *Core) Waiting() int    { return c.s.line.len() }
+func (c *Core) Blocked() bool   { return c.s.blocked() }
+func (c *Core) Keys(offset int64, key, value []byte, now int64) {
+	c.s.add(&Record{Offset: offset, Key: key, Value: value}, now)
+}
+
+// Counted is what became of events since the last Cut.
+func (c *Core) Counted() (calls, scores map[string]uint64, keys [4]uint64) {
+	t := &c.s.building.counted
+	calls, scores = map[string]uint64{}, map[string]uint64{}
+	for l := range numLinking {
+		if n := t.calls[l]; n > 0 {
+			calls[l.String()] = n
+		}
+		if n := t.judged[l]; n > 0 {
+			scores[l.String()] = n
+		}
+	}
+	return calls, scores, t.keys
+}
+
 func (c *Core) Full() bool                      { return c.s.full() }
 func (c *Core) Beat(announced []windows.Source) { c.s.beat(announced) }
 
@@ -49,7 +105,7 @@ func (c *Core) Beat(announced []windows.Source) { c.s.beat(announced) }
 func (c *Core) Cut(now int64, atEnd bool) (waves [][]Sealed, dead []Letter, next int64) {
 	r := c.s.cut(now, atEnd)
 	if r == nil {
-		return nil, nil, c.s.next
+		return nil, nil, c.s.settled()
 	}
 	for _, w := range r.waves {
 		var batches []Sealed

@@ -16,6 +16,8 @@ type topicMetrics struct {
 	gaps, produceErrors, commitErrors                        *metrics.Counter
 	batchBytes                                               *metrics.Histogram
 	dead                                                     [numReasons]*metrics.Counter
+	calls, judged                                            [numLinking]*metrics.Counter
+	keys                                                     [numKeying]*metrics.Counter
 }
 
 func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
@@ -37,6 +39,13 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 		if r != Fine {
 			m.dead[r] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_dead_total{reason=%q,topic=%q}`, r, topic))
 		}
+	}
+	for l := range numLinking {
+		m.calls[l] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_links_total{topic=%q,what="call",result=%q}`, topic, l))
+		m.judged[l] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_links_total{topic=%q,what="score",result=%q}`, topic, l))
+	}
+	for k, name := range keyingNames {
+		m.keys[k] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_link_keys_total{topic=%q,key=%q}`, topic, name))
 	}
 	for _, reason := range []string{resetRecreated, resetTruncated} {
 		m.restarts(reason)
@@ -60,6 +69,13 @@ func (m *topicMetrics) add(r *round) {
 			m.dead[i].AddInt64(int64(n))
 		}
 	}
+	for i := range t.calls {
+		m.calls[i].AddInt64(int64(t.calls[i]))
+		m.judged[i].AddInt64(int64(t.judged[i]))
+	}
+	for i := range t.keys {
+		m.keys[i].AddInt64(int64(t.keys[i]))
+	}
 	m.rounds.Inc()
 	m.batches.AddInt64(int64(r.batches))
 	for i := range r.waves {
@@ -78,25 +94,27 @@ func (m *topicMetrics) restarts(reason string) *metrics.Counter {
 
 // partitionMetrics are the gauges of a partition that this worker reads.
 type partitionMetrics struct {
-	set            *metrics.Set
-	lag, watermark string
-	lagGauge       *metrics.Gauge
-	behind         *metrics.Gauge
+	set      *metrics.Set
+	names    []string
+	lagGauge *metrics.Gauge
+	behind   *metrics.Gauge
+	waiting  *metrics.Gauge
 }
 
 func newPartitionMetrics(set *metrics.Set, topic string, partition int) *partitionMetrics {
-	m := &partitionMetrics{
-		set:       set,
-		lag:       fmt.Sprintf(`driftd_consumer_lag_records{topic=%q,partition="%d"}`, topic, partition),
-		watermark: fmt.Sprintf(`driftd_consumer_watermark_lag_seconds{topic=%q,partition="%d"}`, topic, partition),
+	m := &partitionMetrics{set: set}
+	gauge := func(thing string) *metrics.Gauge {
+		name := fmt.Sprintf(`driftd_consumer_%s{topic=%q,partition="%d"}`, thing, topic, partition)
+		m.names = append(m.names, name)
+		return set.GetOrCreateGauge(name, nil)
 	}
-	m.lagGauge = set.GetOrCreateGauge(m.lag, nil)
-	m.behind = set.GetOrCreateGauge(m.watermark, nil)
+	m.lagGauge, m.behind, m.waiting = gauge("lag_records"), gauge("watermark_lag_seconds"), gauge("link_waiting_events")
 	return m
 }
 
 // remove takes the gauges away: another worker has the partition now.
 func (m *partitionMetrics) remove() {
-	m.set.UnregisterMetric(m.lag)
-	m.set.UnregisterMetric(m.watermark)
+	for _, name := range m.names {
+		m.set.UnregisterMetric(name)
+	}
 }

@@ -38,7 +38,6 @@ type sampler struct {
 
 	// Of the record at hand.
 	now     int64 // the ingest worker's clock, Unix ns
-	pos     windows.Position
 	newest  int64 // event time
 	tally   tally
 	samples []windows.Sample
@@ -53,7 +52,7 @@ type sampler struct {
 // refused is an event that becomes a dead letter.
 type refused struct {
 	fault Fault
-	index uint32
+	pos   windows.Position
 	event []byte // native JSON without any text
 }
 
@@ -69,6 +68,17 @@ type tally struct {
 	samples, scores, unlinked, notInferences uint64
 	unversioned                              uint64
 	dead                                     [numReasons]uint64
+	calls, judged                            [numLinking]uint64 // that needed a link, and what became of it
+	keys                                     [numKeying]uint64
+}
+
+// link counts what became of an event that needed a link.
+func (t *tally) link(e *Event, why linking) {
+	if e.Call {
+		t.calls[why]++
+	} else {
+		t.judged[why]++
+	}
 }
 
 func newSampler(dims []string, scales Scales, partition func(string) int) *sampler {
@@ -78,9 +88,9 @@ func newSampler(dims []string, scales Scales, partition func(string) int) *sampl
 	}
 }
 
-// begin starts a record.
-func (s *sampler) begin(offset, now int64) {
-	s.now, s.pos, s.newest, s.tally = now, windows.Position{Offset: offset}, 0, tally{}
+// begin starts a record, or a batch of events that have waited.
+func (s *sampler) begin(now int64) {
+	s.now, s.newest, s.tally = now, 0, tally{}
 	if cap(s.samples) > maxKept {
 		s.samples, s.lanes, s.arena, s.scores = nil, nil, nil, nil
 	}
@@ -91,13 +101,8 @@ func (s *sampler) begin(offset, now int64) {
 // refresh forgets what rubrics' scales were: the rules may have been read again.
 func (s *sampler) refresh() { clear(s.rubrics) }
 
-// take adds an event.
-func (s *sampler) take(e *Event) {
-	s.one(e)
-	s.pos.Index++
-}
-
-func (s *sampler) one(e *Event) {
+// admit looks at what must be right before an event may be linked or drag time along; it leaves the fault in the event.
+func (s *sampler) admit(e *Event) bool {
 	switch {
 	case e.Fault.Reason != Fine:
 	case e.Time < earliest:
@@ -108,10 +113,11 @@ func (s *sampler) one(e *Event) {
 		s.newest = max(s.newest, e.Time)
 		checkFigures(e)
 	}
-	if e.Fault.Reason != Fine {
-		s.refuse(e, e.Fault)
-		return
-	}
+	return e.Fault.Reason == Fine
+}
+
+// emit makes a sample of an event that was admitted. why tells what became of it if it still has no prompt.
+func (s *sampler) emit(e *Event, pos windows.Position, why linking) {
 	if e.Kind == Span && !e.Call {
 		s.tally.notInferences++
 		e.Has = 0
@@ -124,23 +130,32 @@ func (s *sampler) one(e *Event) {
 			s.tally.unlinked++
 		}
 		for i := range e.Scores {
-			s.refuseScore(e, &e.Scores[i], Unlinked, "the score names no prompt")
+			s.refuseScore(e, pos, &e.Scores[i], Unlinked, unlinkedDetail[why])
 		}
 		return
 	}
 	c, fault := s.find(e)
 	if fault.Reason != Fine {
-		s.refuse(e, fault)
+		s.refuse(e, pos, fault)
 		return
 	}
 	first := len(s.scores)
 	for i := range e.Scores {
-		s.score(e, &e.Scores[i], first)
+		s.score(e, pos, &e.Scores[i], first)
 	}
 	if !e.Call && len(s.scores) == first {
 		return
 	}
-	s.add(e, c, s.scores[first:len(s.scores):len(s.scores)])
+	s.add(e, pos, c, s.scores[first:len(s.scores):len(s.scores)])
+}
+
+// unlinkedDetail is what a dead letter says of a score that found no prompt.
+var unlinkedDetail = [numLinking]string{
+	noSpan:    "the score names no prompt, and its span is not remembered",
+	noPrompt:  "the score names no prompt, nor does any span of its trace",
+	ambiguous: "the score names no prompt, and its trace has several",
+	nested:    "the call that is scored is inside another call",
+	crowded:   "the score names no prompt, and its trace has more spans than are remembered",
 }
 
 // checkFigures refuses an event with a figure that no call can have.
@@ -192,13 +207,13 @@ func (s *sampler) find(e *Event) (*cell, Fault) {
 }
 
 // add appends the sample of an event whose keys find has just made.
-func (s *sampler) add(e *Event, c *cell, scores []windows.Score) {
+func (s *sampler) add(e *Event, pos windows.Position, c *cell, scores []windows.Score) {
 	start := len(s.arena)
 	s.arena = append(s.arena, s.key...)
 	keys := s.arena[start:len(s.arena):len(s.arena)]
 	s.samples = slices.Grow(s.samples, 1)[:len(s.samples)+1]
 	m := &s.samples[len(s.samples)-1]
-	m.Position, m.Time = s.pos, e.Time
+	m.Position, m.Time = pos, e.Time
 	m.Cell, m.Axes, m.Known = keys[:s.cellLen:s.cellLen], keys[s.cellLen:], &c.known
 	m.TraceID, m.SpanID = e.Trace, e.Span
 	m.Mask, m.Values, m.Scores = e.Has, e.Values, scores
@@ -224,11 +239,11 @@ func (s *sampler) add(e *Event, c *cell, scores []windows.Score) {
 }
 
 // score adds a score, or refuses it alone.
-func (s *sampler) score(e *Event, v *ScoreValue, first int) {
+func (s *sampler) score(e *Event, pos windows.Position, v *ScoreValue, first int) {
 	r, ok := s.rubrics[string(v.Rubric)]
 	if !ok {
 		if f := checkRubric(v.Rubric); f.Reason != Fine {
-			s.refuseScore(e, v, f.Reason, f.Detail)
+			s.refuseScore(e, pos, v, f.Reason, f.Detail)
 			return
 		}
 		r = &rubric{}
@@ -244,25 +259,25 @@ func (s *sampler) score(e *Event, v *ScoreValue, first int) {
 	switch {
 	case v.HasValue:
 		if !(math.Abs(value) <= windows.MaxValue) {
-			s.refuseScore(e, v, BadValue, "the score is not finite or too large")
+			s.refuseScore(e, pos, v, BadValue, "the score is not finite or too large")
 			return
 		}
 	case len(v.Label) > 0:
 		if value, ok = r.scale.Labels[string(v.Label)]; !ok {
-			s.refuseScore(e, v, UnknownLabel, "the rubric's scale has no such label")
+			s.refuseScore(e, pos, v, UnknownLabel, "the rubric's scale has no such label")
 			return
 		}
 	default:
-		s.refuseScore(e, v, NoValue, "the score has neither value nor label")
+		s.refuseScore(e, pos, v, NoValue, "the score has neither value nor label")
 		return
 	}
 	if r.known && r.scale.HasRange && !(value >= r.scale.Min && value <= r.scale.Max) {
-		s.refuseScore(e, v, OutOfRange, fmt.Sprintf("%v is not in %v to %v", value, r.scale.Min, r.scale.Max))
+		s.refuseScore(e, pos, v, OutOfRange, fmt.Sprintf("%v is not in %v to %v", value, r.scale.Min, r.scale.Max))
 		return
 	}
 	for i := first; i < len(s.scores); i++ {
 		if string(s.scores[i].Rubric) == string(v.Rubric) {
-			s.refuseScore(e, v, DuplicateRubric, "the event has another score on this rubric")
+			s.refuseScore(e, pos, v, DuplicateRubric, "the event has another score on this rubric")
 			return
 		}
 	}
@@ -271,14 +286,14 @@ func (s *sampler) score(e *Event, v *ScoreValue, first int) {
 	s.scores = append(s.scores, windows.Score{Rubric: s.arena[start:len(s.arena):len(s.arena)], Value: value})
 }
 
-func (s *sampler) refuse(e *Event, f Fault) {
+func (s *sampler) refuse(e *Event, pos windows.Position, f Fault) {
 	s.tally.dead[f.Reason]++
-	s.dead = append(s.dead, refused{f, s.pos.Index, appendEvent(e, s.dims)})
+	s.dead = append(s.dead, refused{f, pos, appendEvent(e, s.dims)})
 }
 
-func (s *sampler) refuseScore(e *Event, v *ScoreValue, r Reason, detail string) {
+func (s *sampler) refuseScore(e *Event, pos windows.Position, v *ScoreValue, r Reason, detail string) {
 	s.tally.dead[r]++
-	s.dead = append(s.dead, refused{Fault{r, detail}, s.pos.Index, appendScore(e, s.dims, v)})
+	s.dead = append(s.dead, refused{Fault{r, detail}, pos, appendScore(e, s.dims, v)})
 }
 
 func (t *tally) add(o *tally) {
@@ -292,5 +307,12 @@ func (t *tally) add(o *tally) {
 	t.unversioned += o.unversioned
 	for i := range t.dead {
 		t.dead[i] += o.dead[i]
+	}
+	for i := range t.calls {
+		t.calls[i] += o.calls[i]
+		t.judged[i] += o.judged[i]
+	}
+	for i := range t.keys {
+		t.keys[i] += o.keys[i]
 	}
 }

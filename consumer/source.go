@@ -37,23 +37,32 @@ type sourceConfig struct {
 	scales     Scales // nil: none are known
 	partitions int    // of the samples topic
 	partition  func(prompt string) int
-	disorder   time.Duration // by which events may come late behind newer ones
-	idle       time.Duration // after which the watermark of a partition that is read to its end follows the clock
-	start      int64         // first offset
-	now        int64         // the ingest worker's clock, Unix ns
+	disorder   time.Duration         // by which events may come late behind newer ones
+	idle       time.Duration         // after which the watermark of a partition that is read to its end follows the clock
+	start      int64                 // first offset to read
+	from       int64                 // first offset of which samples are written; those before it are remembered only
+	fences     []int64               // offsets at which the clock flushed the delay line when this was read before, ascending
+	part       *part                 // what the partitions of this number share; nil: nothing is linked
+	home       func(key []byte) bool // whether Kafka's default partitioner has put a record of this key here; nil: there is but one partition
+	now        int64                 // the ingest worker's clock, Unix ns
 }
 
 // source is one source partition: it takes records in offset order and gives rounds of messages. It does no I/O, starts
 // nothing and is owned by one goroutine.
+// What must be linked first waits in its delay line.
 //
 // Exactly once rests on this: each samples partition (a lane) gets its samples in the order of their positions, a round is
 // written whole before the next one is begun, and the offset of a round is committed after that. So what a samples partition
 // holds is, but for repetitions of what came before, in order; detect skips what it has counted.
 type source struct {
 	sourceConfig
+	delayed
 	sampler *sampler
 	take    func(*Event)
 	lanes   []lane
+	rec     *Record // at hand
+	index   uint32  // of the next event in it
+	looked  bool    // at its key
 
 	next      int64 // offset behind the last record
 	newest    int64 // event time, Unix ns; 0 before the first
@@ -75,9 +84,10 @@ type lane struct {
 
 func newSource(c sourceConfig) *source {
 	s := &source{sourceConfig: c, next: c.start, arrived: c.now, lanes: make([]lane, c.partitions)}
-	s.building = &round{next: c.start}
+	s.delayed = delayed{event: Event{Dimensions: make([][]byte, len(c.dims))}}
+	s.building = &round{next: max(c.start, c.from)}
 	s.sampler = newSampler(c.dims, c.scales, c.partition)
-	s.take = s.sampler.take
+	s.take = s.one
 	for i := range s.lanes {
 		s.lanes[i].enc = windows.NewEncoder()
 	}
@@ -86,8 +96,14 @@ func newSource(c sourceConfig) *source {
 
 // add takes a record at clock now.
 func (s *source) add(rec *Record, now int64) {
+	s.refence(rec.Offset, now)
 	s.next, s.arrived = rec.Offset+1, now
+	s.rec, s.index, s.looked = rec, 0, false
+	s.pushed, s.memos = s.line.len(), s.memos[:0]
 	counted := &s.building.counted
+	if rec.Offset < s.from {
+		counted = &tally{} // it was counted when its samples were written
+	}
 	counted.records++
 	counted.bytes += uint64(len(rec.Key) + len(rec.Value))
 	if len(rec.Value) == 0 {
@@ -95,7 +111,7 @@ func (s *source) add(rec *Record, now int64) {
 		return
 	}
 	p := s.sampler
-	p.begin(rec.Offset, now)
+	p.begin(now)
 	value, err := rec.Value, error(nil)
 	if s.unwrap != nil {
 		value, err = s.unwrap(rec)
@@ -104,6 +120,10 @@ func (s *source) add(rec *Record, now int64) {
 		err = s.decoder.Decode(value, s.take)
 	}
 	if err != nil {
+		s.line.cut(s.pushed)
+		if rec.Offset < s.from {
+			return
+		}
 		f := Fault{Malformed, "the decoder failed"}
 		if refused, ok := errors.AsType[*RecordError](err); ok {
 			f = refused.Fault
@@ -112,36 +132,86 @@ func (s *source) add(rec *Record, now int64) {
 		s.building.bury(recordLetter(s.id, rec, f, now, s.private))
 		return
 	}
-	counted.add(&p.tally)
+	s.settle(now)
+	s.newest = max(s.newest, p.newest) // the watermark stays behind this record's times until its end
+	if s.part != nil {
+		s.line.mark(s.pushed, s.newest)
+		s.part.remember(s.memos, s.newest)
+		s.part.looked.Store(true)
+		s.release(now)
+	}
+}
+
+// one takes an event of the record at hand.
+func (s *source) one(e *Event) {
+	pos := windows.Position{Offset: s.rec.Offset, Index: s.index}
+	s.index++
+	if s.part != nil && e.Kind == Span && !s.part.hasSpans.Load() {
+		s.part.hasSpans.Store(true)
+	}
+	goes := s.sampler.admit(e)
+	if goes {
+		goes = s.enter(e, pos)
+	}
+	switch {
+	case pos.Offset < s.from:
+	case e.Fault.Reason != Fine:
+		s.sampler.refuse(e, pos, e.Fault)
+	case goes:
+		s.sampler.emit(e, pos, noPrompt)
+	}
+}
+
+// settle takes what the sampler has made into the round.
+func (s *source) settle(now int64) {
+	p := s.sampler
+	s.building.counted.add(&p.tally)
 	for i := range p.dead {
-		s.building.bury(eventLetter(s.id, rec.Offset, &p.dead[i], now))
+		s.building.bury(eventLetter(s.id, &p.dead[i], now))
 	}
 	for i := range p.samples {
 		l := &s.lanes[p.lanes[i]]
 		l.enc.Add(&p.samples[i])
-		if l.enc.Size() >= roundBytes { // the watermark stays behind this record's times until its end
+		if l.enc.Size() >= roundBytes {
 			s.seal(int(p.lanes[i]), now)
 		}
 	}
 	s.building.samples += len(p.samples)
-	s.newest = max(s.newest, p.newest)
 }
 
 // broken notes a batch of records, from offset from to before next, that cannot be read.
 func (s *source) broken(from, next int64, detail string, now int64) {
+	s.refence(next-1, now)
 	s.next, s.arrived = next, now
+	if from < s.from {
+		return
+	}
 	s.building.counted.dead[CorruptBatch]++
 	s.building.bury(letter(s.id, from, Fault{CorruptBatch, detail}, now))
 }
 
 // skip moves over offsets that hold no records.
-func (s *source) skip(next int64) { s.next = max(s.next, next) }
+func (s *source) skip(next, now int64) {
+	if next > s.next {
+		s.refence(next, now)
+		s.next = next
+	}
+}
+
+// settled is the offset below which everything is in a round.
+func (s *source) settled() int64 {
+	at := s.next
+	if !s.line.empty() {
+		at = s.line.first().pos.Offset
+	}
+	return max(at, s.from)
+}
 
 // full tells whether the round should be cut however young it is.
 func (s *source) full() bool { return s.building.samples >= roundSamples || s.building.full }
 
 // begun tells whether there is anything to write or to commit.
-func (s *source) begun() bool { return s.next > s.building.next || len(s.building.waves) > 0 }
+func (s *source) begun() bool { return s.settled() > s.building.next || len(s.building.waves) > 0 }
 
 // beat makes the next cut write a heartbeat into each lane that has had no samples since the last call. It, and the next batch
 // of every other lane, tell which source partitions exist.
@@ -170,22 +240,22 @@ func (s *source) cut(now int64, atEnd bool) *round {
 		}
 		s.lanes[i].wave = 0
 	}
-	r.next, r.watermark = s.next, s.watermark
+	r.next, r.watermark = s.settled(), s.watermark
 	s.building = &round{}
 	if n := len(s.spare); n > 0 {
 		s.building, s.spare = s.spare[n-1], s.spare[:n-1]
 	}
-	s.building.next = s.next
+	s.building.next = r.next
 	s.sampler.refresh()
 	return r
 }
 
-// advance moves the watermark. Only a partition that has nothing more to read follows the clock.
+// advance moves the watermark. Only a partition that has nothing more to read, and holds nothing back, follows the clock.
 func (s *source) advance(now int64, atEnd bool) {
-	if s.newest > 0 {
-		s.watermark = max(s.watermark, s.newest-int64(s.disorder))
+	if passed := s.passed(); passed > 0 {
+		s.watermark = max(s.watermark, passed-int64(s.disorder))
 	}
-	if atEnd && now-s.arrived >= int64(s.idle) {
+	if s.silent(now, atEnd) {
 		s.watermark = max(s.watermark, now-int64(s.idle)-int64(s.disorder))
 	}
 }

@@ -29,35 +29,69 @@ func (l lineage) incarnation() [16]byte {
 	return id
 }
 
-// String is the commit's metadata.
 func (l lineage) String() string {
 	return "driftd1 " + hex.EncodeToString(l.topic[:]) + " " + strconv.FormatUint(l.counter, 10)
 }
 
-// parseLineage reads a commit's metadata; ok is false for any that is not ours.
-func parseLineage(metadata string) (l lineage, ok bool) {
+// maxFences bounds the fences that a commit remembers, so that its metadata stays well below the 4096 bytes that brokers allow.
+const maxFences = 128
+
+// metadata is that of a commit. fences are the offsets, in ascending order, that had been read when the clock flushed the delay
+// line; the last maxFences of them are kept, as the distances between them.
+func (l lineage) metadata(fences []int64) string {
+	if len(fences) == 0 {
+		return l.String()
+	}
+	b := append([]byte(l.String()), ' ')
+	last := int64(0)
+	for i, f := range fences[max(0, len(fences)-maxFences):] {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = strconv.AppendInt(b, f-last, 36)
+		last = f
+	}
+	return string(b)
+}
+
+// parseMetadata reads a commit's metadata; ok is false for any that is not ours.
+func parseMetadata(metadata string) (l lineage, fences []int64, ok bool) {
 	f := strings.Fields(metadata)
-	if len(f) != 3 || f[0] != "driftd1" || len(f[1]) != 2*len(l.topic) {
-		return lineage{}, false
+	if len(f) != 3 && len(f) != 4 || f[0] != "driftd1" || len(f[1]) != 2*len(l.topic) {
+		return lineage{}, nil, false
 	}
 	if _, err := hex.Decode(l.topic[:], []byte(f[1])); err != nil {
-		return lineage{}, false
+		return lineage{}, nil, false
 	}
 	n, err := strconv.ParseUint(f[2], 10, 64)
 	if err != nil {
-		return lineage{}, false
+		return lineage{}, nil, false
 	}
 	l.counter = n
-	return l, true
+	if len(f) == 3 {
+		return l, nil, true
+	}
+	last := int64(0)
+	for delta := range strings.SplitSeq(f[3], ",") {
+		d, err := strconv.ParseInt(delta, 36, 64)
+		if err != nil || d <= 0 || last+d < last {
+			return lineage{}, nil, false
+		}
+		last += d
+		fences = append(fences, last)
+	}
+	return l, fences, true
 }
 
 // beginning is where a task begins, and why.
 type beginning struct {
 	lineage
 	offset int64
-	fresh  bool   // nothing is committed: offset is the log's start, for a Start to overrule
-	gap    int64  // records that retention has taken before they were read
-	reset  string // why the committed offset means nothing any more; empty when it does
+	first  int64   // of the log
+	fences []int64 // see lineage.metadata
+	fresh  bool    // nothing is committed: offset is the log's start, for a Start to overrule
+	gap    int64   // records that retention has taken before they were read
+	reset  string  // why the committed offset means nothing any more; empty when it does
 }
 
 // The reasons to leave the committed offset.
@@ -71,12 +105,12 @@ const (
 // id whose log was cut back goes on at its end. Without ids, a log that ends below the committed offset is most likely another
 // one.
 func resume(topic [16]byte, committed int64, metadata string, first, next int64) beginning {
-	b := beginning{lineage: lineage{topic: topic}, offset: first}
+	b := beginning{lineage: lineage{topic: topic}, offset: first, first: first}
 	if committed < 0 {
 		b.fresh = true
 		return b
 	}
-	last, ours := parseLineage(metadata)
+	last, fences, ours := parseMetadata(metadata)
 	if ours && last.topic == topic {
 		b.lineage = last
 	}
@@ -97,9 +131,15 @@ func resume(topic [16]byte, committed int64, metadata string, first, next int64)
 		b.gap = first - committed
 	default:
 		b.offset = committed
+		if ours && last.topic == topic {
+			b.fences = fences
+		}
 	}
 	return b
 }
+
+// metadata is what is to be committed with where to begin.
+func (b beginning) metadata() string { return b.lineage.metadata(b.fences) }
 
 func (b beginning) String() string {
 	return fmt.Sprintf("%s from offset %d", b.lineage, b.offset)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"time"
 
 	"github.com/driftd/driftd/windows"
@@ -53,6 +54,7 @@ type task struct {
 	beaten    time.Time
 	committed time.Time
 	done      int64      // everything below is acknowledged
+	raised    []int64    // the fences that go with a commit
 	stored    int64      // and this is committed
 	storing   chan error // of the commit under way; nil when none is
 	storingAt int64
@@ -64,7 +66,7 @@ type task struct {
 // run reads until ctx ends, which it waits for even when the partition has gone to another worker, or until the lineage has come
 // to its end.
 func (t *task) run(ctx context.Context) {
-	t.done, t.stored = t.offset, t.offset
+	t.done, t.stored, t.raised = t.offset, t.offset, slices.Clone(t.fences)
 	t.beaten, t.committed = time.Now(), time.Now()
 	fetchPause, writePause := t.brokers.pauses(), t.brokers.pauses()
 	t.flight.write = t.brokers.write
@@ -81,11 +83,19 @@ func (t *task) run(ctx context.Context) {
 	// The first that detect hears of this partition says which others there are, so that it waits for their events as well.
 	over := !t.beat(true)
 	for failed := 0; ctx.Err() == nil && !over; {
-		got, err := t.brokers.fetch(ctx, t.source.next, t.wait())
+		var got fetched
+		var err error
+		blocked := t.source.blocked()
+		if blocked {
+			t.rest(ctx)
+		} else {
+			got, err = t.brokers.fetch(ctx, t.source.next, t.wait())
+		}
 		if ctx.Err() != nil {
 			break
 		}
 		switch {
+		case blocked:
 		case err == nil:
 			failed = 0
 			fetchPause(ctx, 0)
@@ -125,6 +135,9 @@ func (t *task) wait() time.Duration {
 	if t.done > t.stored {
 		due = min(due, t.commitEvery-time.Since(t.committed))
 	}
+	if !t.source.line.empty() {
+		due = min(due, t.flush) // another partition may have come further
+	}
 	if t.flight.busy || t.storing != nil {
 		due = max(min(due, t.flush), lookAgain)
 	}
@@ -140,29 +153,83 @@ func (t *task) walk(ctx context.Context, got fetched) {
 	var rec Record
 	for got.next(&rec) {
 		t.source.add(&rec, now)
-		if t.source.full() {
-			t.depart(ctx, true)
-			t.begun = time.Now()
-		}
+		t.unload(ctx, now)
 	}
 	if err := got.err(); err != nil {
 		t.log.Error("cannot read record batch, going on behind it", "offset", t.source.next, "next", got.nextOffset(), "error", err)
 		t.source.broken(t.source.next, got.nextOffset(), "the broker's record batch cannot be read", now)
 	}
-	t.source.skip(got.nextOffset())
+	t.source.skip(got.nextOffset(), now)
 	t.atEnd = t.source.next >= got.end()
 	t.gauges.lagGauge.Set(float64(max(got.end()-t.source.next, 0)))
+}
+
+// unload sends off full rounds.
+func (t *task) unload(ctx context.Context, now int64) {
+	for t.source.full() && ctx.Err() == nil {
+		t.depart(ctx, true)
+		t.begun = time.Now()
+		t.source.release(now)
+	}
 }
 
 // tend does what is due beside reading.
 func (t *task) tend(ctx context.Context) {
 	t.landed(t.flight.land(ctx, false))
+	t.link(ctx)
 	if t.source.begun() && time.Since(t.begun) >= t.flush {
 		t.depart(ctx, false)
 	}
 	t.store(false)
 	if t.source.watermark > 0 {
 		t.gauges.behind.Set(t.now().Sub(time.Unix(0, t.source.watermark)).Seconds())
+	}
+}
+
+// link lets go what has waited long enough, and tells the partitions of the same number how far this one is.
+func (t *task) link(ctx context.Context) {
+	s, now := t.source, t.now().UnixNano()
+	if s.part == nil {
+		return
+	}
+	if !s.begun() {
+		t.begun = time.Now()
+	}
+	if s.stale(now, t.atEnd) && t.raiseFence() {
+		s.flush(now)
+	}
+	s.release(now)
+	t.unload(ctx, now)
+	s.publish(now, t.atEnd)
+	t.gauges.waiting.Set(float64(s.line.len()))
+}
+
+// raiseFence commits that the delay line is flushed by the clock before the offset that comes next. Whoever reads this again
+// flushes it there too, and links each call to what it was linked to before, though more of its trace may have come since.
+func (t *task) raiseFence() bool {
+	if t.storing != nil || len(t.source.fences) > 0 {
+		return false
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), grace)
+	defer cancel()
+	at, raised := t.done, append(t.raised[max(0, len(t.raised)-maxFences):], t.source.next)
+	if err := t.brokers.commit(ctx, at, t.lineage.metadata(raised)); err != nil {
+		if !errors.Is(err, errLost) {
+			t.metrics.commitErrors.Inc()
+		}
+		return false
+	}
+	t.stored, t.raised = at, raised
+	return true
+}
+
+// rest waits a little for another partition to come further.
+func (t *task) rest(ctx context.Context) {
+	timer := time.NewTimer(lookAgain)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+	case <-ctx.Done():
 	}
 }
 
@@ -233,7 +300,7 @@ func (t *task) store(last bool) {
 	t.committed, t.storingAt = time.Now(), t.done
 	answer := make(chan error, 1)
 	t.storing = answer
-	at, metadata := t.done, t.lineage.String()
+	at, metadata := t.done, t.lineage.metadata(t.raised)
 	go func() {
 		ctx, cancel := context.WithTimeout(context.Background(), grace)
 		defer cancel()

@@ -27,6 +27,7 @@ type Config struct {
 	Dimensions []Dimension
 	Lists      map[string][]string // attributes of fields, in place of those of the table
 	Scales     Scales              // nil: no rubric has a scale
+	Linking    Linking
 	// TopicPrefix is before the names of driftd's own topics. Default "driftd."
 	TopicPrefix string
 	// Group is the consumer group. Default "driftd-ingest".
@@ -65,6 +66,7 @@ type Worker struct {
 	cfg     Config
 	sources map[string]*sourceTopic
 	topics  atomic.Pointer[layout]
+	linkers linkers
 }
 
 type sourceTopic struct {
@@ -77,6 +79,7 @@ type sourceTopic struct {
 // layout is what the brokers say of the topics.
 type layout struct {
 	ids           map[string][16]byte
+	partitions    map[string]int // of the sources
 	announced     []windows.Source
 	samples, dead int // partitions
 }
@@ -131,6 +134,7 @@ func (w *Worker) Run(ctx context.Context) error {
 			break
 		}
 	}
+	w.complain()
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -142,6 +146,7 @@ func (w *Worker) Run(ctx context.Context) error {
 				return
 			case <-t.C:
 				state.note(ctx, "cannot look up topics, trying on", w.refresh(ctx))
+				w.complain()
 			}
 		}
 	}()
@@ -168,7 +173,7 @@ func (w *Worker) refresh(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	l := &layout{ids: map[string][16]byte{}, samples: topics[samples].Partitions, dead: topics[dead].Partitions}
+	l := &layout{ids: map[string][16]byte{}, partitions: map[string]int{}, samples: topics[samples].Partitions, dead: topics[dead].Partitions}
 	if l.samples == 0 || l.dead == 0 {
 		return fmt.Errorf("look up topics %s and %s: not both are there", samples, dead)
 	}
@@ -177,7 +182,7 @@ func (w *Worker) refresh(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		l.ids[s.Topic] = t.ID
+		l.ids[s.Topic], l.partitions[s.Topic] = t.ID, t.Partitions
 		for p := range t.Partitions {
 			l.announced = append(l.announced, windows.Source{Topic: s.Topic, Partition: int32(p), Incarnation: t.ID})
 		}
@@ -198,7 +203,15 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 		if !ok {
 			break
 		}
-		log.Debug("reading source partition", "from", b.String())
+		start := b.offset
+		var link *part
+		if w.cfg.Linking.Horizon > 0 {
+			if start, ok = w.rewind(ctx, claim, b, log); !ok {
+				break
+			}
+			link = w.join(claim)
+		}
+		log.Debug("reading source partition", "from", b.String(), "remembering from", start)
 		t := &task{
 			beginning: b, brokers: &client{w: w, claim: claim, fetcher: w.cfg.Client.NewFetcher(claim.Topic, claim.Partition)},
 			now: w.cfg.Now, log: log, metrics: src.metrics, gauges: gauges, trouble: changes{log: log},
@@ -208,10 +221,12 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 				decoder: src.encoding.New(src.attrs), unwrap: src.Unwrap, private: src.encoding.Private,
 				dims: src.attrs.Dimensions(), scales: w.cfg.Scales,
 				partitions: samples, partition: func(prompt string) int { return kafkalog.PartitionFor(prompt, samples) },
-				disorder: w.cfg.Disorder, idle: w.cfg.Idle, start: b.offset, now: w.cfg.Now().UnixNano(),
+				disorder: w.cfg.Disorder, idle: w.cfg.Idle, now: w.cfg.Now().UnixNano(),
+				start: start, from: b.offset, fences: b.fences, part: link, home: w.home(claim),
 			}),
 		}
 		t.run(ctx)
+		w.leave(claim, link)
 	}
 	return nil
 }
@@ -234,8 +249,8 @@ func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTo
 		if err == nil && w.topics.Load().ids[claim.Topic] != b.topic {
 			err = w.refresh(ctx) // or the task would take its own topic for the old one
 		}
-		if err == nil && (b.offset != offset || b.lineage.String() != metadata) {
-			err = claim.Commit(ctx, b.offset, b.lineage.String())
+		if err == nil && (b.offset != offset || b.metadata() != metadata) {
+			err = claim.Commit(ctx, b.offset, b.metadata())
 		}
 		if errors.Is(err, kafkalog.ErrNotOwner) {
 			<-ctx.Done()

@@ -1,0 +1,222 @@
+package consumer
+
+import (
+	"bytes"
+
+	"github.com/driftd/driftd/windows"
+)
+
+// releaseBatch bounds the events that leave the delay line in one go.
+const releaseBatch = 256
+
+// delayed is the part of a source that links: what it holds back, and what it remembers of the record at hand.
+//
+// Nothing overtakes: once an event waits, all behind it do, so each lane still gets its samples in the order of their positions.
+// What an event is linked to depends on the log alone, not on when it was read, so that reading it again finds the same: a call
+// leaves when the newest event time of its partition is a wait ahead of that at its entry. Only a partition that falls silent
+// is flushed by the clock, and the place where that happened is committed first (see task.flushLine).
+type delayed struct {
+	line    line
+	event   Event // taken out of the line
+	memos   []memo
+	interns map[string]*labels
+	lately  *labels // interned last
+	key     []byte
+	flushed int64 // events of offsets below wait no longer
+	pushed  int   // length of the line when the record at hand began
+}
+
+// enter takes an event that was admitted at position pos, and tells whether it may go on at once.
+func (s *source) enter(e *Event, pos windows.Position) (goes bool) {
+	replayed := pos.Offset < s.from
+	if s.part == nil {
+		return !replayed
+	}
+	s.memorize(e)
+	unlinked := len(e.Prompt) == 0 && (e.Call || len(e.Scores) > 0)
+	score := unlinked && !e.Call
+	switch {
+	case !e.Call && len(e.Scores) == 0: // says nothing but what is memorized
+		return !replayed
+	case !unlinked && (s.line.empty() || replayed):
+		return !replayed
+	case score && replayed:
+		return false
+	}
+	// It is checked before it takes room.
+	f := checkLabels(e)
+	if f.Reason == Fine {
+		f = checkAxes(e)
+	}
+	if f.Reason != Fine {
+		e.Refuse(f.Reason, f.Detail)
+		return !replayed
+	}
+	s.line.push(waiting{pos: pos, time: e.Time, before: s.newest, link: unlinked, score: score}, e)
+	if unlinked && !s.looked && s.home != nil && !replayed && e.Trace != [16]byte{} {
+		s.looked = true
+		s.sampler.tally.keys[keyed(s.rec.Key, &e.Trace, s.home)]++
+	}
+	return false
+}
+
+// memorize notes what the index is to know of the event, for when its record is known to be sound.
+func (s *source) memorize(e *Event) {
+	if e.Kind == Score || e.Trace == [16]byte{} && len(e.Response) == 0 {
+		return
+	}
+	m := memo{span: hashSpan(&e.Span), parent: hashSpan(&e.Parent), labels: s.intern(e)}
+	if e.Trace != [16]byte{} {
+		m.trace = hashTrace(&e.Trace)
+	}
+	named := m.labels != nil && len(m.labels.Prompt) > 0
+	m.brief = !e.Call && !named
+	if e.Call {
+		m.flags = isCall
+		if len(e.Response) > 0 {
+			m.id = hashID(e.Response)
+		}
+	}
+	s.memos = append(s.memos, m)
+}
+
+// intern returns the labels of an event; nil when there are none, or one of them is not sound.
+func (s *source) intern(e *Event) *labels {
+	s.key = appendLabels(s.key[:0], e)
+	if s.lately != nil && s.lately.text == string(s.key) {
+		return s.lately
+	}
+	l, known := s.interns[string(s.key)]
+	if !known {
+		l = newLabels(e, string(s.key))
+		if s.interns == nil || len(s.interns) >= maxCells {
+			s.interns = make(map[string]*labels)
+		}
+		s.interns[string(s.key)] = l
+	}
+	if l != nil {
+		s.lately = l
+	}
+	return l
+}
+
+func newLabels(e *Event, key string) *labels {
+	some := len(e.Prompt) > 0 || len(e.Version) > 0 || len(e.TemplateHash) > 0 || len(e.Model) > 0 ||
+		len(e.Variant) > 0 || len(e.Environment) > 0
+	for _, d := range e.Dimensions {
+		some = some || len(d) > 0
+	}
+	if !some || checkLabels(e).Reason != Fine || checkAxes(e).Reason != Fine {
+		return nil
+	}
+	l := &labels{
+		Prompt: bytes.Clone(e.Prompt), Version: bytes.Clone(e.Version), TemplateHash: bytes.Clone(e.TemplateHash),
+		Model: bytes.Clone(e.Model), Variant: bytes.Clone(e.Variant), Environment: bytes.Clone(e.Environment),
+		Fallback: int8(key[len(key)-1]), text: key,
+	}
+	for _, d := range e.Dimensions {
+		l.Dimensions = append(l.Dimensions, bytes.Clone(d))
+	}
+	return l
+}
+
+// passed is the event time up to which the partition's events have left the line.
+func (s *source) passed() int64 {
+	if s.line.empty() {
+		return s.newest
+	}
+	return s.line.first().before
+}
+
+// ripe tells whether the first event in the line may go.
+func (s *source) ripe() bool {
+	w := s.line.first()
+	if !w.link {
+		return true
+	}
+	if w.score && w.pos.Offset >= s.from && s.part.behind(w.time+s.part.slack) {
+		return false
+	}
+	if w.pos.Offset < s.flushed || s.line.bytes() > s.part.lineBytes {
+		return true
+	}
+	hold := s.part.wait
+	if w.score {
+		hold += s.part.slack
+	}
+	return s.newest >= w.mark+hold
+}
+
+// release lets events out of the line whose time has come, until the round is full.
+func (s *source) release(now int64) {
+	for !s.line.empty() && !s.full() {
+		p := s.sampler
+		p.begin(now)
+		n := 0
+		for ; n < releaseBatch && !s.line.empty() && s.ripe(); n++ {
+			w := s.line.pop(&s.event)
+			e, why := &s.event, linked
+			if w.link {
+				why = s.part.resolve(e, s.intern)
+			}
+			if w.pos.Offset < s.from {
+				continue
+			}
+			if w.link {
+				p.tally.link(e, why)
+			}
+			p.emit(e, w.pos, why)
+		}
+		if n == 0 {
+			return
+		}
+		s.settle(now)
+		s.line.tidy()
+	}
+}
+
+// blocked tells whether the line is full of what waits for another partition, so that nothing more may be read for now.
+func (s *source) blocked() bool {
+	return s.part != nil && s.line.bytes() > s.part.lineBytes
+}
+
+// flush ends the wait of all that is in the line, as at the offset next.
+func (s *source) flush(now int64) {
+	s.flushed = s.next
+	s.release(now)
+}
+
+// refence flushes the line where it was flushed when this was read before, ahead of what is at offset.
+func (s *source) refence(offset, now int64) {
+	for len(s.fences) > 0 && offset >= s.fences[0] {
+		s.fences = s.fences[1:]
+		s.flush(now)
+	}
+}
+
+// publish tells the partitions of the same number how far this one is.
+func (s *source) publish(now int64, atEnd bool) {
+	if s.part == nil {
+		return
+	}
+	passed := s.passed()
+	if s.silent(now, atEnd) {
+		passed = max(passed, now-int64(s.idle))
+	}
+	if passed > s.part.passed.Load() {
+		s.part.passed.Store(passed)
+	}
+	if atEnd {
+		s.part.looked.Store(true)
+	}
+}
+
+// silent tells whether the partition has been read to its end, nothing waits, and nothing has come for a while.
+func (s *source) silent(now int64, atEnd bool) bool {
+	return atEnd && s.line.empty() && now-s.arrived >= int64(s.idle)
+}
+
+// stale tells whether the line should be flushed by the clock.
+func (s *source) stale(now int64, atEnd bool) bool {
+	return atEnd && !s.line.empty() && now-s.arrived >= int64(s.idle) && s.flushed < s.next
+}

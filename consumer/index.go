@@ -1,0 +1,297 @@
+package consumer
+
+import (
+	"hash/maphash"
+	"math/bits"
+	"unsafe"
+
+	"github.com/driftd/driftd/windows"
+)
+
+const (
+	// generations is how many stretches of its horizon an index keeps behind the one that it fills.
+	generations = 4
+	// maxTrace bounds the spans of one trace that a generation remembers; of one with more, only ancestors are found.
+	maxTrace = 2048
+)
+
+// index remembers spans and ids by the trace that they belong to, for as long as its horizon and in as much memory as it is
+// given, whichever ends first. It forgets by the generation, so that nothing is ever taken out of a table. What it knows at a
+// place of the log depends on the log alone, as long as memory lasts: event time turns the generations, not the clock.
+type index struct {
+	stretch int64 // event time of a generation, ns
+	max     int   // bytes of all generations
+	past    []*generation
+	now     *generation
+	number  int64 // of the stretch of now
+	crowded uint64
+}
+
+// generation is what came within one stretch of time: a table of spans, and the labels that they have.
+type generation struct {
+	slots []slot
+	n     int
+	known map[string]uint32
+	table []*labels
+	bytes int // of labels
+
+	lastKey string // asked for last; often it is the same again
+	lastRef uint32
+}
+
+// slot is a remembered span: 20 bytes. A trace's spans stand behind each other, but for those of other traces between them.
+type slot struct {
+	trace  [2]uint32 // hash; zero is an empty slot
+	span   uint32    // hash; 1 for what is an id and no span
+	parent uint32    // hash; 0 is none
+	labels uint32    // number in the generation's table, from 1; 0 is none. The upper bits are flags
+}
+
+const (
+	isCall   = 1 << 31 // a model call
+	isLinked = 1 << 30 // its prompt is not its own
+	refMask  = isLinked - 1
+
+	slotBytes = int(unsafe.Sizeof(slot{}))
+)
+
+// labels is what a span says of its prompt, or what linking found out. It is immutable.
+type labels struct {
+	Prompt, Version []byte
+	Dimensions      [][]byte
+	TemplateHash    []byte
+	Model           []byte
+	Variant         []byte
+	Environment     []byte
+	Fallback        int8   // 0 is unknown, 1 no, 2 yes
+	text            string // the canonical form of all this
+}
+
+var hashSeed, idSeed = maphash.MakeSeed(), maphash.MakeSeed()
+
+// hashTrace and its like never return what marks an empty place.
+func hashTrace(id *[16]byte) uint64 { return maphash.Bytes(hashSeed, id[:]) | 1 }
+func hashID(id []byte) uint64       { return maphash.Bytes(idSeed, id) | 1 }
+func hashSpan(id *[8]byte) uint32 {
+	if *id == ([8]byte{}) {
+		return 0
+	}
+	return uint32(maphash.Bytes(hashSeed, id[:])) | 2
+}
+
+func newIndex(horizon int64, memory int) *index {
+	return &index{stretch: max(horizon/generations, 1), max: memory, now: newGeneration(0)}
+}
+
+func newGeneration(like int) *generation {
+	return &generation{slots: make([]slot, max(like, 64)), known: make(map[string]uint32)}
+}
+
+// turn begins a new generation when event time has left the stretch of the one at hand, or when that is full.
+func (x *index) turn(newest int64) {
+	if n := newest / x.stretch; n > x.number {
+		if n-x.number > generations {
+			x.past, x.now = nil, newGeneration(0)
+		}
+		x.number = n
+		x.close()
+	}
+	if x.now.size() > x.max/generations {
+		x.close()
+	}
+	for len(x.past) > 0 && (len(x.past) > generations || x.size() > x.max) {
+		x.past = append(x.past[:0], x.past[1:]...)
+	}
+}
+
+func (x *index) close() {
+	if x.now.n == 0 {
+		return
+	}
+	last := x.now
+	last.fit(last.n*100/87 + 1)
+	last.known, last.lastKey = nil, ""
+	x.past = append(x.past, last)
+	x.now = newGeneration(0)
+}
+
+func (x *index) size() int {
+	n := x.now.size()
+	for _, g := range x.past {
+		n += g.size()
+	}
+	return n
+}
+
+// spans is how many entries are remembered.
+func (x *index) spans() int {
+	n := x.now.n
+	for _, g := range x.past {
+		n += g.n
+	}
+	return n
+}
+
+// put remembers a span of a trace.
+func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) {
+	g := x.now
+	if (g.n+1)*100 > len(g.slots)*85 {
+		g.fit(len(g.slots)*4/3 + 64)
+	}
+	s := slot{trace: halves(trace), span: span, parent: parent, labels: flags}
+	if l != nil {
+		s.labels |= g.ref(l)
+	}
+	if !g.insert(s, maxTrace) {
+		x.crowded++
+	}
+}
+
+// refine gives a remembered span the labels that linking found.
+func (x *index) refine(trace uint64, span uint32, l *labels) {
+	if x.now.refine(trace, span, l) {
+		return
+	}
+	for i := len(x.past) - 1; i >= 0; i-- {
+		if x.past[i].refine(trace, span, l) {
+			return
+		}
+	}
+}
+
+// gather appends what is remembered of a trace, the newest generation first, until dst has maxTrace spans.
+func (x *index) gather(dst []span, trace uint64) []span {
+	dst = x.now.gather(dst, trace)
+	for i := len(x.past) - 1; i >= 0 && len(dst) < maxTrace; i-- {
+		dst = x.past[i].gather(dst, trace)
+	}
+	return dst
+}
+
+// span is a slot as it is read.
+type span struct {
+	span, parent uint32
+	labels       *labels // nil when it has none
+	call, linked bool
+}
+
+func halves(h uint64) [2]uint32 { return [2]uint32{uint32(h), uint32(h >> 32)} }
+
+func (s *slot) hash() uint64 { return uint64(s.trace[0]) | uint64(s.trace[1])<<32 }
+
+// home is where a trace's spans begin. It grows with the hash, so that a table is refitted in one sweep.
+func (g *generation) home(hash uint64) int {
+	hi, _ := bits.Mul64(hash, uint64(len(g.slots)))
+	return int(hi)
+}
+
+// insert is false when the trace has its share already.
+func (g *generation) insert(s slot, limit int) bool {
+	for i := g.home(s.hash()); ; {
+		at := &g.slots[i]
+		if at.trace == ([2]uint32{}) {
+			*at = s
+			g.n++
+			return true
+		}
+		if at.trace == s.trace {
+			if limit--; limit <= 0 {
+				return false
+			}
+		}
+		if i++; i == len(g.slots) {
+			i = 0
+		}
+	}
+}
+
+// fit lays the table out anew with n slots.
+func (g *generation) fit(n int) {
+	old := g.slots
+	g.slots, g.n = make([]slot, max(n, 64)), 0
+	for i := range old {
+		if old[i].trace != ([2]uint32{}) {
+			g.insert(old[i], len(old)+1)
+		}
+	}
+}
+
+func (g *generation) gather(dst []span, trace uint64) []span {
+	want := halves(trace)
+	for i := g.home(trace); ; {
+		at := &g.slots[i]
+		if at.trace == ([2]uint32{}) {
+			return dst
+		}
+		if at.trace == want {
+			if len(dst) == maxTrace {
+				return dst
+			}
+			f := span{span: at.span, parent: at.parent, call: at.labels&isCall != 0, linked: at.labels&isLinked != 0}
+			if ref := at.labels & refMask; ref > 0 {
+				f.labels = g.table[ref-1]
+			}
+			dst = append(dst, f)
+		}
+		if i++; i == len(g.slots) {
+			i = 0
+		}
+	}
+}
+
+func (g *generation) refine(trace uint64, span uint32, l *labels) bool {
+	want := halves(trace)
+	for i := g.home(trace); ; {
+		at := &g.slots[i]
+		if at.trace == ([2]uint32{}) {
+			return false
+		}
+		if at.trace == want && at.span == span && at.labels&isCall != 0 {
+			at.labels = isCall | isLinked | g.ref(l)
+			return true
+		}
+		if i++; i == len(g.slots) {
+			i = 0
+		}
+	}
+}
+
+// ref numbers labels within the generation.
+func (g *generation) ref(l *labels) uint32 {
+	key := l.key()
+	if g.lastRef > 0 && g.lastKey == key {
+		return g.lastRef
+	}
+	if g.known == nil { // closed: rarely asked
+		g.known = make(map[string]uint32)
+	}
+	ref := g.known[key]
+	if ref == 0 {
+		g.table = append(g.table, l)
+		ref = uint32(len(g.table))
+		g.known[key] = ref
+		g.bytes += 256 + 2*len(key)
+	}
+	g.lastKey, g.lastRef = key, ref
+	return ref
+}
+
+func (g *generation) size() int { return len(g.slots)*slotBytes + g.bytes }
+
+// key is the canonical form of all that the labels say.
+func (l *labels) key() string { return l.text }
+
+// appendLabels appends the key of an event's labels.
+func appendLabels(dst []byte, e *Event) []byte {
+	dst = windows.AppendKey(dst, e.Prompt, e.Version)
+	dst = windows.AppendKey(dst, e.Dimensions...)
+	dst = windows.AppendKey(dst, e.TemplateHash, e.Model, e.Variant, e.Environment)
+	fallback := byte(0)
+	if e.Has.Has(windows.BuiltinFallback) {
+		fallback = 1
+		if e.Values[windows.BuiltinFallback] != 0 {
+			fallback = 2
+		}
+	}
+	return append(dst, fallback)
+}

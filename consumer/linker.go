@@ -1,0 +1,172 @@
+package consumer
+
+import (
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// Linking says how spans and scores of a trace are brought together. The zero value links nothing: who carries no prompt is
+// unlinked.
+type Linking struct {
+	Wait    time.Duration // that a call waits for the other spans of its trace, event time; 0 where they come in one record
+	Horizon time.Duration // that spans are remembered, event time. 0 is no linking
+	Memory  int64         // bytes that all partitions of a process may take for that
+}
+
+// linker is what the source partitions of one number share: one index, whatever topics the spans of a trace stand in, and how far
+// each of them is. It is for concurrent use by their tasks; its lock is taken once a record.
+type linker struct {
+	wait, slack int64           // event time, ns
+	lineBytes   int             // that a delay line may take
+	expected    func() []string // topics that have a partition of this number
+
+	mu    sync.Mutex
+	calls *index // calls, spans that name a prompt, and ids
+	spans *index // other spans: the way to ancestors, for as long as a call waits
+	found []span
+	parts map[string]*part
+}
+
+// part is one source partition, as those of the same number see it.
+type part struct {
+	*linker
+	topic string
+	// hasSpans is whether spans were read from it, looked whether anything was, or it was found empty.
+	hasSpans, looked atomic.Bool
+	// passed is the event time up to which its spans are in the index with all that they are linked to, Unix ns.
+	passed atomic.Int64
+}
+
+func newLinker(l Linking, slack time.Duration, partitions int, expected func() []string) *linker {
+	memory := int(l.Memory) / max(partitions, 1)
+	brief := l.Wait + slack
+	return &linker{
+		wait: int64(l.Wait), slack: int64(slack), lineBytes: max(memory/4, 64<<10), expected: expected,
+		calls: newIndex(int64(l.Horizon), memory*5/8), spans: newIndex(int64(brief), memory/8),
+		parts: make(map[string]*part),
+	}
+}
+
+// join adds a source partition; leave takes it away again.
+func (l *linker) join(topic string) *part {
+	p := &part{linker: l, topic: topic}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.parts[topic] = p
+	return p
+}
+
+func (p *part) leave() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.parts[p.topic] == p {
+		delete(p.parts, p.topic)
+	}
+}
+
+// behind tells whether spans of event time t may still be missing, in another partition than p.
+func (p *part) behind(t int64) bool {
+	expected := p.expected()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return slices.ContainsFunc(expected, func(topic string) bool {
+		if topic == p.topic {
+			return false
+		}
+		o := p.parts[topic]
+		return o == nil || (o.hasSpans.Load() || !o.looked.Load()) && o.passed.Load() < t
+	})
+}
+
+// memo is a span to be remembered.
+type memo struct {
+	trace        uint64
+	span, parent uint32
+	flags        uint32
+	labels       *labels
+	id           uint64 // by which scores may name it; 0 is none
+	brief        bool
+}
+
+// remember takes what a record said, at the newest event time.
+func (l *linker) remember(memos []memo, newest int64) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.calls.turn(newest)
+	l.spans.turn(newest)
+	for i := range memos {
+		m := &memos[i]
+		switch {
+		case m.trace == 0:
+		case m.brief:
+			l.spans.put(m.trace, m.span, m.parent, m.labels, m.flags)
+		default:
+			l.calls.put(m.trace, m.span, m.parent, m.labels, m.flags)
+		}
+		if m.id != 0 {
+			l.calls.put(m.id, 1, 0, m.labels, m.flags)
+		}
+	}
+}
+
+// resolve gives an event what it lacks. intern makes labels of the event's.
+func (l *linker) resolve(e *Event, intern func(*Event) *labels) linking {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if e.Kind == Score || !e.Call {
+		return l.score(e)
+	}
+	trace := hashTrace(&e.Trace)
+	why := linkCall(e, l.trace(trace))
+	if why == linked {
+		known := intern(e)
+		l.calls.refine(trace, hashSpan(&e.Span), known)
+		if len(e.Response) > 0 {
+			l.calls.refine(hashID(e.Response), 1, known)
+		}
+	}
+	return why
+}
+
+func (l *linker) score(e *Event) linking {
+	if len(e.Response) > 0 {
+		l.found = l.calls.gather(l.found[:0], hashID(e.Response))
+		if why := linkScore(e, l.found); why == linked || e.Trace == [16]byte{} {
+			return why
+		}
+	}
+	if e.Trace == [16]byte{} {
+		return noSpan
+	}
+	return linkScore(e, l.trace(hashTrace(&e.Trace)))
+}
+
+// trace gathers what is remembered of a trace.
+func (l *linker) trace(trace uint64) []span {
+	l.found = l.calls.gather(l.found[:0], trace)
+	l.found = l.spans.gather(l.found, trace)
+	return l.found
+}
+
+// linkStats are the figures of an index.
+type linkStats struct {
+	spans, bytes int
+	crowded      uint64
+}
+
+func (l *linker) stats() linkStats {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return linkStats{
+		spans: l.calls.spans() + l.spans.spans(), bytes: l.calls.size() + l.spans.size(), crowded: l.calls.crowded + l.spans.crowded,
+	}
+}
+
+// alone tells whether no source partition is left.
+func (l *linker) alone() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return len(l.parts) == 0
+}

@@ -1,0 +1,143 @@
+package consumer
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/driftd/driftd/internal/kafkalog"
+)
+
+// linkers are those of the partition numbers that a worker reads.
+type linkers struct {
+	mu   sync.Mutex
+	by   map[int]*linker
+	said string // what was last said of what cannot be linked
+}
+
+// join gives a source partition the linker of its number.
+func (w *Worker) join(claim *kafkalog.Claim) *part {
+	w.linkers.mu.Lock()
+	defer w.linkers.mu.Unlock()
+	n := claim.Partition
+	l := w.linkers.by[n]
+	if l == nil {
+		most := 1
+		for _, partitions := range w.topics.Load().partitions {
+			most = max(most, partitions)
+		}
+		l = newLinker(w.cfg.Linking, w.cfg.Disorder, most, func() (topics []string) {
+			for topic, partitions := range w.topics.Load().partitions {
+				if n < partitions {
+					topics = append(topics, topic)
+				}
+			}
+			return topics
+		})
+		if w.linkers.by == nil {
+			w.linkers.by = make(map[int]*linker)
+		}
+		w.linkers.by[n] = l
+		gauge := func(thing string, read func(linkStats) int) {
+			w.cfg.Metrics.GetOrCreateGauge(linkGauge(thing, n), func() float64 { return float64(read(l.stats())) })
+		}
+		gauge("spans", func(s linkStats) int { return s.spans })
+		gauge("bytes", func(s linkStats) int { return s.bytes })
+	}
+	return l.join(claim.Topic)
+}
+
+func (w *Worker) leave(claim *kafkalog.Claim, p *part) {
+	if p == nil {
+		return
+	}
+	w.linkers.mu.Lock()
+	defer w.linkers.mu.Unlock()
+	if p.leave(); p.alone() && w.linkers.by[claim.Partition] == p.linker {
+		delete(w.linkers.by, claim.Partition)
+		w.cfg.Metrics.UnregisterMetric(linkGauge("spans", claim.Partition))
+		w.cfg.Metrics.UnregisterMetric(linkGauge("bytes", claim.Partition))
+	}
+}
+
+func linkGauge(thing string, partition int) string {
+	return fmt.Sprintf(`driftd_consumer_link_%s{partition="%d"}`, thing, partition)
+}
+
+// home tells whether Kafka's default partitioner puts a record of this key into the partition; nil when there is only one.
+func (w *Worker) home(claim *kafkalog.Claim) func(key []byte) bool {
+	n := w.topics.Load().partitions[claim.Topic]
+	if n < 2 {
+		return nil
+	}
+	return func(key []byte) bool { return kafkalog.PartitionFor(string(key), n) == claim.Partition }
+}
+
+// rewind finds where to begin to read, to remember what may still be linked to: a horizon before the beginning, by the time
+// that the log shows. It is false when ctx has ended or the partition has gone.
+func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning, log *slog.Logger) (start int64, ok bool) {
+	state := changes{log: log}
+	for again := (kafkalog.Backoff{}); again.Wait(ctx); {
+		start, err := w.before(ctx, claim, b)
+		if _, moved := errors.AsType[*kafkalog.OutOfRangeError](err); moved {
+			return b.offset, true // the task finds out
+		}
+		state.note(ctx, "cannot find where remembered spans begin, trying on", err)
+		if err == nil {
+			return start, true
+		}
+	}
+	return 0, false
+}
+
+func (w *Worker) before(ctx context.Context, claim *kafkalog.Claim, b beginning) (start int64, err error) {
+	if b.offset <= b.first {
+		return b.offset, nil
+	}
+	got, err := w.cfg.Client.NewFetcher(claim.Topic, claim.Partition).Fetch(ctx, b.offset-1, 0)
+	if err != nil {
+		return 0, err
+	}
+	if !got.Next() || got.Record().Time <= 0 {
+		return b.offset, nil // the log knows no times
+	}
+	since := time.UnixMilli(got.Record().Time).Add(-w.cfg.Linking.Horizon - w.cfg.Linking.Wait - w.cfg.Disorder)
+	start, err = w.cfg.Client.OffsetAt(ctx, claim.Topic, claim.Partition, since)
+	return min(max(start, b.first), b.offset), err
+}
+
+// Unlinkable says what keeps records from being linked, and what to do about it; nothing when all is well. For concurrent use.
+func (w *Worker) Unlinkable() []string {
+	l := w.topics.Load()
+	if l == nil || w.cfg.Linking.Horizon <= 0 {
+		return nil
+	}
+	var topics []string
+	counts := make(map[string][numKeying]uint64)
+	for name, s := range w.sources {
+		topics = append(topics, name)
+		var n [numKeying]uint64
+		for k := range n {
+			n[k] = s.metrics.keys[k].Get()
+		}
+		counts[name] = n
+	}
+	slices.Sort(topics)
+	return append(countTrouble(topics, l.partitions), keyingTrouble(topics, counts)...)
+}
+
+// complain logs what keeps records from being linked when that has changed.
+func (w *Worker) complain() {
+	now := strings.Join(w.Unlinkable(), "; ")
+	w.linkers.mu.Lock()
+	defer w.linkers.mu.Unlock()
+	if now != w.linkers.said && now != "" {
+		w.cfg.Log.Warn("records cannot be linked", "problem", now)
+	}
+	w.linkers.said = now
+}
