@@ -48,8 +48,8 @@ type AttributeOptions struct {
 	// Lists replace the attributes of a field or a dimension, by its name: "prompt", "version", "model", …; Fields has them
 	// all. An attribute that the table knows for that field is still converted as there, and a cost is still one in USD alone.
 	Lists map[string][]string
-	// Watch, where set, is told of every span, log record and evaluation what was made of it and why, before the event is
-	// yielded. It must not keep what it is given.
+	// Watch, where set, is told of every span, log record and span event that is an evaluation what was made of it and why,
+	// before the event is yielded and by the same goroutine.
 	Watch func(*Explanation)
 }
 

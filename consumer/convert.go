@@ -32,51 +32,64 @@ var (
 		return *v, string(v.Text) == "ERROR"
 	}}
 
-	handleName = &conversion{"of the form handle:number, the handle", func(_ *Set, v *Value, _ int64) (Value, bool) {
-		handle, _, ok := splitHandle(v)
-		return Value{Text: handle}, ok
+	handleName = &conversion{"without its :version or :tag", func(_ *Set, v *Value, _ int64) (Value, bool) {
+		handle, _ := splitHandle(v.Text)
+		return Value{Text: handle}, v.Type == Text && len(handle) > 0
 	}}
 	handleNumber = &conversion{"of the form handle:number, the number", func(_ *Set, v *Value, _ int64) (Value, bool) {
-		_, number, ok := splitHandle(v)
-		return Value{Text: number}, ok
+		_, number := splitHandle(v.Text)
+		return Value{Text: number}, v.Type == Text && isVersion(number)
 	}}
 
 	jsonText = &conversion{"may be a JSON string", func(s *Set, v *Value, _ int64) (Value, bool) {
 		text, ok := s.jsonText(v)
 		return Value{Text: text}, ok && len(text) > 0
 	}}
-	jsonName     = member("JSON object: name", false, "name")
-	jsonVersion  = member("JSON object: version", false, "version")
-	jsonFallback = member("JSON object: isFallback", false, "isFallback")
-	firstName    = member("JSON list: name of the first", true, "name")
-	firstVersion = member("JSON list: version of the first", true, "version")
-	jsonInput    = member("JSON object: input, input_tokens or prompt_tokens", false, "input", "input_tokens", "prompt_tokens")
-	jsonOutput   = member("JSON object: output, output_tokens or completion_tokens", false, "output", "output_tokens", "completion_tokens")
-	jsonTotal    = &conversion{"JSON object: total or total_cost, else the sum", func(s *Set, v *Value, _ int64) (Value, bool) {
-		if total, ok := s.member(v, false, "total", "total_cost"); ok {
+	jsonName     = member("JSON object: name", false, "", "name")
+	jsonVersion  = member("JSON object: version", false, "", "version")
+	jsonFallback = member("JSON object: isFallback", false, "", "isFallback")
+	jsonModel    = member("JSON object: model", false, "", "model")
+	jsonInput    = member("JSON object: input, input_tokens, prompt_tokens or promptTokens", false, "", "input", "input_tokens", "prompt_tokens", "promptTokens")
+	jsonOutput   = member("JSON object: output, output_tokens, completion_tokens or completionTokens", false, "", "output", "output_tokens", "completion_tokens", "completionTokens")
+
+	jsonPromptID      = member("JSON object: prompt.id", false, "prompt", "id")
+	jsonPromptVersion = member("JSON object: prompt.version", false, "prompt", "version")
+	jsonFirstToken    = member("JSON object: time_to_first_token", false, "", "time_to_first_token")
+
+	firstName          = member("JSON list: name of the first", true, "", "name")
+	firstVersion       = member("JSON list: version of the first", true, "", "version")
+	firstVersionNumber = member("JSON list: version.version_number or version.commit of the first", true, "version", "version_number", "commit")
+
+	jsonTotal = &conversion{"JSON object: total or total_cost, else the sum", func(s *Set, v *Value, _ int64) (Value, bool) {
+		if total, ok := s.member(v, false, "", "total", "total_cost"); ok {
 			return total, true
 		}
 		return s.sum(v)
 	}}
 )
 
-// member is the conversion that takes the first key that there is of a JSON object, or of the first object of a list.
-func member(doc string, list bool, keys ...string) *conversion {
-	return &conversion{doc, func(s *Set, v *Value, _ int64) (Value, bool) { return s.member(v, list, keys...) }}
+// member is the conversion that takes the first key that there is of a JSON object, or of the first object of a list. With in
+// it is a key of the object under that key.
+func member(doc string, list bool, in string, keys ...string) *conversion {
+	return &conversion{doc, func(s *Set, v *Value, _ int64) (Value, bool) { return s.member(v, list, in, keys...) }}
 }
 
-// splitHandle cuts LangWatch's handle:number; any other id is opaque and names nothing.
-func splitHandle(v *Value) (handle, number []byte, ok bool) {
-	i := bytes.LastIndexByte(v.Text, ':')
-	if i <= 0 || i == len(v.Text)-1 {
-		return nil, nil, false
+// splitHandle cuts LangWatch's handle:version; a handle that stands alone has none.
+func splitHandle(id []byte) (handle, version []byte) {
+	if i := bytes.LastIndexByte(id, ':'); i >= 0 {
+		return id[:i], id[i+1:]
 	}
-	for _, c := range v.Text[i+1:] {
+	return id, nil
+}
+
+// isVersion tells the number of a version from a tag. There is no version 0.
+func isVersion(b []byte) bool {
+	for _, c := range b {
 		if c < '0' || c > '9' {
-			return nil, nil, false
+			return false
 		}
 	}
-	return v.Text[:i], v.Text[i+1:], true
+	return len(b) > 0 && b[0] != '0'
 }
 
 // parseTime reads RFC 3339, with a space for the T or without a zone as Python writes it, then UTC.
@@ -127,7 +140,7 @@ func (s *Set) jsonText(v *Value) ([]byte, bool) {
 }
 
 // member reads the first of the keys that an object has, as far as it is a text, a number or a boolean.
-func (s *Set) member(v *Value, list bool, keys ...string) (found Value, ok bool) {
+func (s *Set) member(v *Value, list bool, in string, keys ...string) (found Value, ok bool) {
 	if v.Type != Text {
 		return Value{}, false
 	}
@@ -142,6 +155,21 @@ func (s *Set) member(v *Value, list bool, keys ...string) (found Value, ok bool)
 	if kind != jx.Object {
 		return Value{}, false
 	}
+	if in == "" {
+		return first(d, keys)
+	}
+	o, err := d.ObjIter()
+	for err == nil && o.Next() {
+		if string(o.Key()) == in && d.Next() == jx.Object {
+			return first(d, keys)
+		}
+		err = d.Skip()
+	}
+	return Value{}, false
+}
+
+// first reads an object and returns the value of the first of the keys that it has.
+func first(d *jx.Decoder, keys []string) (found Value, ok bool) {
 	best := len(keys)
 	o, err := d.ObjIter()
 	for err == nil && o.Next() {
@@ -179,8 +207,8 @@ func (s *Set) sum(v *Value) (Value, bool) {
 	o, err := d.ObjIter()
 	for err == nil && o.Next() {
 		var value Value
-		if value, err = scalar(d); value.Type == Real {
-			total, any = total+value.Real, true
+		if value, err = scalar(d); value.Type == Real || value.Type == Int {
+			total, any = total+value.number(), true
 		}
 	}
 	return Value{Type: Real, Real: total}, any && err == nil && o.Err() == nil
@@ -216,25 +244,4 @@ func scalar(d *jx.Decoder) (Value, error) {
 	default:
 		return Value{Type: Other}, d.Skip()
 	}
-}
-
-// addEvaluation adds the score of an evaluation that is a JSON object of name, score, passed, label and status, as LangWatch
-// writes it. One that was skipped or failed has no score.
-func (s *Set) addEvaluation(e *Event, v *Value) {
-	text := func(key string) []byte {
-		if m, ok := s.member(v, false, key); ok {
-			return m.own()
-		}
-		return nil
-	}
-	switch string(text("status")) {
-	case "", "processed":
-	default:
-		return
-	}
-	score := ScoreValue{Rubric: text("name"), Label: text("label")}
-	if m, ok := s.member(v, false, "score", "passed"); ok {
-		score.Value, score.HasValue = m.number(), true
-	}
-	e.AddScore(score)
 }

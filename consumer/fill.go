@@ -13,7 +13,7 @@ func (a *Attributes) resolve(s *Set, start int64) {
 	if s.resolved {
 		return
 	}
-	s.resolved, s.picked = true, 0
+	s.resolved, s.picked, s.start = true, 0, start
 	s.made, s.text = s.made[:0], s.text[:0]
 	for i, word := range s.found {
 		for ; word != 0; word &= word - 1 {
@@ -156,6 +156,9 @@ func (a *Attributes) fill(e *Event, span, resource *Set) {
 	if len(span.inline) > 0 {
 		a.addInline(e, span)
 	}
+	if p, ok := span.pick(FieldScores); ok {
+		span.addScores(e, p.value)
+	}
 	if e.Kind == Score {
 		return
 	}
@@ -188,26 +191,29 @@ func (a *Attributes) isCall(span *Set) bool {
 	return marked
 }
 
-// fallback tells whether a fallback prompt was used: a boolean, or a text that says so. Any other text names the fallback
-// that was used. Its text is not that of the version which could not be had, so the event has none.
+// fallback keeps whether a fallback prompt was used. Its text is not that of the version which could not be had, so that the
+// event has none.
 func (e *Event) fallback(v *Value) {
-	yes := true
-	switch v.Type {
-	case Int, Bool:
-		yes = v.Int != 0
-	case Real:
-		yes = v.Real != 0
-	case Text:
-		switch string(v.Text) {
-		case "false", "False", "FALSE", "0", "no", "none":
-			yes = false
-		}
-	}
 	e.Set(windows.BuiltinFallback, 0)
-	if yes {
+	if isFallback(v) {
 		e.Set(windows.BuiltinFallback, 1)
 		e.Version = nil
 	}
+}
+
+// isFallback reads a boolean, or a text that says so. Any other text names the fallback that was used.
+func isFallback(v *Value) bool {
+	switch v.Type {
+	case Int, Bool:
+		return v.Int != 0
+	case Real:
+		return v.Real != 0
+	}
+	switch string(v.Text) {
+	case "false", "False", "FALSE", "0", "no", "none":
+		return false
+	}
+	return true
 }
 
 // FillScore adds the scores that the attributes of an evaluation make.

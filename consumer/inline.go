@@ -3,6 +3,8 @@ package consumer
 import (
 	"bytes"
 	"encoding/hex"
+
+	"github.com/go-faster/jx"
 )
 
 // Some producers write scores as attributes of the span itself, with a number or the rubric in the key:
@@ -139,6 +141,46 @@ func (a *Attributes) addInline(e *Event, s *Set) {
 			continue // words alone are no score
 		}
 		e.AddScore(score)
+	}
+}
+
+// addEvaluation adds the score of an evaluation that is a JSON object of name, score, passed, label and status, as LangWatch
+// writes it. One that was skipped or failed has no score.
+func (s *Set) addEvaluation(e *Event, v *Value) {
+	text := func(key string) []byte {
+		if m, ok := s.member(v, false, "", key); ok {
+			return m.own()
+		}
+		return nil
+	}
+	switch string(text("status")) {
+	case "", "processed":
+	default:
+		return
+	}
+	score := ScoreValue{Rubric: text("name"), Label: text("label")}
+	if m, ok := s.member(v, false, "", "score", "passed"); ok {
+		score.Value, score.HasValue = m.number(), true
+	}
+	e.AddScore(score)
+}
+
+// addScores adds the scores of a JSON object by rubric, as Braintrust writes it.
+func (s *Set) addScores(e *Event, v *Value) {
+	if v.Type != Text {
+		return
+	}
+	d, kind := s.unwrap(v.Text)
+	if kind != jx.Object {
+		return
+	}
+	o, err := d.ObjIter()
+	for err == nil && o.Next() {
+		rubric := o.Key()
+		var value Value
+		if value, err = scalar(d); err == nil && value.Type != Other {
+			e.AddScore(ScoreValue{Rubric: rubric, Value: value.number(), HasValue: true})
+		}
 	}
 }
 

@@ -12,11 +12,12 @@ var kinds = map[string]bool{
 	"AGENT": false, "CHAIN": false, "TOOL": false, "RETRIEVER": false, "RERANKER": false, "GUARDRAIL": false, "EVALUATOR": false,
 	"PROMPT": false, "WORKFLOW": false, "CONVERSATION": false,
 
-	// langfuse.observation.type, traceloop.span.kind, llm.request.type, langwatch.span.type, langsmith.span.kind, ag.type.node
+	// langfuse.observation.type, traceloop.span.kind, llm.request.type, langwatch.span.type, langsmith.span.kind, ag.type.node,
+	// type of braintrust.span_attributes
 	"generation": true, "embedding": true, "completion": true, "llm": true,
 	"span": false, "event": false, "agent": false, "chain": false, "tool": false, "retriever": false, "evaluator": false, "guardrail": false,
 	"workflow": false, "task": false, "rerank": false, "rag": false, "component": false, "module": false, "server": false, "prompt": false,
-	"parser": false, "evaluation": false,
+	"parser": false, "evaluation": false, "query": false, "function": false, "score": false, "eval": false,
 
 	// mlflow.spanType
 	"CHAT_MODEL": true, "PARSER": false, "MEMORY": false, "TASK": false,
@@ -30,8 +31,21 @@ var kinds = map[string]bool{
 
 // kind is of what says which spans are model calls.
 var kind = &conversion{"says whether the span is a model call", func(s *Set, v *Value, _ int64) (Value, bool) {
-	word := v.Text
-	if string(word) != s.word || s.word == "" { // most often it is the same again
+	return s.kindOf(v.Text)
+}}
+
+// jsonKind is kind of an object's type.
+var jsonKind = &conversion{"JSON object: type says whether the span is a model call", func(s *Set, v *Value, _ int64) (Value, bool) {
+	t, ok := s.member(v, false, "", "type")
+	if !ok {
+		return Value{}, false
+	}
+	return s.kindOf(t.Text)
+}}
+
+func (s *Set) kindOf(text []byte) (Value, bool) {
+	if string(text) != s.word || s.word == "" { // most often it is the same again
+		word := text
 		if n := len(word); n > 1 && word[0] == '"' && word[n-1] == '"' { // MLflow writes JSON
 			word = word[1 : n-1]
 		}
@@ -39,10 +53,10 @@ var kind = &conversion{"says whether the span is a model call", func(s *Set, v *
 		if !known {
 			return Value{}, false
 		}
-		s.word, s.call = string(v.Text), call
+		s.word, s.call = string(text), call
 	}
 	if s.call {
 		return Value{Type: Bool, Int: 1}, true
 	}
 	return Value{Type: Bool}, true
-}}
+}

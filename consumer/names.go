@@ -24,6 +24,7 @@ const (
 	FieldScoreValue
 	FieldScoreLabel
 	FieldEvaluation // a whole evaluation as JSON
+	FieldScores     // scores by rubric as JSON
 	FieldTarget     // span that an evaluation is about
 	FieldTargetTrace
 	FieldOffline   // marks what is no production traffic
@@ -35,7 +36,7 @@ const (
 // fieldNames are the words that a config uses for the fields.
 var fieldNames = [fieldDimension]string{
 	"prompt", "version", "template_hash", "variant", "environment", "fallback", "model", "operation", "input_tokens", "output_tokens",
-	"cost", "ttft", "error", "response_id", "rubric", "score_value", "score_label", "evaluation", "target_span_id", "target_trace_id", "offline",
+	"cost", "ttft", "error", "response_id", "rubric", "score_value", "score_label", "evaluation", "scores", "target_span_id", "target_trace_id", "offline",
 }
 
 func (f Field) String() string { return fieldNames[f] }
@@ -68,7 +69,6 @@ const (
 func unlessSet(attr string) condition    { return condition{test: unless, attr: attr} }
 func onlyWhen(attr, is string) condition { return condition{test: when, attr: attr, is: is} }
 func unlessTrue(attr string) condition   { return condition{test: no, attr: attr} }
-func (c condition) shadows() bool        { return c.test == unless }
 
 // table has for each field the attributes in order of preference, those of the span before those of the resource. To teach
 // driftd another producer is to add rows here, a conversion where the value needs one, and a span as the producer writes it
@@ -88,9 +88,12 @@ var table = [fieldDimension][]name{
 		{attr: "promptlayer.prompt.name"},
 		{attr: "traceloop.prompt.key", in: inOpenLLMetry},
 		{attr: "mlflow.linkedPrompts", in: inMLflow, how: firstName},
+		{attr: "opik_prompts", how: firstName},
 		{attr: "ag.refs.application.slug"}, // Agenta
+		{attr: "ag.refs.application.id"},
 		{attr: "langsmith.metadata.lc_hub_repo"},
 		{attr: "lc_hub_repo"},
+		{attr: "braintrust.metadata", how: jsonPromptID},
 	},
 	FieldVersion: {
 		{attr: "prompt.version", in: inAll},
@@ -106,9 +109,12 @@ var table = [fieldDimension][]name{
 		{attr: "traceloop.prompt.version", in: inOpenLLMetry},
 		{attr: "mlflow.linkedPrompts", in: inMLflow, how: firstVersion},
 		{attr: "llm.prompt_template.version", in: inOpenInference},
+		{attr: "opik_prompts", how: firstVersionNumber},
 		{attr: "ag.refs.application_revision.version"},
+		{attr: "ag.refs.application_revision.id"},
 		{attr: "langsmith.metadata.lc_hub_commit_hash"},
 		{attr: "lc_hub_commit_hash"},
+		{attr: "braintrust.metadata", how: jsonPromptVersion},
 	},
 	FieldTemplateHash: {
 		{attr: "prompt.template_hash", in: inAll},
@@ -138,6 +144,8 @@ var table = [fieldDimension][]name{
 		{attr: "langfuse.observation.model.name", in: inLangfuse, call: true},
 		{attr: "abv.observation.model.name", call: true},
 		{attr: "mlflow.llm.model", in: inMLflow, how: jsonText, call: true},
+		{attr: "ai.response.model"},
+		{attr: "braintrust.metadata", how: jsonModel},
 		{attr: "gen_ai.request.model", in: inAll, call: true},
 		{attr: "llm.request.model_name", in: inOpenInference, call: true},
 	},
@@ -155,6 +163,7 @@ var table = [fieldDimension][]name{
 		{attr: "langsmith.span.kind", how: kind},
 		{attr: "ag.type.node", how: kind},
 		{attr: "ai.operationId", how: kind}, // Vercel: the outer span of a call repeats its figures
+		{attr: "braintrust.span_attributes", how: jsonKind},
 	},
 	FieldInputTokens: {
 		{attr: "gen_ai.usage.input_tokens", in: inAll, call: true},
@@ -164,6 +173,10 @@ var table = [fieldDimension][]name{
 		{attr: "abv.observation.usage_details", how: jsonInput, call: true},
 		{attr: "mlflow.chat.tokenUsage", in: inMLflow, how: jsonInput},
 		{attr: "mlflow.chat.tokenUsage.input_tokens", in: inMLflow},
+		{attr: "ai.usage.promptTokens"},
+		{attr: "ag.metrics.tokens.incremental.prompt"},
+		{attr: "braintrust.metrics", how: jsonInput},
+		{attr: "braintrust.metrics.prompt_tokens"},
 	},
 	FieldOutputTokens: {
 		{attr: "gen_ai.usage.output_tokens", in: inAll, call: true},
@@ -173,6 +186,10 @@ var table = [fieldDimension][]name{
 		{attr: "abv.observation.usage_details", how: jsonOutput, call: true},
 		{attr: "mlflow.chat.tokenUsage", in: inMLflow, how: jsonOutput},
 		{attr: "mlflow.chat.tokenUsage.output_tokens", in: inMLflow},
+		{attr: "ai.usage.completionTokens"},
+		{attr: "ag.metrics.tokens.incremental.completion"},
+		{attr: "braintrust.metrics", how: jsonOutput},
+		{attr: "braintrust.metrics.completion_tokens"},
 	},
 	FieldCost: {
 		{attr: "gen_ai.usage.cost", in: inAll, call: true},
@@ -180,6 +197,7 @@ var table = [fieldDimension][]name{
 		{attr: "gen_ai.usage.cost.amount", in: inAll, call: true, only: onlyWhen("gen_ai.usage.cost.currency", "USD")},
 		{attr: "llm.cost.total", in: inOpenInference},
 		{attr: "gen_ai.cost.total_cost", in: inAll},
+		{attr: "gen_ai.cost.total"}, // FutureAGI
 		{attr: "litellm.cost.total"},
 		{attr: "operation.cost"},
 		{attr: "langfuse.observation.cost_details", in: inLangfuse, how: jsonTotal},
@@ -187,12 +205,15 @@ var table = [fieldDimension][]name{
 		{attr: "abv.observation.cost_details", how: jsonTotal},
 		{attr: "mlflow.llm.cost", in: inMLflow, how: jsonTotal},
 		{attr: "mlflow.llm.cost.total_cost", in: inMLflow},
+		{attr: "ag.metrics.costs.incremental.total"},
 	},
 	FieldTTFT: {
 		{attr: "gen_ai.response.time_to_first_chunk", in: inAll},
-		{attr: "ai.response.msToFirstChunk", how: milliseconds},
+		{attr: "ai.response.msToFirstChunk", how: milliseconds}, // Vercel
+		{attr: "ai.stream.msToFirstChunk", how: milliseconds},
 		{attr: "langfuse.observation.completion_start_time", in: inLangfuse, how: sinceStart},
 		{attr: "abv.observation.completion_start_time", how: sinceStart},
+		{attr: "braintrust.metrics", how: jsonFirstToken},
 	},
 	FieldErrorType: {
 		{attr: "error.type", in: inAll},
@@ -207,6 +228,7 @@ var table = [fieldDimension][]name{
 	FieldScoreValue:  {{attr: "gen_ai.evaluation.score.value", in: inAll}},
 	FieldScoreLabel:  {{attr: "gen_ai.evaluation.score.label", in: inAll}},
 	FieldEvaluation:  {{attr: "json_encoded_event"}}, // LangWatch
+	FieldScores:      {{attr: "braintrust.scores"}},
 	FieldTarget:      {{attr: "gen_ai.evaluation.target_span_id", in: inAll}},
 	FieldTargetTrace: {{attr: "gen_ai.evaluation.target_trace_id", in: inAll}},
 	FieldOffline:     {{attr: "promptfoo.eval.id"}, {attr: "promptfoo.test.index"}},

@@ -82,6 +82,7 @@ type Set struct {
 
 	// What resolve made of them.
 	resolved bool
+	start    int64  // that it was given
 	picked   uint64 // bit f: picks has field f
 	picks    [maxFields]pick
 	made     []Value // by conversions
