@@ -185,7 +185,7 @@ func TestLink(t *testing.T) {
 			"span t1 s2<s1 @1 prompt=p\nspan t1 s3<s1 @1 prompt=p version=v2\ncall t1 s4<s1 @5", "call p/v2//", "", "map[linked:1]"},
 		"an ancestor decides between two": {
 			"span t1 s2<s1 @1 prompt=p version=v1\nspan t1 s3<s1 @9 prompt=q version=v1\ncall t1 s4<s3 @5", "call q/v1//", "", "map[linked:1]"},
-		"nothing named": {"call t1 s2<s1 @5\nspan t1 s1 @6", "", "", "map[no_prompt:1]"},
+		"nothing named":   {"call t1 s2<s1 @5\nspan t1 s1 @6", "", "", "map[no_prompt:1]"},
 		"no trace at all": {"call @5", "", "", "map[no_prompt:1]"},
 		"the prompt of a neighbouring call is its own": {
 			"call t1 s2<s1 @5 prompt=p version=v1\ncall t1 s3<s1 @6\nspan t1 s1 @7", "call p/v1//", "", "map[no_prompt:1]"},
@@ -197,10 +197,10 @@ func TestLink(t *testing.T) {
 		"who was served stands on the root": {
 			"span t1 s2<s1 @1 prompt=p version=v1\ncall t1 s3<s1 @5 locale=de\nspan t1 s1 @6 tier=gold locale=fr",
 			"call p/v1/gold/de", "", "map[linked:1]"},
-		"a circle of parents": {"call t1 s1<s2 @5\nspan t1 s2<s1 @6", "", "", "map[no_prompt:1]"},
+		"a circle of parents":   {"call t1 s1<s2 @5\nspan t1 s2<s1 @6", "", "", "map[no_prompt:1]"},
 		"a circle of two above": {"call t1 s1<s2 @5\nspan t1 s2<s3 @6\nspan t1 s3<s2 @6", "", "", "map[no_prompt:1]"},
-		"its own parent": {"call t1 s1<s1 @5\nspan t1 s2 @6 prompt=p version=v1", "call p/v1//", "", "map[linked:1]"},
-		"another trace": {"call t1 s2<s1 @5\nspan t2 s1 @6 prompt=p version=v1", "", "", "map[no_prompt:1]"},
+		"its own parent":        {"call t1 s1<s1 @5\nspan t1 s2 @6 prompt=p version=v1", "call p/v1//", "", "map[linked:1]"},
+		"another trace":         {"call t1 s2<s1 @5\nspan t2 s1 @6 prompt=p version=v1", "", "", "map[no_prompt:1]"},
 		"ids used again": {
 			"call t1 s2<s1 @5\ncall t1 s2<s1 @6\nspan t1 s1 @7 prompt=p version=v1", "call p/v1//\ncall p/v1//", "", "map[linked:2]"},
 		"a name that is text": {
@@ -211,7 +211,7 @@ func TestLink(t *testing.T) {
 			"call t1 s2<s1 @5\ncall t2 s1 @6 prompt=q version=v1\nspan t1 s1 @7 prompt=p version=v1",
 			"call p/v1//\ncall q/v1//", "", "map[linked:1]"},
 
-		"score of a span": {"call t1 s1 @5 prompt=p version=v1 tier=gold\nscore t1 s1 @9", "call p/v1/gold/\nscore p/v1/gold/", "", "map[]"},
+		"score of a span":       {"call t1 s1 @5 prompt=p version=v1 tier=gold\nscore t1 s1 @9", "call p/v1/gold/\nscore p/v1/gold/", "", "map[]"},
 		"score before its span": {"score t1 s1 @5\ncall t1 s1 @6 prompt=p version=v1", "score p/v1//\ncall p/v1//", "", "map[]"},
 		"score of a linked span": {
 			"call t1 s2<s1 @5\nspan t1 s1 @6 prompt=p version=v1\nscore t1 s2 @9", "call p/v1//\nscore p/v1//", "", "map[linked:1]"},
@@ -226,7 +226,7 @@ func TestLink(t *testing.T) {
 		"score by the response's id of a linked call": {
 			"call t1 s2<s1 @5 response_id=r1\nspan t1 s1 @6 prompt=p version=v1\nscore response_id=r1 @9",
 			"call p/v1//\nscore p/v1//", "", "map[linked:1]"},
-		"score of nothing": {"score t1 s1 @5", "", "unlinked: the score names no prompt, and its span is not remembered", "map[]"},
+		"score of nothing":              {"score t1 s1 @5", "", "unlinked: the score names no prompt, and its span is not remembered", "map[]"},
 		"score of an id that never was": {"score response_id=r @5", "", "unlinked: the score names no prompt, and its span is not remembered", "map[]"},
 		"score of a trace without a prompt": {
 			"span t1 s1 @5\nscore t1 s1 @6", "", "unlinked: the score names no prompt, nor does any span of its trace", "map[]"},
