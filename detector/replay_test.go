@@ -22,6 +22,10 @@ groups:
       - {alert: Stars, rubric: helpful, min_samples: 10, threshold: {stat: p50, window: 10m, below: 3}}
       - {alert: Worse, rubric: helpful, min_samples: 10, threshold: {stat: mean, window: 30m, below: 97%, against: previous_version}}
       - {alert: Errors, metric: error, min_samples: 10, threshold: {stat: rate, window: 5m, above: 30%}}
+      - {alert: Linked, metric: link_coverage, min_samples: 10, threshold: {stat: mean, window: 10m, below: 80%, recover_above: 90%}, for: 2m}
+      - {alert: LinkedLess, metric: link_coverage, min_samples: 10, threshold: {stat: mean, window: 15m, below: 90%, against: 24h}}
+      - {alert: Scored, metric: score_coverage, min_samples: 10, threshold: {stat: mean, window: 15m, below: 45%}}
+      - {alert: ScoredLess, metric: score_coverage, rubric: tone, min_samples: 10, threshold: {stat: rate, window: 2h, below: 90%, against: previous_version}}
   - name: totals
     match: {prompt: "p*"}
     rules:
@@ -30,7 +34,8 @@ groups:
 `
 
 // traffic makes the batches of a log in which everything happens: several sources with disorder, one of which falls silent
-// and comes back, late samples, versions that come and go, cohorts that come and go, duplicated batches.
+// and comes back, late samples, versions that come and go, cohorts that come and go, calls without a version, scores that come by
+// themselves, duplicated batches.
 func traffic(seed uint64, minutes int) (batches [][]byte) {
 	rng := rand.New(rand.NewPCG(seed, 1))
 	enc := windows.NewEncoder()
@@ -63,7 +68,15 @@ func traffic(seed uint64, minutes int) (batches [][]byte) {
 				if rng.IntN(2) == 0 {
 					s.Scores = []windows.Score{{Rubric: []byte("helpful"), Value: float64(1 + rng.IntN(5-version%2))}}
 				}
-				s.Cell = windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2)), "v"+strconv.Itoa(version),
+				if rng.IntN(3+half/150%3) == 0 {
+					s.Mask = windows.MaskTrace
+					s.Scores = append(s.Scores, windows.Score{Rubric: []byte("tone"), Value: 1})
+				}
+				name := "v" + strconv.Itoa(version)
+				if half%200 > 150 && rng.IntN(4) == 0 {
+					name = ""
+				}
+				s.Cell = windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2)), name,
 					strconv.Itoa(rng.IntN(2)+half/500), strconv.Itoa(rng.IntN(2)))
 				s.Axes = windows.AppendKey(nil, "", "", "", "")
 				enc.Add(&s)
@@ -96,7 +109,7 @@ func TestReplayIsLive(t *testing.T) {
 				kinds[r.Rule+" "+string(r.Type)] = true
 			}
 		}
-		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Volume", "Max"} {
+		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Linked", "LinkedLess", "Scored", "ScoredLess", "Volume", "Max"} {
 			if !kinds[rule+" firing"] || !kinds[rule+" resolved"] {
 				t.Errorf("seed %d: the traffic makes no alert of %s that fires and ends", seed, rule)
 			}
