@@ -214,7 +214,7 @@ func TestBadOTLP(t *testing.T) {
 		"JSON":                           {[]byte(`{"resourceSpans":[]}`), outcome{0, []string{"encoding"}}},
 		"text":                           {[]byte("hello, world"), outcome{0, []string{"malformed"}}},
 		"another message":                {[]byte{0x10, 0x01}, outcome{0, []string{"encoding"}}},
-		"logs":                           {logs, outcome{0, []string{"encoding"}}},
+		"logs":                           {logs, outcome{}},
 		"score out of range":             {scored(result(attr(evaluationName, "grounding"), attr(evaluationValue, 1.5))), outcome{1, []string{"out_of_range"}}},
 		"score NaN":                      {scored(result(attr(evaluationName, "other"), attr(evaluationValue, math.NaN()))), outcome{1, []string{"bad_value"}}},
 		"score of an unknown label":      {scored(result(attr(evaluationName, "verdict"), attr(evaluationLabel, "maybe"))), outcome{1, []string{"unknown_label"}}},

@@ -8,30 +8,47 @@ import (
 	"github.com/driftd/driftd/consumer"
 )
 
-// attribute puts a KeyValue into set when the table names its key.
+// attributes reads the KeyValues in a field of a message into set.
+func (d *decoder) attributes(src []byte, field uint32, set *consumer.Set) error {
+	var f easyproto.FieldContext
+	for len(src) > 0 {
+		var err error
+		if src, err = f.NextField(src); err != nil {
+			return malformed("attributes", err)
+		}
+		if f.FieldNum == field {
+			if err := d.attribute(&f, set); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// attribute reads a KeyValue into set when the table has a use for its key.
 func (d *decoder) attribute(f *easyproto.FieldContext, set *consumer.Set) error {
 	data, ok := f.MessageData()
 	if !ok {
-		return mismatch("attribute")
+		return d.mismatch("an attribute")
 	}
-	key, value, err := keyValue(data)
+	key, value, err := d.keyValue(data)
 	if err != nil {
 		return err
 	}
-	slot, ok := d.attrs.Lookup(key)
+	slot, ok := d.lookup(set, key)
 	if !ok {
 		return nil
 	}
-	v, err := anyValue(value)
+	v, err := d.anyValue(value)
 	if err != nil {
 		return err
 	}
-	set.Put(slot, key, v)
+	d.put(set, slot, key, v)
 	return nil
 }
 
 // keyValue takes a KeyValue apart.
-func keyValue(data []byte) (key, value []byte, err error) {
+func (d *decoder) keyValue(data []byte) (key, value []byte, err error) {
 	// As every known producer writes it: the key, shorter than 128 bytes, then the value, then nothing.
 	if len(data) > 2 && data[0] == 1<<3|2 && int(data[1]) <= len(data)-2 && data[1] < 0x80 {
 		key, rest := data[2:2+data[1]], data[2+data[1]:]
@@ -54,14 +71,14 @@ func keyValue(data []byte) (key, value []byte, err error) {
 			value, ok = f.MessageData()
 		}
 		if !ok {
-			return nil, nil, mismatch("attribute")
+			return nil, nil, d.mismatch("an attribute")
 		}
 	}
 	return key, value, nil
 }
 
 // anyValue reads an AnyValue; lists and maps are not looked into, so depth does not matter.
-func anyValue(data []byte) (v consumer.Value, err error) {
+func (d *decoder) anyValue(data []byte) (v consumer.Value, err error) {
 	v.Type = consumer.Other
 	var f easyproto.FieldContext
 	for len(data) > 0 {
@@ -87,7 +104,7 @@ func anyValue(data []byte) (v consumer.Value, err error) {
 			v.Type = consumer.Other
 		}
 		if !ok {
-			return v, mismatch("attribute value")
+			return v, d.mismatch("the value of an attribute")
 		}
 	}
 	return v, nil

@@ -1,5 +1,5 @@
-// Package otlpgen writes events as producers do: trace export requests in protobuf and native JSON lines. The demo and
-// the tests use it; the daemon does not. Everything is for one goroutine.
+// Package otlpgen writes events as producers do: export requests of traces and logs in protobuf and JSON, and native JSON lines.
+// The demo and the tests use it; the daemon does not. Everything is for one goroutine.
 package otlpgen
 
 import (
@@ -35,7 +35,7 @@ type Score struct {
 	Label  string // instead of Value, in OTLP alone
 }
 
-// Attribute is a key and a string, int, float64, bool, []any or nil.
+// Attribute is a key and a string, int, float64, bool, []byte, []any, []Attribute for a map, or nil.
 type Attribute struct {
 	Key   string
 	Value any
@@ -49,7 +49,11 @@ type Span struct {
 	Failed            bool
 	Attributes        []Attribute
 	Events            []Event
+	Links             []Link
 }
+
+// Link is a Span Link.
+type Link struct{ Trace, Span []byte }
 
 // Event is a span event.
 type Event struct {
@@ -137,6 +141,11 @@ func appendSpan(m *easyproto.MessageMarshaler, s *Span) {
 		em.AppendString(2, e.Name)
 		appendAttributes(em, 3, e.Attributes)
 	}
+	for _, l := range s.Links {
+		lm := m.AppendMessage(13)
+		lm.AppendBytes(1, l.Trace)
+		lm.AppendBytes(2, l.Span)
+	}
 	status := m.AppendMessage(15)
 	if s.Failed {
 		status.AppendString(2, "failed")
@@ -167,6 +176,10 @@ func appendValue(m *easyproto.MessageMarshaler, v any) {
 		for _, x := range v {
 			appendValue(list.AppendMessage(1), x)
 		}
+	case []Attribute:
+		appendAttributes(m.AppendMessage(6), 1, v)
+	case []byte:
+		m.AppendBytes(7, v)
 	}
 }
 
