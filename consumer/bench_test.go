@@ -91,6 +91,36 @@ func BenchmarkOTLPDecode(b *testing.B) {
 	benchDecode(b, otlp.New, records, 50)
 }
 
+// BenchmarkOTLPJSONDecode takes requests in JSON of fifty spans with nineteen attributes, as an instrumented client writes them: about
+// 1.2 kB of messages and 2.8 kB of JSON each.
+func BenchmarkOTLPJSONDecode(b *testing.B) {
+	type attrs = []otlpgen.Attribute
+	question, answer := strings.Repeat("I would like to have my money back, please. ", 16), strings.Repeat("The answer is four. ", 20)
+	records := make([][]byte, 20)
+	for i := range records {
+		spans := make([]otlpgen.Span, 50)
+		for j := range spans {
+			c := benchCall(i*50 + j)
+			c.Text = ""
+			spans[j] = c.OTLP()
+			spans[j].Attributes = append(spans[j].Attributes, attrs{
+				{Key: "gen_ai.provider.name", Value: "anthropic"}, {Key: "gen_ai.request.model", Value: "claude-4-7-sonnet"},
+				{Key: "gen_ai.request.max_tokens", Value: 4096}, {Key: "gen_ai.request.temperature", Value: 0.2},
+				{Key: "gen_ai.response.id", Value: fmt.Sprintf("msg_%024d", i*50+j)}, {Key: "gen_ai.response.finish_reasons", Value: []any{"stop"}},
+				{Key: "gen_ai.conversation.id", Value: "0b5c3a52-6c1f-4c2c-9d0a-6f8e1d3b7a90"},
+				{Key: "server.address", Value: "api.anthropic.com"}, {Key: "server.port", Value: 443},
+				{Key: "gen_ai.input.messages", Value: `[{"role":"user","parts":[{"type":"text","content":"` + question + `"}]}]`},
+				{Key: "gen_ai.output.messages", Value: `[{"role":"assistant","parts":[{"type":"text","content":"` + answer + `"}],"finish_reason":"stop"}]`},
+			}...)
+		}
+		var err error
+		if records[i], err = otlpgen.TracesJSON(otlpgen.AppendSpans(nil, attrs{{Key: "service.name", Value: "support"}}, spans...)); err != nil {
+			b.Fatal(err)
+		}
+	}
+	benchDecode(b, otlp.NewJSON, records, 50)
+}
+
 // BenchmarkNativeDecode takes native events of about 250 bytes and six values into batches.
 func BenchmarkNativeDecode(b *testing.B) {
 	records := make([][]byte, 1000)

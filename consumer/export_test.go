@@ -7,7 +7,10 @@ import (
 )
 
 // Core is the pure core of a source partition, for tests that need real encodings, whose packages import this one.
-type Core struct{ s *source }
+type Core struct {
+	s   *source
+	rec Record // reused, as the worker's are
+}
 
 // CoreConfig is what a Core is made with.
 type CoreConfig struct {
@@ -54,7 +57,7 @@ func NewCore(c CoreConfig) *Core {
 	if c.Linker != nil {
 		link = c.Linker.join(c.Source.Topic)
 	}
-	return &Core{newSource(sourceConfig{
+	return &Core{s: newSource(sourceConfig{
 		from: c.From, fences: c.Fences, part: link, home: func([]byte) bool { return true },
 		id: c.Source, decoder: c.Decoder, dims: c.Dimensions, scales: c.Scales, partitions: c.Partitions, partition: c.Partition,
 		disorder: 10 * time.Second, idle: 15 * time.Second, start: c.Start, now: c.Now,
@@ -62,7 +65,8 @@ func NewCore(c CoreConfig) *Core {
 }
 
 func (c *Core) Add(offset int64, value []byte, now int64) {
-	c.s.add(&Record{Offset: offset, Value: value}, now)
+	c.rec = Record{Offset: offset, Value: value}
+	c.s.add(&c.rec, now)
 }
 
 // Tend does what a task does between records. It flushes the line where the clock says so, and tells at which offset.
