@@ -35,9 +35,11 @@ func (d *decoder) attribute(f *easyproto.FieldContext, set *consumer.Set) error 
 	if err != nil {
 		return err
 	}
-	slot, ok := d.lookup(set, key)
+	slot, ok := d.attrs.Lookup(key)
 	if !ok {
-		return nil
+		if slot = -1; !d.isName(set, key) {
+			return nil
+		}
 	}
 	v, err := d.anyValue(value)
 	if err != nil {
@@ -80,6 +82,12 @@ func (d *decoder) keyValue(data []byte) (key, value []byte, err error) {
 // anyValue reads an AnyValue; lists and maps are not looked into, so depth does not matter.
 func (d *decoder) anyValue(data []byte) (v consumer.Value, err error) {
 	v.Type = consumer.Other
+	if len(data) > 1 && data[0] == 1<<3|2 { // a text, and nothing behind it
+		if n, w := binary.Uvarint(data[1:]); w > 0 && n == uint64(len(data)-1-w) {
+			v.Type, v.Text = consumer.Text, data[1+w:]
+			return v, nil
+		}
+	}
 	var f easyproto.FieldContext
 	for len(data) > 0 {
 		if data, err = f.NextField(data); err != nil {

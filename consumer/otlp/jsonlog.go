@@ -40,9 +40,9 @@ func (d *jsonDecoder) logRecord() error {
 		case logAttributes:
 			attributes, err = d.later()
 		case logTraceID:
-			err = d.id(e, e.Trace[:], "trace")
+			err = d.id(e, e.Trace[:], "trace id")
 		case logSpanID:
-			err = d.id(e, e.Span[:], "span")
+			err = d.id(e, e.Span[:], "span id")
 		case logName:
 			name, err = d.readText("eventName")
 		default:

@@ -34,11 +34,11 @@ func (d *jsonDecoder) span() error {
 		}
 		switch k {
 		case spanTraceID:
-			err = d.id(e, e.Trace[:], "trace")
+			err = d.id(e, e.Trace[:], "trace id")
 		case spanSpanID:
-			err = d.id(e, e.Span[:], "span")
+			err = d.id(e, e.Span[:], "span id")
 		case spanParentID:
-			err = d.id(e, e.Parent[:], "parent span")
+			err = d.id(e, e.Parent[:], "parent span id")
 		case spanStart:
 			start, err = d.time("startTimeUnixNano")
 		case spanEnd:
@@ -134,9 +134,9 @@ func (d *jsonDecoder) link() error {
 		}
 		switch k {
 		case 0:
-			err = d.id(to, to.Trace[:], "linked trace")
+			err = d.id(to, to.Trace[:], "linked trace id")
 		case 1:
-			err = d.id(to, to.Span[:], "linked span")
+			err = d.id(to, to.Span[:], "linked span id")
 		default:
 			return nil
 		}

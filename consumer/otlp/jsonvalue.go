@@ -69,9 +69,11 @@ func (d *jsonDecoder) attribute(set *consumer.Set) error {
 
 // attributeValue reads the value of an attribute into set, or skips it.
 func (d *jsonDecoder) attributeValue(set *consumer.Set, key []byte) error {
-	slot, ok := d.lookup(set, key)
+	slot, ok := d.attrs.Lookup(key)
 	if !ok {
-		return d.skip()
+		if slot = -1; !d.isName(set, key) {
+			return d.skip()
+		}
 	}
 	v, err := d.anyValue()
 	if err == nil {
@@ -222,7 +224,7 @@ func (d *jsonDecoder) double(key string) (float64, error) {
 
 // id reads a hex id of as many bytes as dst has; an empty one is none. What is no such id refuses the event alone, as in protobuf.
 func (d *jsonDecoder) id(e *consumer.Event, dst []byte, what string) error {
-	text, err := d.readText(what + " id")
+	text, err := d.readText(what)
 	if err != nil || len(text) == 0 {
 		return err
 	}
@@ -237,9 +239,9 @@ func (d *jsonDecoder) id(e *consumer.Event, dst []byte, what string) error {
 	case hexadecimal && n%2 == 0:
 		wrongLength(e, what, n/2)
 	case !hexadecimal && (n == base64.StdEncoding.EncodedLen(len(dst)) || n == base64.RawStdEncoding.EncodedLen(len(dst))):
-		e.Refuse(consumer.BadID, what+" id in base64: OTLP JSON has ids in hex, the producer writes plain protobuf JSON")
+		e.Refuse(consumer.BadID, what+" in base64: OTLP JSON has ids in hex, the producer writes plain protobuf JSON")
 	default:
-		e.Refuse(consumer.BadID, what+" id is not hexadecimal")
+		e.Refuse(consumer.BadID, what+" is not hexadecimal")
 	}
 	return nil
 }

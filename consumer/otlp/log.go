@@ -25,9 +25,9 @@ func (d *decoder) logRecord(data []byte) error {
 		case 6:
 			_, ok = f.MessageData()
 		case 9:
-			ok = id(e, &f, e.Trace[:], "trace")
+			ok = id(e, &f, e.Trace[:], "trace id")
 		case 10:
-			ok = id(e, &f, e.Span[:], "span")
+			ok = id(e, &f, e.Span[:], "span id")
 		case 11:
 			observed, ok = f.Fixed64()
 		case 12:

@@ -22,11 +22,11 @@ func (d *decoder) span(src []byte) error {
 		ok := true
 		switch f.FieldNum {
 		case 1:
-			ok = id(e, &f, e.Trace[:], "trace")
+			ok = id(e, &f, e.Trace[:], "trace id")
 		case 2:
-			ok = id(e, &f, e.Span[:], "span")
+			ok = id(e, &f, e.Span[:], "span id")
 		case 4:
-			ok = id(e, &f, e.Parent[:], "parent span")
+			ok = id(e, &f, e.Parent[:], "parent span id")
 		case 7:
 			start, ok = f.Fixed64()
 		case 8:
@@ -102,9 +102,9 @@ func (d *decoder) link(src []byte) error {
 		ok := true
 		switch f.FieldNum {
 		case 1:
-			ok = id(to, &f, to.Trace[:], "linked trace")
+			ok = id(to, &f, to.Trace[:], "linked trace id")
 		case 2:
-			ok = id(to, &f, to.Span[:], "linked span")
+			ok = id(to, &f, to.Span[:], "linked span id")
 		}
 		if !ok {
 			return d.mismatch("the link of a span")

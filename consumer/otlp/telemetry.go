@@ -45,32 +45,33 @@ func (t *telemetry) beginSpan() {
 	t.log, t.links, t.stays, t.evaluator = false, 0, false, false
 }
 
-// lookup finds the slot of an attribute for put; ok is false when nobody needs to read its value.
-func (t *telemetry) lookup(set *consumer.Set, key []byte) (slot int, ok bool) {
-	if slot, ok = t.attrs.Lookup(key); ok {
-		return slot, true
-	}
-	return -1, t.log && set == &t.own && string(key) == eventName
+// isName tells whether the attribute says what a log record is.
+func (t *telemetry) isName(set *consumer.Set, key []byte) bool {
+	return t.log && set == &t.own && string(key) == eventName
 }
 
-// put keeps an attribute in a set.
+// put keeps an attribute in a set. The slot of one that the table has no use for is −1.
 func (t *telemetry) put(set *consumer.Set, slot int, key []byte, v consumer.Value) {
 	if slot >= 0 {
 		set.Put(slot, key, v)
 	}
-	if set != &t.own {
-		return
+	if n := len(v.Text); t.log || slot >= consumer.MaxNames || n == len("evaluator") || n == len("evaluation") {
+		t.note(set, slot, key, v.Text)
 	}
-	if t.log {
-		if len(t.named) == 0 && v.Type == consumer.Text && string(key) == eventName {
-			t.named = v.Text
+}
+
+// note looks for what log records say that they are, and for what decides whom the scores of a span are about.
+func (t *telemetry) note(set *consumer.Set, slot int, key, text []byte) {
+	switch {
+	case set != &t.own:
+	case t.log:
+		if len(t.named) == 0 && string(key) == eventName {
+			t.named = text
 		}
-		return
-	}
-	if slot >= consumer.MaxNames {
+	case slot >= consumer.MaxNames:
 		t.stays = t.stays || !bytes.HasPrefix(key, []byte("evaluations."))
-	} else if n := len(v.Text); n == len("evaluator") || n == len("evaluation") {
-		t.evaluator = t.evaluator || saysEvaluator(key, v.Text)
+	default:
+		t.evaluator = t.evaluator || saysEvaluator(key, text)
 	}
 }
 
@@ -173,5 +174,5 @@ func nanos(t uint64) int64 { return int64(min(t, math.MaxInt64)) }
 
 // wrongLength refuses an event with an id of n bytes.
 func wrongLength(e *consumer.Event, what string, n int) {
-	e.Refuse(consumer.BadID, fmt.Sprintf("%s id of %d bytes", what, n))
+	e.Refuse(consumer.BadID, fmt.Sprintf("%s of %d bytes", what, n))
 }
