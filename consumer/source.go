@@ -136,7 +136,9 @@ func (s *source) add(rec *Record, now int64) {
 	s.newest = max(s.newest, p.newest) // the watermark stays behind this record's times until its end
 	if s.part != nil {
 		s.line.mark(s.pushed, s.newest)
-		s.part.remember(s.memos, s.newest)
+		if s.part.hasSpans.Load() { // scores may be far ahead of the spans that are to come
+			s.part.remember(s.memos, s.newest)
+		}
 		s.part.looked.Store(true)
 		s.release(now)
 	}
