@@ -28,10 +28,7 @@ func (d *decoder) build() bool {
 	}
 	d.attrs.Fill(e, &d.props, &d.row, 0)
 	e.Call, e.Response = d.kind == call, nil
-	var ok bool
-	if e.Time, ok = d.day.parse(d.timestamp); !ok && len(d.timestamp) > 0 {
-		e.Refuse(consumer.BadTime, "timestamp is not as PostHog writes it")
-	}
+	d.time()
 	d.labels()
 	e.Trace = traceID(d.id(traceText))
 	if e.Kind == consumer.Score {
@@ -44,6 +41,20 @@ func (d *decoder) build() bool {
 		e.Has = 0
 	}
 	return true
+}
+
+// time sets when the row's span ended, or its score was given.
+func (d *decoder) time() {
+	e := &d.event
+	var ok bool
+	if e.Time, ok = d.day.parse(d.timestamp); !ok && len(d.timestamp) > 0 {
+		e.Refuse(consumer.BadTime, "timestamp is not as PostHog writes it")
+	}
+	if ok && d.is(source, "otel") {
+		if v, ok := d.number(latency); ok && v > 0 && v < 1e6 {
+			e.Time += int64(v * 1e9)
+		}
+	}
 }
 
 // labels sets prompt and version, where the table has found none. A version belongs to its own prompt.

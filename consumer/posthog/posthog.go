@@ -1,7 +1,8 @@
 // Package posthog decodes the topic that PostHog writes the events of all its projects to, clickhouse_events_json (newer
 // releases write those of models to clickhouse_ai_events_json too): one JSON row a record, with uuid, event, properties,
 // timestamp, team_id, project_id, distinct_id and what is known of the person. properties is JSON in a JSON text. timestamp is
-// UTC without saying so, with a blank between day and time and 3 or 6 digits of a second.
+// UTC without saying so, with a blank between day and time and 3 or 6 digits of a second. PostHog's SDKs send a row when a call
+// is over, so it is the call's end; of spans that came by OpenTelemetry ($ai_ingestion_source otel) it is the start.
 //
 //   - $ai_generation and $ai_embedding are model calls. $ai_latency and $ai_time_to_first_token are seconds, $ai_total_cost_usd
 //     is what PostHog's own ingestion worked out. $ai_is_error stands there when it is true. $ai_prompt_name, $ai_prompt_version

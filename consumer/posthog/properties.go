@@ -27,6 +27,7 @@ const (
 	traceText
 	spanText
 	parentText
+	source
 	experiment
 	evaluationName
 	evaluationResult
@@ -52,7 +53,7 @@ var names = [numProperties]string{
 	promptName: "$ai_prompt_name", promptVersion: "$ai_prompt_version", promptSource: "$ai_prompt_source", model: "$ai_model",
 	latency: "$ai_latency", ttft: "$ai_time_to_first_token", inputTokens: "$ai_input_tokens", outputTokens: "$ai_output_tokens",
 	cost: "$ai_total_cost_usd", isError: "$ai_is_error", httpStatus: "$ai_http_status",
-	traceText: "$ai_trace_id", spanText: "$ai_span_id", parentText: "$ai_parent_id", experiment: "$ai_experiment_id",
+	traceText: "$ai_trace_id", spanText: "$ai_span_id", parentText: "$ai_parent_id", source: "$ai_ingestion_source", experiment: "$ai_experiment_id",
 	evaluationName: "$ai_evaluation_name", evaluationResult: "$ai_evaluation_result",
 	evaluationNumber: "$ai_evaluation_numeric_result", evaluationMin: "$ai_evaluation_numeric_result_min", evaluationMax: "$ai_evaluation_numeric_result_max",
 	evaluationApplicable: "$ai_evaluation_applicable", evaluationSkipped: "$ai_evaluation_skipped", evaluationMode: "$ai_evaluation_type",
