@@ -67,7 +67,8 @@ func NewAttributes(o AttributeOptions) (*Attributes, error) {
 	a := &Attributes{watch: o.Watch, inline: preset.has(inOpenInference, all)}
 	b := &builder{a: a}
 	for _, d := range dims {
-		if slices.Contains(reserved, d.Name) || slices.Contains(a.dims, d.Name) {
+		_, isAxis := axisFields[d.Name]
+		if slices.Contains(reserved, d.Name) || slices.Contains(a.dims, d.Name) || !isAxis && slices.Contains(fieldNames[:], d.Name) {
 			return nil, fmt.Errorf("build attribute table: dimension %q stands twice or is the name of something else", d.Name)
 		}
 		a.dims = append(a.dims, d.Name)

@@ -67,6 +67,29 @@ func TestAxesAsDimensions(t *testing.T) {
 	}
 }
 
+// TestWatch is told of what a decoder reads before the event comes.
+func TestWatch(t *testing.T) {
+	var log []string
+	attrs, err := consumer.NewAttributes(consumer.AttributeOptions{Watch: func(x *consumer.Explanation) {
+		for _, f := range x.Findings {
+			log = append(log, fmt.Sprintf("%s %s of the %s", f.Field, f.Attribute, f.From))
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	span := otlpgen.Span{End: 1, Attributes: []otlpgen.Attribute{attr("prompt.name", "p")}, Events: []otlpgen.Event{result(attr(evaluationName, "r"))}}
+	if err := otlp.New(attrs).Decode(otlpgen.AppendSpans(nil, []otlpgen.Attribute{attr("prompt.version", "1")}, span), func(e *consumer.Event) {
+		log = append(log, fmt.Sprintf("event of %s %s", e.Prompt, e.Version))
+	}); err != nil {
+		t.Fatal(err)
+	}
+	want := "rubric gen_ai.evaluation.name of the span event; prompt prompt.name of the span; version prompt.version of the resource; event of p 1"
+	if got := strings.Join(log, "; "); got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
 func TestNewRefuses(t *testing.T) {
 	for want, sources := range map[string][]consumer.SourceTopic{
 		`unknown encoding "avro"`: {{Topic: "a", Encoding: "avro"}},

@@ -42,9 +42,13 @@ func (a *Attributes) explain(e *Event, span, resource *Set) *Explanation {
 		return &x.x
 	}
 	for f := range fieldDimension + Field(len(a.dims)) {
-		x.field(f)
-		if f == FieldOperation {
+		switch f {
+		case FieldEvaluation: // of span events
+		case FieldOperation:
+			x.field(f)
 			x.call()
+		default:
+			x.field(f)
 		}
 	}
 	for i := range span.inline {

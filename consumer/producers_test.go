@@ -84,14 +84,16 @@ type values = map[string]float64
 // began is when the spans of the producers start.
 var began = time.Date(2026, 11, 20, 14, 31, 58, 0, time.UTC).UnixNano()
 
-// producers are spans and evaluations as the systems named write them, with what is to be made of them.
-var producers = []struct {
+// producer is a span or an evaluation as a system writes it, with what is to be made of it.
+type producer struct {
 	name           string
 	presets        []string // beside auto that give the same
 	resource, span []any
 	event          []any // attributes of a span event that is an evaluation
 	want           words
-}{
+}
+
+var producers = []producer{
 	{
 		name: "driftd's own names", presets: presetNames,
 		resource: []any{"service.name", "support", "deployment.environment.name", "production"},
