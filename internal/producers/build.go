@@ -129,7 +129,7 @@ func installPython(name string) (string, error) {
 		if _, err := command(dir, nil, python, "-m", "venv", "venv"); err != nil {
 			return missingError{fmt.Errorf("make a virtual environment: %w", err)}
 		}
-		_, err := command(dir, nil, filepath.Join(dir, "venv", "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-r", list)
+		_, err := command(dir, nil, filepath.Join(dir, "venv", "bin", "python"), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "--no-deps", "-r", list)
 		return missing("install "+name+" from PyPI", err)
 	})
 	return filepath.Join(dir, "venv", "bin", "python"), err
