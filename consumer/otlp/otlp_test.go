@@ -181,37 +181,3 @@ func TestTimesAndIDs(t *testing.T) {
 		t.Error(err)
 	}
 }
-
-func FuzzDecode(f *testing.F) {
-	c := otlpgen.Call{
-		Trace: [16]byte{1}, Span: [8]byte{2}, Start: time.Unix(1e9, 0), End: time.Unix(1e9+1, 0), Prompt: "p", Version: "v1", Tier: "t", Locale: "l", Model: "m",
-		InputTokens: 1, Cost: 0.1, Failed: true, Text: "text", Scores: []otlpgen.Score{{Rubric: "r", Value: 1}, {Rubric: "s", Label: "pass"}},
-	}
-	f.Add(otlpgen.AppendCalls(nil, kv("service.name", "x"), c, c))
-	f.Add(otlpgen.AppendSpans(nil, kv("prompt.name", []any{"a", []any{1, true}}), otlpgen.Span{Trace: []byte("short"), End: math.MaxUint64}))
-	f.Add([]byte(`{"resourceSpans":[]}`))
-	a, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}}})
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Fuzz(func(t *testing.T, record []byte) {
-		d := otlp.New(a)
-		count := func() (n int) {
-			if err := d.Decode(record, func(e *consumer.Event) {
-				n += 1 + len(e.Prompt) + len(e.Version)
-				if len(e.Scores) > consumer.MaxScores {
-					t.Errorf("%d scores", len(e.Scores))
-				}
-			}); err != nil {
-				if _, ok := err.(*consumer.RecordError); !ok {
-					t.Errorf("%T: %v", err, err)
-				}
-				return -1
-			}
-			return n
-		}
-		if a, b := count(), count(); a != b {
-			t.Errorf("the same record came out as %d, then as %d", a, b)
-		}
-	})
-}

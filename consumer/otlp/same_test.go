@@ -7,16 +7,21 @@ import (
 	"maps"
 	"math"
 	"math/rand/v2"
+	"os"
+	"path/filepath"
 	"regexp"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/consumer/otlp"
 	"github.com/driftd/driftd/internal/otlpgen"
 )
 
-func table(t testing.TB) *consumer.Attributes {
+func tableOf(t testing.TB) *consumer.Attributes {
 	t.Helper()
 	a, err := consumer.NewAttributes(consumer.AttributeOptions{Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}}})
 	if err != nil {
@@ -133,7 +138,7 @@ var detail = regexp.MustCompile(`Detail:[^}]*`)
 
 // TestSameEvents gives the same telemetry in protobuf, in JSON, and in JSON whose keys stand in another order among unknown ones.
 func TestSameEvents(t *testing.T) {
-	attrs := table(t)
+	attrs := tableOf(t)
 	inProto, inJSON := otlp.New(attrs), otlp.NewJSON(attrs)
 	yielded, scores := 0, 0
 	for seed := range uint64(3000) {
@@ -169,6 +174,33 @@ func TestSameEvents(t *testing.T) {
 	}
 	if yielded < 1000 || scores < 500 {
 		t.Errorf("%d events, of which %d are scores: too few to say anything", yielded, scores)
+	}
+}
+
+// TestSameAsTheCollector gives what a real Collector wrote in JSON, and what otlpgen makes of its protobuf.
+func TestSameAsTheCollector(t *testing.T) {
+	paths, err := filepath.Glob("testdata/producers/*/*.otlp_proto")
+	if err != nil || len(paths) == 0 {
+		t.Fatalf("%d records, %v", len(paths), err)
+	}
+	attrs := tableOf(t)
+	for _, path := range paths {
+		proto, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		text, err := os.ReadFile(strings.TrimSuffix(path, "proto") + "json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		want, err := events(otlp.NewJSON(attrs), text)
+		if err != nil {
+			t.Fatalf("%s: %v", path, err)
+		}
+		got, err := events(otlp.NewJSON(attrs), transcode(t, proto, strings.HasPrefix(filepath.Base(path), "logs")))
+		if d := cmp.Diff(want, got); err != nil || d != "" {
+			t.Errorf("%s: %v %s", path, err, d)
+		}
 	}
 }
 
