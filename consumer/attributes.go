@@ -24,17 +24,22 @@ type Attributes struct {
 	attrs  []string // by slot
 	uses   []use    // those of a slot stand together
 	first  []int32  // by slot, where its uses begin; one more than there are slots
+	quick  []rank   // by slot, of those that serve one field and are plain
 	calls  slotSet  // that only model calls carry
 	inline bool     // scores with a number in the key are read
 	watch  func(*Explanation)
 }
 
+// rank is an attribute's place in a field's list; the lower place wins. The zero value is none.
+type rank struct {
+	place uint16 // from 1
+	field Field
+}
+
 // use is one way in which an attribute serves a field.
 type use struct {
+	rank
 	slot  int16
-	rank  uint16 // its place in the field's list: the lower wins
-	field Field
-	plain bool // no test, no conversion, and not the prompt
 	test  test
 	other int16 // slot of the attribute that the test is about
 	is    string
@@ -92,133 +97,15 @@ func NewAttributes(o AttributeOptions) (*Attributes, error) {
 		if len(list) == 0 {
 			list = o.Lists[d.Name]
 		}
-		for rank, r := range dimensionRows(d.Name, list, o.Lists, preset, all) {
+		for place, r := range dimensionRows(d.Name, list, o.Lists, preset, all) {
 			r.call = false
-			b.add(fieldDimension+Field(i), rank, r)
+			b.add(fieldDimension+Field(i), place, r)
 		}
 	}
 	if err := b.finish(); err != nil {
 		return nil, err
 	}
 	return a, nil
-}
-
-// rowsOf are a field's rows of a preset.
-func rowsOf(f Field, preset presets, all bool) (rows []name) {
-	for _, r := range table[f] {
-		if preset.has(r.in, all) {
-			rows = append(rows, r)
-		}
-	}
-	return rows
-}
-
-// listed are the rows of a field whose attributes are given by a list; without one those of the preset. What one wrote into
-// a list is not to be shadowed by another attribute.
-func listed(f Field, rows []name, list []string) []name {
-	if len(list) == 0 {
-		return rows
-	}
-	calls := slices.ContainsFunc(table[f], func(r name) bool { return r.call })
-	var out []name
-	for _, attr := range list {
-		known := false
-		for _, r := range table[f] {
-			if r.attr == attr {
-				if r.only.test == unless {
-					r.only = condition{}
-				}
-				out, known = append(out, r), true
-			}
-		}
-		if !known {
-			out = append(out, name{attr: attr, call: calls, how: usualConversion(f)})
-		}
-	}
-	return out
-}
-
-// usualConversion is that of an attribute of one's own.
-func usualConversion(f Field) *conversion {
-	if f == FieldOperation {
-		return kind
-	}
-	return nil
-}
-
-// dimensionRows are those of a dimension: its list, else the axis that it is, else the usual places.
-func dimensionRows(dim string, list []string, lists map[string][]string, preset presets, all bool) (rows []name) {
-	axis, isAxis := axisFields[dim]
-	switch {
-	case isAxis && len(list) > 0:
-		return listed(axis, nil, list)
-	case isAxis:
-		return listed(axis, rowsOf(axis, preset, all), lists[dim])
-	case len(list) > 0:
-		for _, attr := range list {
-			rows = append(rows, name{attr: attr})
-		}
-		return rows
-	}
-	for _, m := range metadata {
-		if preset.has(m.in, all) {
-			rows = append(rows, name{attr: m.attr + dim})
-		}
-	}
-	return rows
-}
-
-// builder puts a table together.
-type builder struct {
-	a    *Attributes
-	uses [][]use // by slot
-	call []int   // slots
-}
-
-func (b *builder) slot(attr string) int {
-	if i := slices.Index(b.a.attrs, attr); i >= 0 {
-		return i
-	}
-	b.a.attrs, b.uses = append(b.a.attrs, attr), append(b.uses, nil)
-	return len(b.a.attrs) - 1
-}
-
-// add makes an attribute serve a field.
-func (b *builder) add(f Field, rank int, r name) {
-	slot := b.slot(r.attr)
-	u := use{
-		slot: int16(slot), rank: uint16(rank), field: f, test: r.only.test, is: r.only.is, how: r.how,
-		plain: r.only.test == always && r.how == nil && f != FieldPrompt,
-	}
-	if u.test != always {
-		u.other = int16(b.slot(r.only.attr))
-	}
-	b.uses[slot] = append(b.uses[slot], u)
-	b.mark(r)
-}
-
-// mark keeps that only model calls carry an attribute.
-func (b *builder) mark(r name) {
-	if r.call {
-		b.call = append(b.call, b.slot(r.attr))
-	}
-}
-
-func (b *builder) finish() error {
-	a := b.a
-	if len(a.attrs) > MaxNames {
-		return fmt.Errorf("build attribute table: more than %d attribute names", MaxNames)
-	}
-	for _, uses := range b.uses {
-		a.first = append(a.first, int32(len(a.uses)))
-		a.uses = append(a.uses, uses...)
-	}
-	a.first = append(a.first, int32(len(a.uses)))
-	for _, slot := range b.call {
-		a.calls.add(slot)
-	}
-	a.keys = newKeyTable(a.attrs)
-	return nil
 }
 
 // Dimensions are the names of the dimensions, in order. Not to be changed.

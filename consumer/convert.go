@@ -52,9 +52,17 @@ var (
 	jsonInput    = member("JSON object: input, input_tokens, prompt_tokens or promptTokens", false, "", "input", "input_tokens", "prompt_tokens", "promptTokens")
 	jsonOutput   = member("JSON object: output, output_tokens, completion_tokens or completionTokens", false, "", "output", "output_tokens", "completion_tokens", "completionTokens")
 
+	jsonCost = member("JSON object: cost", false, "", "cost")
+
 	jsonPromptID      = member("JSON object: prompt.id", false, "prompt", "id")
 	jsonPromptVersion = member("JSON object: prompt.version", false, "prompt", "version")
 	jsonFirstToken    = member("JSON object: time_to_first_token", false, "", "time_to_first_token")
+
+	firstTokenAt = &conversion{"JSON object: first_token_at less started_at, in milliseconds", func(s *Set, v *Value, _ int64) (Value, bool) {
+		begun, ok := s.member(v, false, "", "started_at")
+		at, okAt := s.member(v, false, "", "first_token_at")
+		return Value{Type: Real, Real: (at.number() - begun.number()) / 1000}, ok && okAt
+	}}
 
 	firstName          = member("JSON list: name of the first", true, "", "name")
 	firstVersion       = member("JSON list: version of the first", true, "", "version")

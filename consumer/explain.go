@@ -38,7 +38,7 @@ func (o Origin) String() string { return [...]string{"span", "resource", "span e
 func (a *Attributes) explain(e *Event, span, resource *Set) *Explanation {
 	x := &explainer{a: a, e: e, span: span, resource: resource}
 	if p, ok := span.pick(FieldOffline); ok {
-		x.add(Finding{Field: fieldNames[FieldOffline], Attribute: a.attrs[p.use.slot], Taken: true, Why: "this is an evaluation run, no production traffic: nothing is taken"})
+		x.add(Finding{Field: fieldNames[FieldOffline], Attribute: a.attrs[p.slot], Taken: true, Why: "this is an evaluation run, no production traffic: nothing is taken"})
 		return &x.x
 	}
 	for f := range fieldDimension + Field(len(a.dims)) {
@@ -93,7 +93,7 @@ func (x *explainer) field(f Field) {
 			uses = append(uses, u)
 		}
 	}
-	slices.SortFunc(uses, func(a, b *use) int { return cmp.Compare(a.rank, b.rank) })
+	slices.SortFunc(uses, func(a, b *use) int { return cmp.Compare(a.place, b.place) })
 	taken, from := x.taken(f)
 	for _, u := range uses {
 		x.candidate(f, u, x.span, x.origin, taken, from)
@@ -105,17 +105,17 @@ func (x *explainer) field(f Field) {
 	}
 }
 
-// taken returns what a field was taken from; nil is nothing.
-func (x *explainer) taken(f Field) (*use, Origin) {
+// taken returns what a field was taken from; without a value nothing.
+func (x *explainer) taken(f Field) (pick, Origin) {
 	span, ok := x.span.pick(f)
 	if x.resource == nil || !isLabel(f) {
-		return span.use, x.origin
+		return span, x.origin
 	}
 	resource, other := x.resource.pick(f)
 	if other && (!ok || f == FieldPrompt && !x.span.isName(span.value) && x.resource.isName(resource.value)) {
-		return resource.use, OfResource
+		return resource, OfResource
 	}
-	return span.use, x.origin
+	return span, x.origin
 }
 
 // isLabel tells whether a field is read from the resource too.
@@ -128,7 +128,7 @@ func isLabel(f Field) bool {
 }
 
 // candidate adds what one attribute says, if the set has it.
-func (x *explainer) candidate(f Field, u *use, s *Set, origin Origin, taken *use, from Origin) {
+func (x *explainer) candidate(f Field, u *use, s *Set, origin Origin, taken pick, from Origin) {
 	if !s.found.has(int(u.slot)) {
 		return
 	}
@@ -150,8 +150,8 @@ func (x *explainer) candidate(f Field, u *use, s *Set, origin Origin, taken *use
 	}
 	found.Value, found.Why = shown(f, &value)
 	switch {
-	case taken != u || from != origin:
-		if found.Why == "" && taken != nil {
+	case taken.value == nil || taken.slot != u.slot || taken.place != u.place || from != origin:
+		if found.Why == "" && taken.value != nil {
 			found.Why = fmt.Sprintf("shadowed by %s of the %s", x.a.attrs[taken.slot], from)
 		}
 	case f == FieldVersion && len(x.e.Version) == 0:

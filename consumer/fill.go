@@ -18,42 +18,48 @@ func (a *Attributes) resolve(s *Set, start int64) {
 	for i, word := range s.found {
 		for ; word != 0; word &= word - 1 {
 			slot := i<<6 + bits.TrailingZeros64(word)
-			uses := a.uses[a.first[slot]:a.first[slot+1]]
-			for j := range uses {
-				u := &uses[j]
-				if s.picked>>u.field&1 != 0 && s.picks[u.field].use.rank < u.rank && u.field != FieldPrompt {
+			r := a.quick[slot]
+			if r.place == 0 {
+				for j := a.first[slot]; j < a.first[slot+1]; j++ {
+					s.consider(&a.uses[j])
+				}
+				continue
+			}
+			if s.picked>>r.field&1 != 0 {
+				if r.field == FieldPrompt {
+					s.consider(&a.uses[a.first[slot]])
 					continue
 				}
-				value := &s.values[slot]
-				if !u.plain {
-					if value = s.consider(u, value, start); value == nil {
-						continue
-					}
+				if s.picks[r.field].place < r.place {
+					continue
 				}
-				s.picks[u.field] = pick{u, value}
-				s.picked |= 1 << u.field
 			}
+			s.picks[r.field] = pick{&s.values[slot], int16(slot), r.place}
+			s.picked |= 1 << r.field
 		}
 	}
 }
 
-// consider looks at what a field may be taken from and returns the value that it would have; nil is none.
-func (s *Set) consider(u *use, value *Value, start int64) *Value {
-	if u.test != always && !u.counts(s) {
-		return nil
+// consider makes an attribute what its field is taken from, if it counts and is the best so far.
+func (s *Set) consider(u *use) {
+	taken := s.picked>>u.field&1 != 0
+	if taken && u.field != FieldPrompt && s.picks[u.field].place < u.place || u.test != always && !u.counts(s) {
+		return
 	}
+	value := &s.values[u.slot]
 	if u.how != nil {
-		made, ok := u.how.do(s, value, start)
+		made, ok := u.how.do(s, value, s.start)
 		if !ok {
-			return nil
+			return
 		}
 		s.made = append(s.made, made)
 		value = &s.made[len(s.made)-1]
 	}
-	if u.field == FieldPrompt && s.picked&(1<<FieldPrompt) != 0 && !s.better(u, value) {
-		return nil
+	if taken && u.field == FieldPrompt && !s.better(u, value) {
+		return
 	}
-	return value
+	s.picks[u.field] = pick{value, u.slot, u.place}
+	s.picked |= 1 << u.field
 }
 
 // better tells whether another name for the prompt is to be preferred: one that is a name at all, then the lower rank.
@@ -62,7 +68,7 @@ func (s *Set) better(u *use, value *Value) bool {
 	if old, new := s.isName(have.value), s.isName(value); old != new {
 		return new
 	}
-	return u.rank < have.use.rank
+	return u.place < have.place
 }
 
 // isName tells whether a value can be the name of a prompt. Some instrumentations put the prompt's text there.
@@ -172,7 +178,7 @@ func (a *Attributes) fill(e *Event, span, resource *Set) {
 		if span.picked>>f.field&1 != 0 {
 			v := span.picks[f.field].value.number()
 			if math.IsNaN(v) {
-				e.Refuse(BadValue, a.attrs[span.picks[f.field].use.slot]+" is no number")
+				e.Refuse(BadValue, a.attrs[span.picks[f.field].slot]+" is no number")
 			}
 			e.Set(f.to, v)
 		}

@@ -108,6 +108,10 @@ func TestLists(t *testing.T) {
 			t.Errorf("%s: %s", name, d)
 		}
 	}
+	o = AttributeOptions{Dimensions: []Dimension{{Name: "tier", Attributes: []string{"langfuse.trace.metadata.plan"}}, {Name: "locale", Attributes: []string{"metadata"}}}}
+	if got := filled(t, o, []any{"langfuse.trace.metadata.plan", `"pro"`, "metadata", `{"tier":"no","locale":"de"}`}, nil); got.Tier != "pro" || got.Locale != "de" {
+		t.Errorf("metadata are read as %+v", got)
+	}
 	for field, want := range map[string]string{"promt": "there is neither", "provider": "there is neither"} {
 		if _, err := NewAttributes(AttributeOptions{Lists: map[string][]string{field: {"a"}}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", field, err)

@@ -193,10 +193,10 @@ func (a *Attributes) Target(e *Event, s *Set) bool {
 		return false
 	}
 	if trace, ok := s.pick(FieldTargetTrace); ok && !unhex(e.Trace[:], trace.value.Text) {
-		e.Refuse(BadID, a.attrs[trace.use.slot]+" is no trace id")
+		e.Refuse(BadID, a.attrs[trace.slot]+" is no trace id")
 	}
 	if !unhex(e.Span[:], span.value.Text) {
-		e.Refuse(BadID, a.attrs[span.use.slot]+" is no span id")
+		e.Refuse(BadID, a.attrs[span.slot]+" is no span id")
 	}
 	e.Parent = [8]byte{}
 	return true

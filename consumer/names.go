@@ -137,7 +137,7 @@ var table = [fieldDimension][]name{
 		{attr: "ai.telemetry.metadata.langfusePrompt", in: inLangfuse, how: jsonFallback},
 	},
 	FieldModel: {
-		{attr: "gen_ai.response.model", in: inAll, call: true},
+		{attr: "gen_ai.response.model", in: inGenAI, call: true},
 		{attr: "genai.model.id", call: true},
 		{attr: "llm.response.model_name", in: inOpenInference, call: true},
 		{attr: "llm.model_name", in: inOpenInference, call: true},
@@ -146,11 +146,11 @@ var table = [fieldDimension][]name{
 		{attr: "mlflow.llm.model", in: inMLflow, how: jsonText, call: true},
 		{attr: "ai.response.model"},
 		{attr: "braintrust.metadata", how: jsonModel},
-		{attr: "gen_ai.request.model", in: inAll, call: true},
+		{attr: "gen_ai.request.model", in: inGenAI, call: true},
 		{attr: "llm.request.model_name", in: inOpenInference, call: true},
 	},
 	FieldOperation: {
-		{attr: "gen_ai.operation.name", in: inAll, how: kind},
+		{attr: "gen_ai.operation.name", in: inGenAI, how: kind},
 		{attr: "openinference.span.kind", in: inOpenInference, how: kind},
 		{attr: "langfuse.observation.type", in: inLangfuse, how: kind},
 		{attr: "abv.observation.type", how: kind},
@@ -166,8 +166,8 @@ var table = [fieldDimension][]name{
 		{attr: "braintrust.span_attributes", how: jsonKind},
 	},
 	FieldInputTokens: {
-		{attr: "gen_ai.usage.input_tokens", in: inAll, call: true},
-		{attr: "gen_ai.usage.prompt_tokens", in: inAll, call: true},
+		{attr: "gen_ai.usage.input_tokens", in: inGenAI, call: true},
+		{attr: "gen_ai.usage.prompt_tokens", in: inGenAI, call: true},
 		{attr: "llm.token_count.prompt", in: inOpenInference, call: true},
 		{attr: "langfuse.observation.usage_details", in: inLangfuse, how: jsonInput, call: true},
 		{attr: "abv.observation.usage_details", how: jsonInput, call: true},
@@ -175,12 +175,13 @@ var table = [fieldDimension][]name{
 		{attr: "mlflow.chat.tokenUsage.input_tokens", in: inMLflow},
 		{attr: "ai.usage.promptTokens"},
 		{attr: "ag.metrics.tokens.incremental.prompt"},
+		{attr: "langwatch.metrics", how: jsonInput},
 		{attr: "braintrust.metrics", how: jsonInput},
 		{attr: "braintrust.metrics.prompt_tokens"},
 	},
 	FieldOutputTokens: {
-		{attr: "gen_ai.usage.output_tokens", in: inAll, call: true},
-		{attr: "gen_ai.usage.completion_tokens", in: inAll, call: true},
+		{attr: "gen_ai.usage.output_tokens", in: inGenAI, call: true},
+		{attr: "gen_ai.usage.completion_tokens", in: inGenAI, call: true},
 		{attr: "llm.token_count.completion", in: inOpenInference, call: true},
 		{attr: "langfuse.observation.usage_details", in: inLangfuse, how: jsonOutput, call: true},
 		{attr: "abv.observation.usage_details", how: jsonOutput, call: true},
@@ -188,15 +189,16 @@ var table = [fieldDimension][]name{
 		{attr: "mlflow.chat.tokenUsage.output_tokens", in: inMLflow},
 		{attr: "ai.usage.completionTokens"},
 		{attr: "ag.metrics.tokens.incremental.completion"},
+		{attr: "langwatch.metrics", how: jsonOutput},
 		{attr: "braintrust.metrics", how: jsonOutput},
 		{attr: "braintrust.metrics.completion_tokens"},
 	},
 	FieldCost: {
-		{attr: "gen_ai.usage.cost", in: inAll, call: true},
+		{attr: "gen_ai.usage.cost", in: inGenAI, call: true},
 		{attr: "genai.usage.cost", call: true},
-		{attr: "gen_ai.usage.cost.amount", in: inAll, call: true, only: onlyWhen("gen_ai.usage.cost.currency", "USD")},
+		{attr: "gen_ai.usage.cost.amount", in: inGenAI, call: true, only: onlyWhen("gen_ai.usage.cost.currency", "USD")},
 		{attr: "llm.cost.total", in: inOpenInference},
-		{attr: "gen_ai.cost.total_cost", in: inAll},
+		{attr: "gen_ai.cost.total_cost", in: inGenAI},
 		{attr: "gen_ai.cost.total"}, // FutureAGI
 		{attr: "litellm.cost.total"},
 		{attr: "operation.cost"},
@@ -205,14 +207,16 @@ var table = [fieldDimension][]name{
 		{attr: "abv.observation.cost_details", how: jsonTotal},
 		{attr: "mlflow.llm.cost", in: inMLflow, how: jsonTotal},
 		{attr: "mlflow.llm.cost.total_cost", in: inMLflow},
+		{attr: "langwatch.metrics", how: jsonCost},
 		{attr: "ag.metrics.costs.incremental.total"},
 	},
 	FieldTTFT: {
-		{attr: "gen_ai.response.time_to_first_chunk", in: inAll},
+		{attr: "gen_ai.response.time_to_first_chunk", in: inGenAI},
 		{attr: "ai.response.msToFirstChunk", how: milliseconds}, // Vercel
 		{attr: "ai.stream.msToFirstChunk", how: milliseconds},
 		{attr: "langfuse.observation.completion_start_time", in: inLangfuse, how: sinceStart},
 		{attr: "abv.observation.completion_start_time", how: sinceStart},
+		{attr: "langwatch.timestamps", how: firstTokenAt},
 		{attr: "braintrust.metrics", how: jsonFirstToken},
 	},
 	FieldErrorType: {
@@ -234,18 +238,23 @@ var table = [fieldDimension][]name{
 	FieldOffline:     {{attr: "promptfoo.eval.id"}, {attr: "promptfoo.test.index"}},
 }
 
-// metadata are the prefixes under which producers keep what a user tells them; a dimension may stand there.
-var metadata = []name{
-	{attr: "prompt.", in: inAll},
-	{attr: "", in: inAll},
-	{attr: "langfuse.observation.metadata.", in: inLangfuse},
-	{attr: "langfuse.trace.metadata.", in: inLangfuse},
-	{attr: "abv.observation.metadata."},
-	{attr: "abv.trace.metadata."},
-	{attr: "traceloop.association.properties.", in: inOpenLLMetry},
-	{attr: "langsmith.metadata."},
-	{attr: "promptlayer.metadata."},
-	{attr: "ai.telemetry.metadata.", in: inLangfuse},
+// metadata is where producers keep what a user tells them; a dimension NAME may stand there.
+var metadata = []struct {
+	attr string // with NAME in it, or a JSON object that has it for a key
+	in   presets
+	how  *conversion
+}{
+	{"prompt.NAME", inAll, nil},
+	{"NAME", inAll, nil},
+	{"langfuse.observation.metadata.NAME", inLangfuse, jsonText},
+	{"langfuse.trace.metadata.NAME", inLangfuse, jsonText},
+	{"abv.observation.metadata.NAME", 0, jsonText},
+	{"abv.trace.metadata.NAME", 0, jsonText},
+	{"traceloop.association.properties.NAME", inOpenLLMetry, nil},
+	{"langsmith.metadata.NAME", 0, nil},
+	{"promptlayer.metadata.NAME", 0, nil},
+	{"ai.telemetry.metadata.NAME", inLangfuse, nil},
+	{"metadata", inOpenInference, nil}, // LangWatch's too
 }
 
 // axisFields are the axes that may be dimensions too, by name.

@@ -16,7 +16,11 @@ const (
 	inOpenLLMetry
 	inMLflow
 
-	inAll = inOTel | inOpenInference | inLangfuse | inOpenLLMetry | inMLflow // of the standard, or of driftd's own
+	inAll = inOTel | inOpenInference | inLangfuse | inOpenLLMetry | inMLflow
+
+	// inGenAI is what the standard says of model calls. The others trace calls in their own words; where an SDK traces itself
+	// by the standard beneath them, their presets count each call once.
+	inGenAI = inOTel | inLangfuse | inOpenLLMetry
 )
 
 // presetNames are the presets but for auto, which is the whole table.

@@ -1,89 +1,5 @@
 package consumer
 
-import (
-	"fmt"
-	"math"
-	"testing"
-	"time"
-
-	"github.com/google/go-cmp/cmp"
-
-	"github.com/driftd/driftd/windows"
-)
-
-// fill puts keys and values in turn into a set, as a decoder does.
-func fill(a *Attributes, s *Set, pairs ...any) *Set {
-	s.Reset()
-	for i := 0; i < len(pairs); i += 2 {
-		key := []byte(pairs[i].(string))
-		slot, ok := a.Lookup(key)
-		if !ok {
-			continue
-		}
-		var v Value
-		switch x := pairs[i+1].(type) {
-		case string:
-			v = Value{Text: []byte(x)}
-		case int:
-			v = Value{Type: Int, Int: int64(x)}
-		case float64:
-			v = Value{Type: Real, Real: x}
-		case bool:
-			v.Type = Bool
-			if x {
-				v.Int = 1
-			}
-		default:
-			v.Type = Other
-		}
-		s.Put(slot, key, v)
-	}
-	return s
-}
-
-// words is an event in words.
-type words struct {
-	Call                           bool
-	Prompt, Version, Hash, Model   string
-	Variant, Environment, Response string
-	Tier, Locale                   string
-	Values                         map[string]float64
-	Scores                         map[string]any
-	Fault                          string
-}
-
-func inWords(e *Event) words {
-	w := words{
-		Call: e.Call, Prompt: string(e.Prompt), Version: string(e.Version), Hash: string(e.TemplateHash), Model: string(e.Model),
-		Variant: string(e.Variant), Environment: string(e.Environment), Response: string(e.Response), Fault: e.Fault.Reason.String(),
-	}
-	if len(e.Dimensions) == 2 {
-		w.Tier, w.Locale = string(e.Dimensions[0]), string(e.Dimensions[1])
-	}
-	for b := range windows.NumBuiltin {
-		if e.Has.Has(b) {
-			if w.Values == nil {
-				w.Values = map[string]float64{}
-			}
-			w.Values[windows.BuiltinNames[b]] = math.Round(e.Values[b]*1e9) / 1e9
-		}
-	}
-	for _, s := range e.Scores {
-		if w.Scores == nil {
-			w.Scores = map[string]any{}
-		}
-		if w.Scores[string(s.Rubric)] = any(string(s.Label)); s.HasValue {
-			w.Scores[string(s.Rubric)] = s.Value
-		}
-	}
-	return w
-}
-
-type values = map[string]float64
-
-// began is when the spans of the producers start.
-var began = time.Date(2026, 11, 20, 14, 31, 58, 0, time.UTC).UnixNano()
-
 // producer is a span or an evaluation as a system writes it, with what is to be made of it.
 type producer struct {
 	name           string
@@ -93,9 +9,12 @@ type producer struct {
 	want           words
 }
 
+// ofGenAI are the presets that have the standard's names of model calls.
+var ofGenAI = []string{"otel", "langfuse", "openllmetry"}
+
 var producers = []producer{
 	{
-		name: "driftd's own names", presets: presetNames,
+		name: "driftd's own names", presets: ofGenAI,
 		resource: []any{"service.name", "support", "deployment.environment.name", "production"},
 		span: []any{"gen_ai.operation.name", "chat", "prompt.id", "support_intent_classifier", "prompt.version", "v23", "prompt.template_hash", "b1d7e4", "prompt.variant", "control",
 			"prompt.tier", "enterprise", "prompt.locale", "de", "prompt.condition.fallback", false, "gen_ai.request.model", "claude-4-7-sonnet", "gen_ai.usage.input_tokens", 1240},
@@ -109,12 +28,12 @@ var producers = []producer{
 		want:     words{Prompt: "refund_handler", Version: "18", Hash: "9f3c", Environment: "staging", Tier: "free"},
 	},
 	{
-		name: "a fallback prompt", presets: presetNames,
+		name: "a fallback prompt", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "chat", "prompt.name", "refund_handler", "prompt.version", "v18", "prompt.condition.fallback", true},
 		want: words{Call: true, Prompt: "refund_handler", Values: values{"fallback": 1}},
 	},
 	{
-		name: "OpenTelemetry", presets: presetNames,
+		name: "OpenTelemetry", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "chat", "gen_ai.provider.name", "openai", "gen_ai.prompt.name", "analyze-code", "gen_ai.prompt.version", "1.4.0", "gen_ai.request.model", "gpt-4o",
 			"gen_ai.response.model", "gpt-4o-2024-08-06", "gen_ai.response.id", "chatcmpl-123", "gen_ai.usage.input_tokens", 100, "gen_ai.usage.output_tokens", 180,
 			"gen_ai.response.time_to_first_chunk", 0.42, "error.type", "timeout", "server.address", "api.openai.com"},
@@ -123,28 +42,28 @@ var producers = []producer{
 			Values: values{"input_tokens": 100, "output_tokens": 180, "ttft": 0.42, "error": 1}, Scores: map[string]any{"Relevance": 4.0}},
 	},
 	{
-		name: "OpenTelemetry before version 1.27", presets: presetNames,
+		name: "OpenTelemetry before version 1.27", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "text_completion", "gen_ai.system", "openai", "gen_ai.request.model", "davinci", "gen_ai.usage.prompt_tokens", 7, "gen_ai.usage.completion_tokens", "9",
 			"gen_ai.usage.cost.amount", 0.002, "gen_ai.usage.cost.currency", "usd"},
 		want: words{Call: true, Model: "davinci", Values: values{"input_tokens": 7, "output_tokens": 9, "cost": 0.002}},
 	},
 	{
-		name: "OpenTelemetry embeddings with a cost", presets: presetNames,
+		name: "OpenTelemetry embeddings with a cost", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "embeddings", "gen_ai.request.model", "e3", "gen_ai.usage.cost", 0.01, "gen_ai.cost.total_cost", 9.0},
 		want: words{Call: true, Model: "e3", Values: values{"cost": 0.01}},
 	},
 	{
-		name: "a cost by another name", presets: presetNames,
+		name: "a cost by another name", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "chat", "gen_ai.cost.total_cost", 0.03},
 		want: words{Call: true, Values: values{"cost": 0.03}},
 	},
 	{
-		name: "a cost in euros", presets: presetNames,
+		name: "a cost in euros", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "chat", "gen_ai.usage.cost.amount", 0.03, "gen_ai.usage.cost.currency", "EUR"},
 		want: words{Call: true},
 	},
 	{
-		name: "an agent above its calls", presets: presetNames,
+		name: "an agent above its calls", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "invoke_agent", "gen_ai.agent.name", "router", "gen_ai.request.model", "gpt-4o", "gen_ai.usage.input_tokens", 900, "gen_ai.prompt.name", "router"},
 		want: words{Prompt: "router", Model: "gpt-4o"},
 	},
@@ -152,10 +71,10 @@ var producers = []producer{
 		name: "OpenInference", presets: []string{"openinference"},
 		span: []any{"openinference.span.kind", "LLM", "llm.system", "openai", "llm.provider", "openai", "llm.model_name", "gpt-4o-mini", "llm.token_count.prompt", 31, "llm.token_count.completion", 12,
 			"llm.token_count.total", 43, "llm.cost.total", 0.0004, "prompt.id", "UHJvbXB0OjE=", "prompt.vendor", "arize-phoenix", "prompt.name", "summarize", "llm.prompt_template.template", "Sum {x}",
-			"llm.prompt_template.version", "v1.0", "llm.input_messages.0.message.content", "text", "input.value", "text", "metadata", "{}",
+			"llm.prompt_template.version", "v1.0", "llm.input_messages.0.message.content", "text", "input.value", "text", "metadata", `{"tier":"pro"}`,
 			"annotations.0.annotation.name", "correctness", "annotations.0.annotation.score", 1, "annotations.0.annotation.label", "correct", "annotations.0.annotation.annotator_kind", "HUMAN",
 			"annotations.1.annotation.name", "tone", "annotations.1.annotation.label", "polite", "annotations.2.annotation.name", "note", "annotations.2.annotation.explanation", "words alone"},
-		want: words{Call: true, Prompt: "summarize", Version: "v1.0", Model: "gpt-4o-mini", Values: values{"input_tokens": 31, "output_tokens": 12, "cost": 0.0004},
+		want: words{Call: true, Prompt: "summarize", Version: "v1.0", Model: "gpt-4o-mini", Tier: "pro", Values: values{"input_tokens": 31, "output_tokens": 12, "cost": 0.0004},
 			Scores: map[string]any{"correctness": 1.0, "tone": "polite"}},
 	},
 	{
@@ -189,7 +108,7 @@ var producers = []producer{
 		span: []any{"langfuse.observation.type", "generation", "langfuse.environment", "production", "langfuse.observation.model.name", "gpt-4o", "langfuse.observation.prompt.name", "qa-answer",
 			"langfuse.observation.prompt.version", 7, "langfuse.observation.usage_details", `{"input": 1240, "output": 180, "total": 1420, "input_cached_tokens": 1000}`,
 			"langfuse.observation.cost_details", `{"input": 0.001, "output": 0.0018, "total": 0.0028}`, "langfuse.observation.completion_start_time", `"2026-11-20T14:31:58.210000Z"`,
-			"langfuse.observation.input", "text", "langfuse.observation.level", "DEFAULT", "langfuse.trace.metadata.tier", "pro", "langfuse.observation.metadata.locale", "fr", "session.id", "s1"},
+			"langfuse.observation.input", "text", "langfuse.observation.level", "DEFAULT", "langfuse.trace.metadata.tier", "pro", "langfuse.observation.metadata.locale", `"fr"`, "session.id", "s1"},
 		want: words{Call: true, Prompt: "qa-answer", Version: "7", Model: "gpt-4o", Environment: "production", Tier: "pro", Locale: "fr",
 			Values: values{"input_tokens": 1240, "output_tokens": 180, "cost": 0.0028, "ttft": 0.21}},
 	},
@@ -269,6 +188,12 @@ var producers = []producer{
 		span:  []any{"langwatch.span.type", "llm", "langwatch.prompt.id", "team/faq:12"},
 		event: []any{"json_encoded_event", `{"name":"guard","passed":false}`},
 		want:  words{Call: true, Prompt: "team/faq", Version: "12", Scores: map[string]any{"guard": 0.0}},
+	},
+	{
+		name: "LangWatch's own figures",
+		span: []any{"langwatch.span.type", "llm", "langwatch.metrics", `{"prompt_tokens": 42, "completion_tokens": 7, "cost": 0.002, "reasoning_tokens": null}`,
+			"langwatch.timestamps", `{"started_at": 1795265149640, "first_token_at": 1795265149651, "finished_at": 1795265149700}`, "metadata", `{"locale": "nl"}`},
+		want: words{Call: true, Locale: "nl", Values: values{"input_tokens": 42, "output_tokens": 7, "cost": 0.002, "ttft": 0.011}},
 	},
 	{
 		name: "LangWatch with a tag in the id",
@@ -393,96 +318,4 @@ var producers = []producer{
 		resource: []any{"service.name", "support", "telemetry.sdk.language", "go"}, span: []any{"db.system", "postgresql", "db.statement", "SELECT 1", "net.peer.name", "db"},
 		want: words{},
 	},
-}
-
-// testOptions are those that all producers are tried with.
-func testOptions(preset string, watch func(*Explanation)) AttributeOptions {
-	return AttributeOptions{Preset: preset, Dimensions: []Dimension{{Name: "tier"}, {Name: "locale"}}, Watch: watch}
-}
-
-func TestProducers(t *testing.T) {
-	for _, p := range producers {
-		for _, preset := range append([]string{"", "auto"}, p.presets...) {
-			t.Run(p.name+"/"+preset, func(t *testing.T) {
-				a, err := NewAttributes(testOptions(preset, nil))
-				if err != nil {
-					t.Fatal(err)
-				}
-				var span, resource, event Set
-				e := &Event{Dimensions: make([][]byte, 2)}
-				if p.event != nil {
-					a.FillScore(e, fill(a, &event, p.event...))
-				}
-				a.Fill(e, fill(a, &span, p.span...), fill(a, &resource, p.resource...), began)
-				if d := cmp.Diff(p.want, inWords(e)); d != "" {
-					t.Error(d)
-				}
-			})
-		}
-	}
-}
-
-// TestEveryRowIsTaken holds that each row of the table is what some producer's field was taken from, and that what the table
-// says of itself is what it does.
-func TestEveryRowIsTaken(t *testing.T) {
-	type row struct{ field, attr string }
-	taken := map[row]bool{}
-	var e *Event
-	a, err := NewAttributes(testOptions("", func(x *Explanation) {
-		for _, f := range x.Findings {
-			if f.Taken {
-				taken[row{f.Field, f.Attribute}] = true
-			}
-		}
-	}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	var span, resource, event Set
-	for _, p := range producers {
-		e = &Event{Dimensions: make([][]byte, 2)}
-		if p.event != nil {
-			a.FillScore(e, fill(a, &event, p.event...))
-		}
-		a.Fill(e, fill(a, &span, p.span...), fill(a, &resource, p.resource...), began)
-	}
-	fill(a, &span, "gen_ai.evaluation.name", "tone", "gen_ai.evaluation.target_span_id", "eee19b7ec3c1b174", "gen_ai.evaluation.target_trace_id", "5b8efff798038103d269b633813fc60c")
-	a.Fill(&Event{Dimensions: make([][]byte, 2)}, &span, nil, 0)
-	for f := range fieldDimension {
-		for _, r := range table[f] {
-			if !taken[row{f.String(), r.attr}] {
-				t.Errorf("no producer's %s is taken from %s", f, r.attr)
-			}
-		}
-	}
-	for _, m := range metadata {
-		if !taken[row{"tier", m.attr + "tier"}] && !taken[row{"locale", m.attr + "locale"}] {
-			t.Errorf("no producer's dimension is taken from %sNAME", m.attr)
-		}
-	}
-}
-
-// TestPresetsLeaveOut tells presets from auto: what is not theirs is not read.
-func TestPresetsLeaveOut(t *testing.T) {
-	for preset, key := range map[string]string{
-		"otel": "llm.model_name", "openinference": "langfuse.observation.prompt.name", "langfuse": "traceloop.prompt.key", "openllmetry": "mlflow.linkedPrompts", "mlflow": "openinference.span.kind",
-	} {
-		a, err := NewAttributes(AttributeOptions{Preset: preset})
-		if err != nil {
-			t.Fatal(err)
-		}
-		if _, ok := a.Lookup([]byte(key)); ok {
-			t.Errorf("%s reads %s", preset, key)
-		}
-		if _, ok := a.Lookup([]byte("gen_ai.prompt.name")); !ok {
-			t.Errorf("%s does not read gen_ai.prompt.name", preset)
-		}
-		_, inline := a.Lookup([]byte("annotations.0.annotation.score"))
-		if inline != (preset == "openinference") {
-			t.Errorf("%s reads annotations: %v", preset, inline)
-		}
-	}
-	if _, err := NewAttributes(AttributeOptions{Preset: "arize"}); err == nil || fmt.Sprint(err) != `build attribute table: there is no preset "arize", only auto, otel, openinference, langfuse, openllmetry, mlflow` {
-		t.Error(err)
-	}
 }

@@ -38,7 +38,7 @@ func Reference() string {
 	b.WriteString("# Attributes\n\n" +
 		"Which attributes of spans and log records (OTLP) the fields of an event are read from; made from the code. The first that has a value wins, " +
 		"those of the span before those of its resource. Presets: a source with `attributes: langfuse` reads the rows that name langfuse and those of all presets, " +
-		"`auto` reads every row. A list of one's own replaces a field's attributes:\n\n" +
+		"`auto` reads every row. Where two instrumentations trace the same call, a preset says which of them counts. A list of one's own replaces a field's attributes:\n\n" +
 		"```yaml\nattributes:\n  prompt: [my.prompt, gen_ai.prompt.name]\n  tier: [tenant.plan]          # a dimension\n```\n\n" +
 		"A listed attribute that stands here is read as it says here. Fields: `" + strings.Join(fieldNames[:], "`, `") + "`.\n")
 	for f := range fieldDimension {
@@ -47,9 +47,13 @@ func Reference() string {
 			fmt.Fprintf(&b, "| `%s` | %s | %s |\n", r.attr, r.in, r.notes())
 		}
 	}
-	b.WriteString("\n## Dimensions\n\nA dimension NAME without a list of its own; `variant`, `environment`, `model` and `template_hash` are as above.\n\n| attribute | presets |\n|---|---|\n")
-	for _, r := range metadata {
-		fmt.Fprintf(&b, "| `%sNAME` | %s |\n", r.attr, r.in)
+	b.WriteString("\n## Dimensions\n\nA dimension NAME without a list of its own; `variant`, `environment`, `model` and `template_hash` are as above.\n\n| attribute | presets | how it is read |\n|---|---|---|\n")
+	for _, m := range metadata {
+		notes := name{how: m.how}.notes()
+		if !strings.Contains(m.attr, "NAME") {
+			notes = "JSON object: NAME"
+		}
+		fmt.Fprintf(&b, "| `%s` | %s | %s |\n", m.attr, m.in, notes)
 	}
 	b.WriteString("\n## Scores with a number or the rubric in the key\n\n| attribute | presets |\n|---|---|\n")
 	for _, attr := range []string{"annotations.N.annotation.{name,score,label}", "evaluations.N.evaluation.{name,score,label}", "eval.RUBRIC.{score,label}"} {

@@ -95,8 +95,9 @@ type Set struct {
 
 // pick is what a field is taken from.
 type pick struct {
-	use   *use
 	value *Value
+	slot  int16
+	place uint16 // in the field's list
 }
 
 // Reset empties the set.
