@@ -4,10 +4,10 @@ GO          ?= go
 FUZZTIME    ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race lint fuzz bench demo check test-kafka
+.PHONY: help build test race lint fuzz bench demo check test-kafka test-collector
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/driftd, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/driftd ./cmd/driftd
@@ -39,3 +39,6 @@ check: ## all that CI runs
 
 test-kafka: ## what talks to a broker, against Apache Kafka itself; wants Java 17 and Maven
 	@GO="$(GO)" .ci/test-kafka
+
+test-collector: ## what real producers write through a real Collector, which it builds; wants the network and Python 3
+	@GO="$(GO)" internal/producers/test

@@ -43,9 +43,6 @@ func runPython(t *testing.T, name, prompt, otlp, vendorURL string) (s sent, err 
 	if err != nil {
 		return s, fmt.Errorf("run use_%s.py: %w\n%s", name, err, &stderr)
 	}
-	if testing.Verbose() && stderr.Len() > 0 {
-		t.Logf("use_%s.py says:\n%s", name, &stderr)
-	}
 	lines := strings.Split(strings.TrimSpace(string(out)), "\n")
 	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &s); err != nil {
 		return s, fmt.Errorf("read what use_%s.py says: %w", name, err)

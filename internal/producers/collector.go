@@ -96,8 +96,8 @@ func startCollector(t *testing.T, binary string, s settings) *collector {
 		if err := cmd.Wait(); err != nil {
 			t.Logf("the Collector's end: %v", err)
 		}
-		if t.Failed() || testing.Verbose() {
-			t.Logf("the Collector says:\n%s", out)
+		if said := out.String(); said != "" {
+			t.Logf("the Collector says:\n%s", said)
 		}
 	})
 	if err := await(s.HTTP, time.Minute); err != nil {

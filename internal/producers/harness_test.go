@@ -1,6 +1,7 @@
 package producers
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -81,17 +82,32 @@ type sent struct {
 	Versions                   map[string]string
 }
 
+// runGoSDK runs the application under the Go SDK to its end.
 func runGoSDK(t *testing.T, endpoint string, args ...string) sent {
 	t.Helper()
-	cmd := exec.CommandContext(t.Context(), got(t)(buildGoSDK()), append([]string{"-endpoint", endpoint}, args...)...)
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	s, err := startGoSDK(t, endpoint, args...)()
 	if err != nil {
-		t.Fatalf("run the Go SDK's application: %v", err)
-	}
-	var s sent
-	if err := json.Unmarshal(out, &s); err != nil {
-		t.Fatal(fmt.Errorf("read what the Go SDK's application says: %w", err))
+		t.Fatal(err)
 	}
 	return s
+}
+
+// startGoSDK starts it; the returned function waits for its end, in any goroutine.
+func startGoSDK(t *testing.T, endpoint string, args ...string) (wait func() (sent, error)) {
+	t.Helper()
+	cmd := exec.CommandContext(t.Context(), got(t)(buildGoSDK()), append([]string{"-endpoint", endpoint}, args...)...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, os.Stderr
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	return func() (s sent, err error) {
+		if err := cmd.Wait(); err != nil {
+			return s, fmt.Errorf("run the Go SDK's application: %w", err)
+		}
+		if err := json.Unmarshal(out.Bytes(), &s); err != nil {
+			return s, fmt.Errorf("read what the Go SDK's application says: %w", err)
+		}
+		return s, nil
+	}
 }

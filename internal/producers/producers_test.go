@@ -5,36 +5,49 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"text/tabwriter"
 )
 
-var only = flag.String("only", "", "name of the one producer to run")
-
-var rewrite = flag.Bool("rewrite", false, "write what producers send into the fixtures of consumer/otlp")
+var (
+	only    = flag.String("only", "", "names of the producers to run, by comma; all if empty")
+	rewrite = flag.Bool("rewrite", false, "write what producers send into the fixtures of consumer/otlp")
+)
 
 // producer is something that writes to a Collector, and what driftd must make of it.
 type producer struct {
 	name    string // of its fixtures' folder, of its script, and before its prompt's
 	version string // of its prompt
-	rubric  string // of its scores; none if empty
+	want    tally
+	note    string // what its telemetry leaves out
 }
 
 func (p producer) prompt() string { return p.name + ".refund" }
 
-var all = []producer{
-	{name: "gosdk", version: "v18", rubric: "citation_grounding"},
-	{name: "otel", version: "v18", rubric: "grounding"},
-	{name: "openinference", version: "v18", rubric: "grounding"},
-	{name: "openllmetry", version: "7"},
-	{name: "langfuse", version: "7"},
-	{name: "mlflow", version: "2"},
-	{name: "langwatch", version: "7", rubric: "grounding"},
-	{name: "promptlayer", version: "7"},
-	{name: "traceai", version: "v18"},
+var producers = []producer{
+	{"gosdk", "v18", tally{1, 1}, "prompt on a span beside the call, score as a log record"},
+	{"otel", "v18", tally{2, 2}, "prompt on the span above the call, scores as a log record and as a span event"},
+	{"openinference", "v18", tally{2, 2}, "prompt on the span above, version on the call; a call inside a call counts once"},
+	{"openllmetry", "7", tally{1, 0}, "no scores over OTLP"},
+	{"langfuse", "7", tally{2, 0}, "no scores over OTLP; a fallback prompt links nothing"},
+	{"mlflow", "2", tally{2, 0}, "prompt on the span that loaded it; no scores over OTLP"},
+	{"langwatch", "7", tally{1, 1}, "prompt on spans beside the call"},
+	{"promptlayer", "7", tally{1, 0}, "no scores over OTLP"},
+	{"traceai", "v18", tally{1, 0}, ""},
 }
 
-// TestProducers runs each producer, takes what it really writes from the log, and holds what driftd makes of it.
+// outcome is a row of the table that is printed at the end.
+type outcome struct {
+	producer
+	ran            sent
+	spans, records int
+	got            tally
+	skipped        string
+}
+
+// TestProducers runs each producer, takes what it really writes from the log, and holds what driftd makes of it in both encodings.
 func TestProducers(t *testing.T) {
 	r := newRig(t, 1,
 		route{Name: "otlp_proto", Encoding: "otlp_proto", Keyed: true},
@@ -45,19 +58,21 @@ func TestProducers(t *testing.T) {
 		taps[route.Spans] = newTap(t, r.Brokers, route.Spans)
 		taps[route.Logs] = newTap(t, r.Brokers, route.Logs)
 	}
-	for _, p := range all {
-		if *only != "" && !strings.Contains(*only, p.name) {
+	var outcomes []*outcome
+	for _, p := range producers {
+		if *only != "" && !slices.Contains(strings.Split(*only, ","), p.name) {
 			continue
 		}
-		var s sent
+		o := &outcome{producer: p}
+		outcomes = append(outcomes, o)
 		var err error
 		if p.name == "gosdk" {
-			s = runGoSDK(t, r.GRPC, "-prompt", p.prompt())
+			o.ran = runGoSDK(t, r.GRPC, "-prompt", p.prompt())
 		} else {
-			s, err = runPython(t, p.name, p.prompt(), r.HTTP, v.URL)
+			o.ran, err = runPython(t, p.name, p.prompt(), r.HTTP, v.URL)
 		}
 		if skippable(err) {
-			t.Logf("SKIP %s: %v", p.name, err)
+			o.skipped = err.Error()
 			continue
 		}
 		if err != nil {
@@ -68,19 +83,81 @@ func TestProducers(t *testing.T) {
 			forget(t, p.name)
 		}
 		mark := r.mark()
-		records := 0
 		for _, route := range r.Routes {
 			for signal, topic := range map[string]string{"spans": route.Spans, "logs": route.Logs} {
 				for i, rec := range taps[topic].untilMark("mark in "+topic, mark) {
-					records++
+					if route.Encoding == "otlp_proto" {
+						o.records++
+					}
+					if route.Encoding == "otlp_proto" && signal == "spans" {
+						o.spans += countEvents(t, route.Encoding, rec.Value)
+					}
 					if *rewrite {
 						keep(t, p.name, fmt.Sprintf("%s-%d.%s", signal, i+1, route.Encoding), rec.Value)
 					}
 				}
 			}
 		}
-		t.Logf("%s: %+v, %d records", p.name, s, records)
 	}
+
+	// The last to come: what is behind it in each topic has been counted before it.
+	end := cell{"end.refund", "v18"}
+	runGoSDK(t, r.GRPC, "-prompt", end.prompt)
+	for _, route := range r.Routes {
+		in := newIntake(t, r, route, 1)
+		stop := in.run()
+		in.until("last sample", func() bool { return in.counted[end] == tally{1, 1} })
+		stop()
+		t.Logf("%s: needed a link: %v; refused: %v", route.Name, in.links(), in.dead())
+		if len(in.dead()) > 0 {
+			t.Errorf("%s: refused %v", route.Name, in.dead())
+		}
+		want := map[cell]tally{end: {1, 1}}
+		for _, o := range outcomes {
+			if c := (cell{o.prompt(), o.version}); o.skipped == "" {
+				want[c] = o.want
+				o.got = in.counted[c]
+			}
+		}
+		if in.differs(want) {
+			t.Errorf("%s: counted\n%v\nwant\n%v", route.Name, in.counted, want)
+		}
+	}
+	print(t, outcomes)
+}
+
+// print writes the table, and what was skipped so that it cannot be overlooked.
+func print(t *testing.T, outcomes []*outcome) {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "producer\tversion\tspans\trecords\tcalls linked\tscores\ttried\tnote")
+	for _, o := range outcomes {
+		tried := "for real"
+		if o.skipped != "" {
+			tried = "SKIPPED"
+		}
+		fmt.Fprintf(w, "%s\t%s\t%d\t%d\t%d of %d\t%d of %d\t%s\t%s\n", o.name, o.ran.version(), o.spans, o.records, o.got.calls, o.want.calls, o.got.scores, o.want.scores, tried, o.note)
+	}
+	w.Flush()
+	t.Logf("what driftd makes of real producers, through a Collector %s\n%s", collectorVersion, &b)
+	for _, o := range outcomes {
+		if o.skipped != "" {
+			t.Run(o.name, func(t *testing.T) { t.Skip(o.skipped) })
+		}
+	}
+}
+
+// version is that of the package that a producer is known by.
+func (s sent) version() string {
+	for _, p := range []string{
+		"go.opentelemetry.io/otel/sdk", "opentelemetry-instrumentation-openai-v2", "openinference-instrumentation-openai", "traceloop-sdk", "langfuse", "mlflow",
+		"langwatch", "promptlayer", "traceAI-openai",
+	} {
+		if v, ok := s.Versions[p]; ok {
+			return p + " " + v
+		}
+	}
+	return ""
 }
 
 // fixtures is the folder of a producer's records.

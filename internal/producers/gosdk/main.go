@@ -26,6 +26,7 @@ var (
 	endpoint = flag.String("endpoint", "127.0.0.1:4317", "of the Collector's OTLP receiver, gRPC")
 	prompt   = flag.String("prompt", "refund_handler", "`name` of the prompt")
 	version  = flag.String("version", "v18", "of the prompt")
+	spread   = flag.Int("spread", 1, "`number` of prompts, named by a number behind a dot, and of their versions, that traces take in turn; 1 is the one as it is")
 	traces   = flag.Int("traces", 1, "`number` of traces, each with one score")
 	over     = flag.Duration("over", 0, "`time` that the traces are spread over")
 	disorder = flag.Float64("disorder", 0, "`share` of spans and of scores that are sent late, or scores before their span")
@@ -88,11 +89,20 @@ type app struct {
 	late   timers
 }
 
+// named are the prompt and version of a trace. Each prompt gets as many versions as there are prompts.
+func named(i int) (string, string) {
+	if *spread == 1 {
+		return *prompt, *version
+	}
+	return fmt.Sprintf("%s.%d", *prompt, i%*spread), fmt.Sprintf("%s.%d", *version, i / *spread % *spread)
+}
+
 // handle serves one request.
 func (a *app) handle(ctx context.Context, i int) {
+	prompt, version := named(i)
 	ctx, root := a.tracer.Start(ctx, "handle refund", trace.WithSpanKind(trace.SpanKindServer))
 	_, render := a.tracer.Start(ctx, "prompt.template.render", trace.WithAttributes(
-		attribute.String("prompt.name", *prompt), attribute.String("prompt.sha", "b1d7e4"), attribute.String("prompt.version", *version),
+		attribute.String("prompt.name", prompt), attribute.String("prompt.sha", "b1d7e4"), attribute.String("prompt.version", version),
 		attribute.String("prompt.tier", "enterprise"), attribute.String("prompt.locale", "de"),
 	))
 	render.End()
