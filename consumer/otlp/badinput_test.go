@@ -103,8 +103,8 @@ func TestBadJSON(t *testing.T) {
 		"protobuf of 123 bytes": {string(braced), "encoding", "protobuf"},
 		"NUL":                   {"\x00", "encoding", ""},
 
-		"resources that are no list":   {`{"resourceSpans":{}}`, "wrong_type", "scopeSpans"},
-		"a resource that is null":      {`{"resourceSpans":[null]}`, "wrong_type", "a resource"},
+		"resources that are no list":   {`{"resourceSpans":{}}`, "wrong_type", "resourceSpans is not a list"},
+		"a resource that is null":      {`{"resourceSpans":[null]}`, "wrong_type", "a resource is not an object"},
 		"a span that is a text":        {head + `"` + secret + `"` + tail, "wrong_type", "a span"},
 		"an id that is a number":       {span(`"traceId":5`), "wrong_type", "trace id"},
 		"attributes that are a map":    {span(`"attributes":{"prompt.name":"refund"}`), "wrong_type", "attributes"},

@@ -57,9 +57,9 @@ func (d *jsonDecoder) request() error {
 		}
 		switch k {
 		case 0:
-			err = d.resources(resourceSpansKeys, scopeSpansKeys, false)
+			err = d.resources(&tracesInJSON)
 		case 1:
-			err = d.resources(resourceLogsKeys, scopeLogsKeys, true)
+			err = d.resources(&logsInJSON)
 		case 2:
 			return refuseSignal(metrics)
 		case 3:
@@ -86,46 +86,52 @@ func (d *jsonDecoder) end(o *object) error {
 	return nil
 }
 
+// shape is what the keys of a signal's requests are.
+type shape struct {
+	logs      bool
+	list      string   // of resources
+	resources []string // keys of one
+	scopes    []string // keys of a scope
+}
+
 var (
-	resourceSpansKeys = []string{"resource", "scopeSpans"}
-	resourceLogsKeys  = []string{"resource", "scopeLogs"}
-	scopeSpansKeys    = []string{"spans"}
-	scopeLogsKeys     = []string{"logRecords"}
-	resourceKeys      = []string{"attributes"}
+	tracesInJSON = shape{false, "resourceSpans", []string{"resource", "scopeSpans"}, []string{"spans"}}
+	logsInJSON   = shape{true, "resourceLogs", []string{"resource", "scopeLogs"}, []string{"logRecords"}}
+	resourceKeys = []string{"attributes"}
 )
 
 // resources reads the list of ResourceSpans or ResourceLogs.
-func (d *jsonDecoder) resources(keys, scopeKeys []string, logs bool) error {
+func (d *jsonDecoder) resources(of *shape) error {
 	var l list
 	for {
-		more, err := d.element(&l, keys[1])
+		more, err := d.element(&l, of.list)
 		if err != nil || !more {
 			return err
 		}
-		if err := d.resourceItems(keys, scopeKeys, logs); err != nil {
+		if err := d.resourceItems(of); err != nil {
 			return err
 		}
 	}
 }
 
 // resourceItems reads a resource and what it has sent. The resource counts wherever it stands.
-func (d *jsonDecoder) resourceItems(keys, scopeKeys []string, logs bool) error {
+func (d *jsonDecoder) resourceItems(of *shape) error {
 	d.resource.Reset()
 	var o object
 	known, scopes := false, -1
 	for {
-		k, err := d.next(&o, "a resource", keys)
+		k, err := d.next(&o, "a resource", of.resources)
 		switch {
 		case err != nil:
 		case k == 0:
 			known = true
 			err = d.resourceAttributes()
 		case k == 1 && known:
-			err = d.scopes(scopeKeys, logs)
+			err = d.scopes(of)
 		case k == 1:
 			scopes, err = d.later()
 		case scopes >= 0:
-			return d.at(scopes, func() error { return d.scopes(scopeKeys, logs) })
+			return d.at(scopes, func() error { return d.scopes(of) })
 		default:
 			return nil
 		}
@@ -149,43 +155,43 @@ func (d *jsonDecoder) resourceAttributes() error {
 }
 
 // scopes reads the list of ScopeSpans or ScopeLogs.
-func (d *jsonDecoder) scopes(keys []string, logs bool) error {
+func (d *jsonDecoder) scopes(of *shape) error {
 	var l list
 	for {
-		more, err := d.element(&l, "scopes")
+		more, err := d.element(&l, of.resources[1])
 		if err != nil || !more {
 			return err
 		}
-		var o object
-		for {
-			k, err := d.next(&o, "a scope", keys)
-			if err != nil {
-				return err
-			}
-			if k < 0 {
-				break
-			}
-			if err := d.items(keys[0], logs); err != nil {
-				return err
-			}
+		if err := d.scopeItems(of); err != nil {
+			return err
 		}
 	}
 }
 
-func (d *jsonDecoder) items(name string, logs bool) error {
-	var l list
+func (d *jsonDecoder) scopeItems(of *shape) error {
+	var o object
 	for {
-		more, err := d.element(&l, name)
-		if err != nil || !more {
+		k, err := d.next(&o, "a scope", of.scopes)
+		if err != nil || k < 0 {
 			return err
 		}
-		if logs {
-			err = d.logRecord()
-		} else {
-			err = d.span()
-		}
-		if err != nil {
-			return err
+		var l list
+		for {
+			more, err := d.element(&l, of.scopes[0])
+			if err != nil {
+				return err
+			}
+			if !more {
+				break
+			}
+			if of.logs {
+				err = d.logRecord()
+			} else {
+				err = d.span()
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 }

@@ -21,8 +21,16 @@ type Scanner struct {
 	deep bool
 }
 
+// maxKept bounds the memory that is kept for texts from one record to the next, bytes.
+const maxKept = 1 << 20
+
 // Reset starts to read b. What texts were read before is lost.
-func (s *Scanner) Reset(b []byte) { s.b, s.i, s.own, s.deep = b, 0, s.own[:0], false }
+func (s *Scanner) Reset(b []byte) {
+	if cap(s.own) > maxKept {
+		s.own = nil
+	}
+	s.b, s.i, s.own, s.deep = b, 0, s.own[:0], false
+}
 
 // Turn starts to read b, such as a text that is JSON again. Texts that were read before stay.
 func (s *Scanner) Turn(b []byte) { s.b, s.i, s.deep = b, 0, false }
