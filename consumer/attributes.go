@@ -85,7 +85,7 @@ func NewAttributes(o AttributeOptions) (*Attributes, error) {
 	}
 	for f := range fieldDimension {
 		rows := rowsOf(f, preset, all)
-		for i, r := range listed(f, rows, o.Lists[fieldNames[f]]) {
+		for i, r := range listed(f, rows, listOf(f, &o)) {
 			b.add(f, i, r)
 		}
 		for _, r := range rows { // whatever the lists say, only model calls carry them

@@ -16,6 +16,16 @@ func rowsOf(f Field, preset presets, all bool) (rows []name) {
 	return rows
 }
 
+// listOf is the list of a field; that of an axis may stand at the dimension that it is too.
+func listOf(f Field, o *AttributeOptions) []string {
+	for _, d := range o.Dimensions {
+		if axis, ok := axisFields[d.Name]; ok && axis == f && len(d.Attributes) > 0 {
+			return d.Attributes
+		}
+	}
+	return o.Lists[fieldNames[f]]
+}
+
 // listed are the rows of a field whose attributes are given by a list; without one those of the preset. What one wrote into
 // a list is not to be shadowed by another attribute.
 func listed(f Field, rows []name, list []string) []name {

@@ -112,6 +112,10 @@ func TestLists(t *testing.T) {
 	if got := filled(t, o, []any{"langfuse.trace.metadata.plan", `"pro"`, "metadata", `{"tier":"no","locale":"de"}`}, nil); got.Tier != "pro" || got.Locale != "de" {
 		t.Errorf("metadata are read as %+v", got)
 	}
+	o = AttributeOptions{Dimensions: []Dimension{{Name: "tier"}, {Name: "environment", Attributes: []string{"stage"}}}}
+	if got := filled(t, o, []any{"stage", "blue", "deployment.environment", "green"}, nil); got.Environment != "blue" || got.Locale != "blue" {
+		t.Errorf("an axis that is a dimension has two values: %+v", got)
+	}
 	for field, want := range map[string]string{"promt": "there is neither", "provider": "there is neither"} {
 		if _, err := NewAttributes(AttributeOptions{Lists: map[string][]string{field: {"a"}}}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v", field, err)
