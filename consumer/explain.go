@@ -156,7 +156,9 @@ func (x *explainer) candidate(f Field, u *use, s *Set, origin Origin, taken pick
 		}
 	case f == FieldVersion && len(x.e.Version) == 0:
 		found.Why = "a fallback prompt was used, whose text is not this version's"
-	case isFigure(f) && !x.e.Call && x.e.Kind == Span:
+	case x.e.Kind == Score && (isFigure(f) || f == FieldFallback || f == FieldOperation):
+		found.Why = "an evaluation has no figures"
+	case isFigure(f) && !x.e.Call:
 		found.Why = "the span is no model call"
 	default:
 		found.Taken = true

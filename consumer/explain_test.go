@@ -130,6 +130,29 @@ took score: annotations.0 of span = correctness
 	}
 }
 
+// TestExplainLog is of a log record, which has no figures.
+func TestExplainLog(t *testing.T) {
+	var got []string
+	a, err := NewAttributes(AttributeOptions{Watch: func(x *Explanation) {
+		for _, f := range x.Findings {
+			got = append(got, fmt.Sprint(f.Field, " ", f.Taken, " ", f.Why))
+		}
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var s Set
+	e := &Event{Kind: Score}
+	a.Fill(e, fill(a, &s, "gen_ai.evaluation.name", "tone", "gen_ai.evaluation.score.value", 1, "gen_ai.usage.cost", 0.5, "gen_ai.operation.name", "chat", "prompt.name", "p"), nil, 0)
+	want := []string{"prompt true ", "operation false an evaluation has no figures", "cost false an evaluation has no figures", "rubric true ", "score_value true "}
+	if d := cmp.Diff(want, got); d != "" {
+		t.Error(d)
+	}
+	if w := inWords(e); w.Call || w.Values != nil || w.Prompt != "p" || w.Scores["tone"] != 1.0 {
+		t.Errorf("%+v", w)
+	}
+}
+
 // TestExplanationsAreTrue holds that what an explanation calls taken is what the event has.
 func TestExplanationsAreTrue(t *testing.T) {
 	var last *Explanation
