@@ -23,7 +23,7 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 type Header struct {
 	Source     Source
 	Clock      int64    // the ingest worker's clock, Unix ns
-	Watermark  int64    // event time up to which the source partition is taken as complete, Unix ns; 0 before its first event
+	Watermark  int64    // event time up to which the source partition is taken as complete, Unix ns; 0 before its first event, or Timeless
 	Dimensions []string // names of a cell key's parts behind prompt and version
 	Announced  []Source // in a heartbeat: the source partitions that exist
 }

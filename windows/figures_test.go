@@ -379,6 +379,26 @@ func TestWatermark(t *testing.T) {
 	step("however far the others are", a, 1707, 2000+day, 1801+day)
 }
 
+// What is late by nature neither holds the others back nor drags them along, alone or among them.
+func TestTimelessSourcesSayNothingAboutTime(t *testing.T) {
+	a, late := Source{Topic: "a"}, Source{Topic: "late"}
+	const sec = int64(time.Second)
+	w := clockwork{sources: make(map[Source]*source)}
+	step := func(what string, src Source, clock, mark, want int64) {
+		t.Helper()
+		w.see(&Batch{Header: Header{Source: src, Clock: clock * sec, Watermark: mark}})
+		if w.watermark != want*sec {
+			t.Fatalf("%s: watermark %d s, want %d s", what, w.watermark/sec, want)
+		}
+	}
+	step("it comes first", late, 1000, Timeless, 0)
+	step("it is not waited for", a, 1001, 10*sec, 10)
+	step("nor does it move time", late, 1002, Timeless, 10)
+	step("a backlog is worked off", a, 1003, 20*sec, 20)
+	step("it is the only one that is live", late, 1090, Timeless, 20)
+	step("the other comes back", a, 1091, 30*sec, 30)
+}
+
 func TestExemplarsComeFromTheWorseEnd(t *testing.T) {
 	s := NewStore(Options{Dimensions: testDimensions})
 	views := s.SetViews([]ViewSpec{

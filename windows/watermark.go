@@ -12,6 +12,10 @@ const forgetAfter = int64(14 * 24 * time.Hour)
 // no window of the others' time, and what they bring meanwhile has to be held in open panes.
 const farBehind = quartersKept * quarterMinutes * minuteNanos
 
+// Timeless is the watermark of a source whose events are late by nature: it says nothing about the time, so nobody waits for it
+// and it leaves nobody behind.
+const Timeless = int64(-1)
+
 // clockwork tells the time from the log alone.
 type clockwork struct {
 	sources   map[Source]*source
@@ -22,8 +26,8 @@ type clockwork struct {
 // source is what a store knows of a source partition.
 type source struct {
 	next      Position // the first position not counted yet
-	watermark int64
-	clock     int64 // of its last record, or of its announcement
+	watermark int64    // Unix ns; 0 before the first, or Timeless
+	clock     int64    // of its last record, or of its announcement
 }
 
 // see moves the clocks by a batch's header and returns its source.
@@ -43,7 +47,11 @@ func (w *clockwork) see(b *Batch) *source {
 		w.sources[b.Source] = src
 	}
 	src.clock = max(src.clock, b.Clock)
-	src.watermark = max(src.watermark, b.Watermark)
+	if b.Watermark == Timeless {
+		src.watermark = Timeless
+	} else {
+		src.watermark = max(src.watermark, b.Watermark)
+	}
 	w.advance()
 	return src
 }
@@ -74,7 +82,10 @@ func (w *clockwork) advance() {
 	}
 	least := furthest
 	for _, src := range w.sources {
-		if src.clock >= w.clock-idleAfter && (src.watermark == 0 || src.watermark >= furthest-farBehind) {
+		if src.clock < w.clock-idleAfter || src.watermark == Timeless {
+			continue
+		}
+		if src.watermark == 0 || src.watermark >= furthest-farBehind {
 			least = min(least, src.watermark)
 		}
 	}
