@@ -14,8 +14,6 @@ import (
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/consumer"
-	"github.com/driftd/driftd/consumer/driftdjson"
-	"github.com/driftd/driftd/consumer/otlp"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/kafkalog"
@@ -61,7 +59,8 @@ type daemon struct {
 		sync.Mutex
 		detail string // what was wrong with the last reload
 	}
-	detect *detector.Worker // nil where that stage does not run
+	ingest atomic.Pointer[consumer.Worker] // nil where that stage does not run
+	detect *detector.Worker                // nil where that stage does not run
 	act    []*alert.Worker
 }
 
@@ -101,6 +100,7 @@ func (d *daemon) run(ctx context.Context) error {
 		if err != nil {
 			return fmt.Errorf("set up ingest: %w", err)
 		}
+		d.ingest.Store(w)
 		parts["ingest"] = d.behindTopics(w.Run)
 	}
 	if d.Stages.detect {
@@ -213,23 +213,10 @@ func (d *daemon) groupID(stage string) string {
 }
 
 func (d *daemon) newIngest() (*consumer.Worker, error) {
-	c := consumer.Config{
-		Client: d.client, Log: d.Log.With("part", "ingest"), Metrics: d.metrics, Now: d.Now,
-		Encodings:   map[string]consumer.Format{"otlp_proto": {New: otlp.New}, "driftd_json": {New: driftdjson.New}},
-		Scales:      (*scales)(&d.rules),
-		TopicPrefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("ingest"),
-		Disorder: d.Pace.Disorder, Idle: d.Pace.Idle, Flush: d.Pace.Flush, Heartbeat: d.Pace.Heartbeat,
-	}
-	for _, s := range d.Config.Sources {
-		start := consumer.Start{Latest: s.Start.At == config.Latest}
-		if s.Start.At == config.AtTime {
-			start.At = s.Start.Time
-		}
-		c.Sources = append(c.Sources, consumer.SourceTopic{Topic: s.Topic, Encoding: s.Encoding, Start: start})
-	}
-	for _, name := range d.Config.Dimensions {
-		c.Dimensions = append(c.Dimensions, consumer.Dimension{Name: name, Attributes: d.Config.Attributes[name]})
-	}
+	c := ingestConfig(d.Config)
+	c.Client, c.Log, c.Metrics, c.Now = d.client, d.Log.With("part", "ingest"), d.metrics, d.Now
+	c.Scales, c.Group = (*scales)(&d.rules), d.groupID("ingest")
+	c.Disorder, c.Idle, c.Flush, c.Heartbeat = d.Pace.Disorder, d.Pace.Idle, d.Pace.Flush, d.Pace.Heartbeat
 	return consumer.New(c)
 }
 

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"runtime"
 	"runtime/debug"
+	"strings"
 	"time"
 
 	"github.com/driftd/driftd/internal/kafkalog"
@@ -106,6 +107,11 @@ func (d *daemon) ready() []web.Check {
 	}
 	if d.Stages.ingest {
 		checks = append(checks, member(members, "ingest", d.groupID("ingest")))
+	}
+	if w := d.ingest.Load(); w != nil {
+		if trouble := w.Unlinkable(); len(trouble) > 0 {
+			checks = append(checks, web.Check{Name: "linking", OK: true, Detail: strings.Join(trouble, "\n")})
+		}
 	}
 	if d.Stages.detect {
 		checks = append(checks, member(members, "detect", d.groupID("detect")))
