@@ -102,6 +102,8 @@ func TestLogRecords(t *testing.T) {
 		"by its field":                  {log(result, nil, grounding()), []string{"score of 01 02 environment=prod grounding:0.5 @7"}},
 		"by its attribute":              {log("", nil, grounding("event.name", result)), []string{"score of 01 02 environment=prod grounding:0.5 @7"}},
 		"the field decides":             {log("other", nil, grounding("event.name", result)), nil},
+		"the field decides for it":      {log(result, nil, grounding("event.name", "other")), []string{"score of 01 02 environment=prod grounding:0.5 @7"}},
+		"the first attribute decides":   {log("", nil, grounding("event.name", "other", "event.name", result)), nil},
 		"another attribute":             {log("", nil, grounding("event.name", "gen_ai.choice")), nil},
 		"an attribute that is a number": {log("", nil, grounding("event.name", 5)), nil},
 		"no name":                       {log("", secret, grounding()), nil},

@@ -151,7 +151,7 @@ func call(e *consumer.Event, start, end uint64, failed bool) {
 func (t *telemetry) beginLog() {
 	t.event.Reset()
 	t.own.Reset()
-	t.log, t.named = true, nil
+	t.log = true
 }
 
 // endLog yields the score of a log record that is an evaluation. Its ids name the span that was judged.
