@@ -204,16 +204,7 @@ func TestFillAllocatesNothing(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, name := range []string{"OpenTelemetry", "driftd's own names", "OpenInference", "Langfuse", "OpenLLMetry", "MLflow's TypeScript, flat"} {
-		i := slices.IndexFunc(producers, func(p producer) bool { return p.name == name })
-		keys, vals := [][]byte{}, []Value{}
-		for j := 0; j < len(producers[i].span); j += 2 {
-			keys = append(keys, []byte(producers[i].span[j].(string)))
-			v := Value{Type: Int, Int: 1}
-			if text, ok := producers[i].span[j+1].(string); ok {
-				v = Value{Text: []byte(text)}
-			}
-			vals = append(vals, v)
-		}
+		keys, vals := attributesOf(producers[slices.IndexFunc(producers, func(p producer) bool { return p.name == name })].span)
 		var span Set
 		e := &Event{Dimensions: make([][]byte, 2)}
 		if n := testing.AllocsPerRun(100, func() {
@@ -228,5 +219,32 @@ func TestFillAllocatesNothing(t *testing.T) {
 		}); n > 0 {
 			t.Errorf("%s: %v allocations a span", name, n)
 		}
+	}
+}
+
+// BenchmarkFill looks a span's attributes up and fills an event, of producers that write plain values and of those that write JSON.
+func BenchmarkFill(b *testing.B) {
+	a, err := NewAttributes(testOptions("", nil))
+	if err != nil {
+		b.Fatal(err)
+	}
+	for _, name := range []string{"driftd's own names", "OpenTelemetry", "OpenInference", "Langfuse", "MLflow"} {
+		p := producers[slices.IndexFunc(producers, func(p producer) bool { return p.name == name })]
+		keys, vals := attributesOf(p.span)
+		b.Run(name, func(b *testing.B) {
+			var span Set
+			e := &Event{Dimensions: make([][]byte, 2)}
+			b.ReportAllocs()
+			for b.Loop() {
+				e.Reset()
+				span.Reset()
+				for i, key := range keys {
+					if slot, ok := a.Lookup(key); ok {
+						span.Put(slot, key, vals[i])
+					}
+				}
+				a.Fill(e, &span, nil, began)
+			}
+		})
 	}
 }

@@ -12,15 +12,9 @@ import (
 	"github.com/driftd/driftd/windows"
 )
 
-// fill puts keys and values in turn into a set, as a decoder does.
-func fill(a *Attributes, s *Set, pairs ...any) *Set {
-	s.Reset()
+// attributesOf makes keys and values of keys and values in turn.
+func attributesOf(pairs []any) (keys [][]byte, vals []Value) {
 	for i := 0; i < len(pairs); i += 2 {
-		key := []byte(pairs[i].(string))
-		slot, ok := a.Lookup(key)
-		if !ok {
-			continue
-		}
 		var v Value
 		switch x := pairs[i+1].(type) {
 		case string:
@@ -37,7 +31,19 @@ func fill(a *Attributes, s *Set, pairs ...any) *Set {
 		default:
 			v.Type = Other
 		}
-		s.Put(slot, key, v)
+		keys, vals = append(keys, []byte(pairs[i].(string))), append(vals, v)
+	}
+	return keys, vals
+}
+
+// fill puts keys and values in turn into a set, as a decoder does.
+func fill(a *Attributes, s *Set, pairs ...any) *Set {
+	s.Reset()
+	keys, vals := attributesOf(pairs)
+	for i, key := range keys {
+		if slot, ok := a.Lookup(key); ok {
+			s.Put(slot, key, vals[i])
+		}
 	}
 	return s
 }
