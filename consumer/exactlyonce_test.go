@@ -36,6 +36,8 @@ type simulation struct {
 	fences  []int64 // committed with the offset
 	flushes bool
 	flushed int
+
+	names []string // of the records, where they are events that are offered again
 }
 
 const simPartitions = 3
@@ -69,6 +71,9 @@ func (s *simulation) spawn() *simWriter {
 	if s.linked {
 		c.Linker, c.From, c.Fences, c.Start = consumer.NewLinker(usualLinking, "events"), s.committed, slices.Clone(s.fences), 0
 	}
+	if s.names != nil {
+		c.Again, c.From, c.Start = true, s.committed, 0
+	}
 	w := &simWriter{generation: s.generation, next: c.Start, done: s.committed, core: consumer.NewCore(c)}
 	s.writers = append(s.writers, w)
 	return w
@@ -94,7 +99,11 @@ func (s *simulation) step(w *simWriter) {
 			if w.next == s.end {
 				break
 			}
-			w.core.Add(w.next, s.records[w.next], testClock)
+			if s.names != nil {
+				w.core.AddNamed(w.next, s.names[w.next], s.records[w.next], testClock)
+			} else {
+				w.core.Add(w.next, s.records[w.next], testClock)
+			}
 			w.next++
 		}
 		if s.r.IntN(3) == 0 {

@@ -25,6 +25,7 @@ type CoreConfig struct {
 	From   int64   // where samples begin
 	Fences []int64 // where the clock flushed
 	Linker *Linker // nil: nothing is linked
+	Again  bool    // it is the topic of events that are offered again
 }
 
 // Linker is what cores of one partition number share.
@@ -57,8 +58,12 @@ func NewCore(c CoreConfig) *Core {
 	if c.Linker != nil {
 		link = c.Linker.join(c.Source.Topic)
 	}
+	var again *names
+	if c.Again {
+		again = newNames()
+	}
 	return &Core{s: newSource(sourceConfig{
-		from: c.From, fences: c.Fences, part: link, home: func([]byte) bool { return true },
+		names: again, from: c.From, fences: c.Fences, part: link, home: func([]byte) bool { return true },
 		id: c.Source, decoder: c.Decoder, dims: c.Dimensions, scales: c.Scales, partitions: c.Partitions, partition: c.Partition,
 		disorder: 10 * time.Second, idle: 15 * time.Second, start: c.Start, now: c.Now,
 	})}
@@ -68,6 +73,14 @@ func (c *Core) Add(offset int64, value []byte, now int64) {
 	c.rec = Record{Offset: offset, Value: value}
 	c.s.add(&c.rec, now)
 }
+
+// AddNamed takes a record that names an event that is offered again.
+func (c *Core) AddNamed(offset int64, name string, value []byte, now int64) {
+	c.rec = Record{Offset: offset, Value: value, Headers: []Header{{Key: headerDead, Value: []byte(name)}}}
+	c.s.add(&c.rec, now)
+}
+
+func (c *Core) Repeated() uint64 { return c.s.building.counted.repeated }
 
 // Tend does what a task does between records. It flushes the line where the clock says so, and tells at which offset.
 func (c *Core) Tend(now int64, atEnd bool) (fence int64) {

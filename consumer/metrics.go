@@ -11,13 +11,13 @@ type topicMetrics struct {
 	set   *metrics.Set
 	topic string
 
-	records, bytes, tombstones, rounds, batches, unversioned *metrics.Counter
-	samples, scores, unlinked, notInferences                 *metrics.Counter
-	gaps, produceErrors, commitErrors                        *metrics.Counter
-	batchBytes                                               *metrics.Histogram
-	dead                                                     [numReasons]*metrics.Counter
-	calls, judged                                            [numLinking]*metrics.Counter
-	keys                                                     [numKeying]*metrics.Counter
+	records, bytes, tombstones, rounds, batches, unversioned, repeated *metrics.Counter
+	samples, scores, unlinked, notInferences                           *metrics.Counter
+	gaps, produceErrors, commitErrors                                  *metrics.Counter
+	batchBytes                                                         *metrics.Histogram
+	dead                                                               [numReasons]*metrics.Counter
+	calls, judged                                                      [numLinking]*metrics.Counter
+	keys                                                               [numKeying]*metrics.Counter
 }
 
 func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
@@ -30,7 +30,7 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 	m := &topicMetrics{
 		set: set, topic: topic,
 		records: counter("records"), bytes: counter("bytes"), tombstones: counter("tombstones"),
-		rounds: counter("rounds"), batches: counter("batches"), unversioned: counter("unversioned"),
+		rounds: counter("rounds"), batches: counter("batches"), unversioned: counter("unversioned"), repeated: counter("repeated"),
 		samples: events("sample"), scores: events("score"), unlinked: events("unlinked"), notInferences: events("not_inference"),
 		gaps: counter("gap_offsets"), produceErrors: counter("produce_errors"), commitErrors: counter("commit_errors"),
 		batchBytes: set.GetOrCreateHistogram(fmt.Sprintf(`driftd_consumer_batch_bytes{topic=%q}`, topic)),
@@ -60,6 +60,7 @@ func (m *topicMetrics) add(r *round) {
 	m.bytes.AddInt64(int64(t.bytes))
 	m.tombstones.AddInt64(int64(t.tombstones))
 	m.unversioned.AddInt64(int64(t.unversioned))
+	m.repeated.AddInt64(int64(t.repeated))
 	m.samples.AddInt64(int64(t.samples))
 	m.scores.AddInt64(int64(t.scores))
 	m.unlinked.AddInt64(int64(t.unlinked))

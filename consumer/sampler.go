@@ -67,6 +67,7 @@ type tally struct {
 	records, tombstones, bytes               uint64
 	samples, scores, unlinked, notInferences uint64
 	unversioned                              uint64
+	repeated                                 uint64 // offered again more than once
 	dead                                     [numReasons]uint64
 	calls, judged                            [numLinking]uint64 // that needed a link, and what became of it
 	keys                                     [numKeying]uint64
@@ -305,6 +306,7 @@ func (t *tally) add(o *tally) {
 	t.unlinked += o.unlinked
 	t.notInferences += o.notInferences
 	t.unversioned += o.unversioned
+	t.repeated += o.repeated
 	for i := range t.dead {
 		t.dead[i] += o.dead[i]
 	}

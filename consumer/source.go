@@ -42,6 +42,7 @@ type sourceConfig struct {
 	start      int64                 // first offset to read
 	from       int64                 // first offset of which samples are written; those before it are remembered only
 	fences     []int64               // offsets at which the clock flushed the delay line when this was read before, ascending
+	names      *names                // of the events that were offered again, for their topic; nil for all others
 	part       *part                 // what the partitions of this number share; nil: nothing is linked
 	home       func(key []byte) bool // whether Kafka's default partitioner has put a record of this key here; nil: there is but one partition
 	now        int64                 // the ingest worker's clock, Unix ns
@@ -106,6 +107,10 @@ func (s *source) add(rec *Record, now int64) {
 	}
 	counted.records++
 	counted.bytes += uint64(len(rec.Key) + len(rec.Value))
+	if s.names != nil && !s.names.first(rec) {
+		counted.repeated++
+		return
+	}
 	if len(rec.Value) == 0 {
 		counted.tombstones++
 		return
@@ -218,6 +223,9 @@ func (s *source) begun() bool { return s.settled() > s.building.next || len(s.bu
 // beat makes the next cut write a heartbeat into each lane that has had no samples since the last call. It, and the next batch
 // of every other lane, tell which source partitions exist.
 func (s *source) beat(announced []windows.Source) {
+	if s.names != nil { // nobody waits for it
+		return
+	}
 	s.announced = announced
 	for i := range s.lanes {
 		l := &s.lanes[i]
@@ -254,6 +262,9 @@ func (s *source) cut(now int64, atEnd bool) *round {
 
 // advance moves the watermark. Only a partition that has nothing more to read, and holds nothing back, follows the clock.
 func (s *source) advance(now int64, atEnd bool) {
+	if s.names != nil {
+		return // its events are late by nature
+	}
 	if passed := s.passed(); passed > 0 {
 		s.watermark = max(s.watermark, passed-int64(s.disorder))
 	}
@@ -266,6 +277,9 @@ func (s *source) advance(now int64, atEnd bool) {
 func (s *source) seal(at int, now int64) {
 	l, r := &s.lanes[at], s.building
 	h := windows.Header{Source: s.id, Clock: now, Watermark: s.watermark, Dimensions: s.dims}
+	if s.names != nil {
+		h.Watermark = windows.Timeless
+	}
 	if l.announce {
 		h.Announced, l.announce = s.announced, false
 	}

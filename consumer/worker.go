@@ -49,6 +49,9 @@ type SourceTopic struct {
 	// Unwrap takes the payload out of the envelope around it; nil where there is none. Its error is a *RecordError.
 	Unwrap func(*Record) ([]byte, error)
 	Start  Start
+	// Again marks the topic of events that are offered again (see Redrive). Each is counted once however often it stands there,
+	// and as they are late by nature, nothing waits for that topic. It is read from its start.
+	Again bool
 }
 
 // Format is how the records of a topic are taken apart.
@@ -79,7 +82,7 @@ type sourceTopic struct {
 // layout is what the brokers say of the topics.
 type layout struct {
 	ids           map[string][16]byte
-	partitions    map[string]int // of the sources
+	partitions    map[string]int // of the sources, but for those of events that are offered again
 	announced     []windows.Source
 	samples, dead int // partitions
 }
@@ -182,7 +185,11 @@ func (w *Worker) refresh(ctx context.Context) error {
 		if !ok {
 			continue
 		}
-		l.ids[s.Topic], l.partitions[s.Topic] = t.ID, t.Partitions
+		l.ids[s.Topic] = t.ID
+		if s.Again {
+			continue
+		}
+		l.partitions[s.Topic] = t.Partitions
 		for p := range t.Partitions {
 			l.announced = append(l.announced, windows.Source{Topic: s.Topic, Partition: int32(p), Incarnation: t.ID})
 		}
@@ -205,7 +212,10 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 		}
 		start := b.offset
 		var link *part
-		if w.cfg.Linking.Horizon > 0 {
+		var again *names
+		if src.Again {
+			start, again = b.first, newNames()
+		} else if w.cfg.Linking.Horizon > 0 {
 			if start, ok = w.rewind(ctx, claim, b, log); !ok {
 				break
 			}
@@ -222,7 +232,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 				dims: src.attrs.Dimensions(), scales: w.cfg.Scales,
 				partitions: samples, partition: func(prompt string) int { return kafkalog.PartitionFor(prompt, samples) },
 				disorder: w.cfg.Disorder, idle: w.cfg.Idle, now: w.cfg.Now().UnixNano(),
-				start: start, from: b.offset, fences: b.fences, part: link, home: w.home(claim),
+				start: start, from: b.offset, fences: b.fences, names: again, part: link, home: w.home(claim),
 			}),
 		}
 		t.run(ctx)
