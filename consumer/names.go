@@ -175,6 +175,7 @@ var table = [fieldDimension][]name{
 		{attr: "mlflow.chat.tokenUsage.input_tokens", in: inMLflow},
 		{attr: "ai.usage.promptTokens"},
 		{attr: "ag.metrics.tokens.incremental.prompt"},
+		{attr: "ag.metrics.unit.tokens.prompt"},
 		{attr: "langwatch.metrics", how: jsonInput},
 		{attr: "braintrust.metrics", how: jsonInput},
 		{attr: "braintrust.metrics.prompt_tokens"},
@@ -189,6 +190,7 @@ var table = [fieldDimension][]name{
 		{attr: "mlflow.chat.tokenUsage.output_tokens", in: inMLflow},
 		{attr: "ai.usage.completionTokens"},
 		{attr: "ag.metrics.tokens.incremental.completion"},
+		{attr: "ag.metrics.unit.tokens.completion"},
 		{attr: "langwatch.metrics", how: jsonOutput},
 		{attr: "braintrust.metrics", how: jsonOutput},
 		{attr: "braintrust.metrics.completion_tokens"},
@@ -209,6 +211,7 @@ var table = [fieldDimension][]name{
 		{attr: "mlflow.llm.cost.total_cost", in: inMLflow},
 		{attr: "langwatch.metrics", how: jsonCost},
 		{attr: "ag.metrics.costs.incremental.total"},
+		{attr: "ag.metrics.unit.costs.total"},
 	},
 	FieldTTFT: {
 		{attr: "gen_ai.response.time_to_first_chunk", in: inGenAI},

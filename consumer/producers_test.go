@@ -266,6 +266,11 @@ var producers = []producer{
 		want: words{Call: true, Prompt: "concierge", Version: "9", Variant: "formal", Environment: "production", Values: values{"input_tokens": 5, "output_tokens": 6, "cost": 0.1}},
 	},
 	{
+		name: "Agenta's SDK",
+		span: []any{"ag.type.node", "completion", "ag.metrics.unit.tokens.prompt", 5, "ag.metrics.unit.tokens.completion", 6, "ag.metrics.unit.costs.total", 0.1},
+		want: words{Call: true, Values: values{"input_tokens": 5, "output_tokens": 6, "cost": 0.1}},
+	},
+	{
 		name: "Agenta with ids alone",
 		span: []any{"ag.type.node", "workflow", "ag.refs.application.id", "0190", "ag.refs.application_revision.id", "0191"},
 		want: words{Prompt: "0190", Version: "0191"},
