@@ -150,6 +150,7 @@ var table = [fieldDimension][]name{
 		{attr: "llm.request.model_name", in: inOpenInference, call: true},
 	},
 	FieldOperation: {
+		{attr: "langsmith.span.kind", in: inGenAI, how: kind}, // LangSmith calls whatever has no model a chat in the next one
 		{attr: "gen_ai.operation.name", in: inGenAI, how: kind},
 		{attr: "openinference.span.kind", in: inOpenInference, how: kind},
 		{attr: "langfuse.observation.type", in: inLangfuse, how: kind},
@@ -160,7 +161,6 @@ var table = [fieldDimension][]name{
 		{attr: "langwatch.span.type", how: kind},
 		{attr: "gen_ai.span.kind", how: kind}, // FutureAGI
 		{attr: "fi.span.kind", how: kind},     // FutureAGI before
-		{attr: "langsmith.span.kind", how: kind},
 		{attr: "ag.type.node", how: kind},
 		{attr: "ai.operationId", how: kind}, // Vercel: the outer span of a call repeats its figures
 		{attr: "braintrust.span_attributes", how: jsonKind},

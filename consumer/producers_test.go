@@ -249,9 +249,19 @@ var producers = []producer{
 	},
 	{
 		name: "LangSmith",
-		span: []any{"langsmith.span.kind", "LLM", "langsmith.metadata.lc_hub_owner", "-", "langsmith.metadata.lc_hub_repo", "joke-maker", "langsmith.metadata.lc_hub_commit_hash", "1f2e3d4c",
-			"langsmith.metadata.tier", "pro", "langsmith.span.tags", "a, b", "gen_ai.request.model", "gpt-4o"},
+		span: []any{"langsmith.span.kind", "llm", "gen_ai.operation.name", "chat", "gen_ai.system", "openai", "gen_ai.request.model", "gpt-4o", "langsmith.metadata.lc_hub_owner", "-",
+			"langsmith.metadata.lc_hub_repo", "joke-maker", "langsmith.metadata.lc_hub_commit_hash", "1f2e3d4c", "langsmith.metadata.tier", "pro", "langsmith.span.tags", "a, b"},
 		want: words{Call: true, Prompt: "joke-maker", Version: "1f2e3d4c", Model: "gpt-4o", Tier: "pro"},
+	},
+	{
+		name: "a template of LangSmith",
+		span: []any{"langsmith.span.kind", "prompt", "gen_ai.operation.name", "chat", "gen_ai.system", "langchain", "langsmith.metadata.lc_hub_repo", "joke-maker"},
+		want: words{Prompt: "joke-maker"},
+	},
+	{
+		name: "a chain of LangSmith", presets: ofGenAI,
+		span: []any{"langsmith.span.kind", "chain", "gen_ai.operation.name", "chain", "gen_ai.system", "langchain", "gen_ai.usage.input_tokens", 42},
+		want: words{},
 	},
 	{
 		name: "LangChain's metadata as they are",
