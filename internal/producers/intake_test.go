@@ -31,8 +31,8 @@ type intake struct {
 // cell is a prompt version.
 type cell struct{ prompt, version string }
 
-// tally is how many calls and scores a cell got.
-type tally struct{ calls, scores int }
+// tally is how many calls and scores a cell got. All calls have tokens here; bare is how many spans without were taken for calls.
+type tally struct{ calls, scores, bare int }
 
 // newIntake makes the topics of an ingest stage that runs nothing yet.
 func newIntake(t *testing.T, r *rig, of route, partitions int) *intake {
@@ -100,8 +100,11 @@ func (in *intake) until(what string, done func() bool) {
 			shape := b.Shapes[b.Shape[i]]
 			c := cell{key[0], key[1]}
 			n := in.counted[c]
-			if shape.Mask.Has(windows.BuiltinError) { // every call says whether it failed
+			switch {
+			case shape.Mask.Has(windows.BuiltinInputTokens):
 				n.calls++
+			case shape.Mask.Has(windows.BuiltinError): // every call says whether it failed
+				n.bare++
 			}
 			n.scores += len(shape.Rubrics)
 			in.counted[c] = n

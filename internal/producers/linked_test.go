@@ -18,7 +18,7 @@ func TestLinked(t *testing.T) {
 	want := map[cell]tally{}
 	for p := range spread {
 		for v := range spread {
-			want[cell{fmt.Sprintf("gosdk.refund.%d", p), fmt.Sprintf("v18.%d", v)}] = tally{each, each}
+			want[cell{fmt.Sprintf("gosdk.refund.%d", p), fmt.Sprintf("v18.%d", v)}] = tally{calls: each, scores: each}
 		}
 	}
 	calls := func() (calls, scores int) {

@@ -27,15 +27,17 @@ type producer struct {
 func (p producer) prompt() string { return p.name + ".refund" }
 
 var producers = []producer{
-	{"gosdk", "v18", tally{1, 1}, "prompt on a span beside the call, score as a log record"},
-	{"otel", "v18", tally{2, 2}, "prompt on the span above the call, scores as a log record and as a span event"},
-	{"openinference", "v18", tally{2, 2}, "prompt on the span above, version on the call; a call inside a call counts once"},
-	{"openllmetry", "7", tally{1, 0}, "no scores over OTLP"},
-	{"langfuse", "7", tally{2, 0}, "no scores over OTLP; a fallback prompt links nothing"},
-	{"mlflow", "2", tally{2, 0}, "prompt on the span that loaded it; no scores over OTLP"},
-	{"langwatch", "7", tally{1, 1}, "prompt on spans beside the call"},
-	{"promptlayer", "7", tally{1, 0}, "no scores over OTLP"},
-	{"traceai", "v18", tally{1, 0}, ""},
+	{"gosdk", "v18", tally{calls: 1, scores: 1}, "prompt on a span beside the call, score as a log record"},
+	{"otel", "v18", tally{calls: 2, scores: 2}, "prompt on the span above the call, scores as a log record and as a span event"},
+	{"openinference", "v18", tally{calls: 2, scores: 2}, "prompt on the span above, version on the call; a call inside a call counts once"},
+	{"openllmetry", "7", tally{calls: 1, scores: 0}, "no scores over OTLP"},
+	{"langfuse", "7", tally{calls: 2, scores: 0}, "no scores over OTLP; a fallback prompt links nothing"},
+	{"mlflow", "2", tally{calls: 2, scores: 0}, "prompt on the span that loaded it; no scores over OTLP"},
+	{"langwatch", "7", tally{calls: 1, scores: 1}, "prompt on spans beside the call"},
+	{"promptlayer", "7", tally{calls: 1, scores: 0}, "no scores over OTLP"},
+	{"langsmith", "b1d7e4c0ffee00000000000000000000000000000000000000000000000000aa", tally{calls: 1, scores: 0}, "prompt on a span beside the call; no scores over OTLP"},
+	{"litellm", "v18", tally{calls: 1, scores: 0}, "prompt on the span above, cost on the call"},
+	{"traceai", "v18", tally{calls: 1, scores: 0}, ""},
 }
 
 // outcome is a row of the table that is printed at the end.
@@ -106,13 +108,13 @@ func TestProducers(t *testing.T) {
 	for _, route := range r.Routes {
 		in := newIntake(t, r, route, 1)
 		stop := in.run()
-		in.until("last sample", func() bool { return in.counted[end] == tally{1, 1} })
+		in.until("last sample", func() bool { return in.counted[end] == tally{calls: 1, scores: 1} })
 		stop()
 		t.Logf("%s: needed a link: %v; refused: %v", route.Name, in.links(), in.dead())
 		if len(in.dead()) > 0 {
 			t.Errorf("%s: refused %v", route.Name, in.dead())
 		}
-		want := map[cell]tally{end: {1, 1}}
+		want := map[cell]tally{end: {calls: 1, scores: 1}}
 		for _, o := range outcomes {
 			if c := (cell{o.prompt(), o.version}); o.skipped == "" {
 				want[c] = o.want
@@ -151,7 +153,7 @@ func print(t *testing.T, outcomes []*outcome) {
 func (s sent) version() string {
 	for _, p := range []string{
 		"go.opentelemetry.io/otel/sdk", "opentelemetry-instrumentation-openai-v2", "openinference-instrumentation-openai", "traceloop-sdk", "langfuse", "mlflow",
-		"langwatch", "promptlayer", "traceAI-openai",
+		"langwatch", "promptlayer", "traceAI-openai", "langsmith", "litellm",
 	} {
 		if v, ok := s.Versions[p]; ok {
 			return p + " " + v

@@ -50,6 +50,10 @@ func startVendor(t *testing.T, otlp string) *vendor {
 		"GET /v1/traceloop/pii/tracing-allow-list": map[string]any{"associationPropertyAllowList": []any{}},
 		// LangWatch
 		"GET /api/prompts/{name...}": langwatchPrompt,
+		// LangSmith
+		"GET /commits/{owner}/{name}/{commit}":        langsmithPrompt,
+		"GET /api/v1/commits/{owner}/{name}/{commit}": langsmithPrompt,
+		"GET /info": map[string]any{"version": "0.13.0"},
 		// PromptLayer
 		"POST /prompt-templates/{name...}": promptlayerPrompt,
 		"POST /rest/track-request":         map[string]any{"success": true, "request_id": 1},
@@ -152,6 +156,19 @@ func langwatchPrompt(r *http.Request) any {
 		"prompt": texts.System, "model": "openai/gpt-4o", "inputs": []any{map[string]any{"identifier": "order", "type": "str"}},
 		"outputs": []any{map[string]any{"identifier": "output", "type": "str"}}, "tags": []any{}, "parameters": map[string]any{},
 		"messages": []any{map[string]any{"role": "system", "content": texts.System}, map[string]any{"role": "user", "content": texts.Template + " {{ order }}"}},
+	}
+}
+
+func langsmithPrompt(r *http.Request) any {
+	object := func(kwargs map[string]any, id ...string) any {
+		return map[string]any{"lc": 1, "type": "constructor", "id": append([]string{"langchain", "prompts"}, id...), "kwargs": kwargs}
+	}
+	message := object(map[string]any{"prompt": object(map[string]any{
+		"input_variables": []string{"order"}, "template": texts.Template + " {order}", "template_format": "f-string",
+	}, "prompt", "PromptTemplate")}, "chat", "HumanMessagePromptTemplate")
+	return map[string]any{
+		"owner": r.PathValue("owner"), "repo": r.PathValue("name"), "commit_hash": "b1d7e4c0ffee00000000000000000000000000000000000000000000000000aa", "examples": []any{},
+		"manifest": object(map[string]any{"input_variables": []string{"order"}, "messages": []any{message}}, "chat", "ChatPromptTemplate"),
 	}
 }
 
