@@ -26,7 +26,7 @@ func figure(r *detector.Record, v float64, digits int) string {
 			return "-$" + number(-v, digits)
 		}
 		return "$" + number(v, digits)
-	case "error", "fallback":
+	case "error", "fallback", "link_coverage", "score_coverage":
 		if r.Stat != "sum" {
 			return number(v*100, digits) + " %"
 		}
@@ -92,10 +92,25 @@ func measure(r *detector.Record) string {
 		if r.Stat != "sum" && r.Stat != "count" {
 			return name + " rate"
 		}
-	case r.Stat == "" || r.Stat == "mean" || name == "volume":
+	case coverage(r) && r.Rubric != "":
+		return name + " of " + r.Rubric
+	case r.Stat == "" || r.Stat == "mean" || name == "volume" || coverage(r):
 		return name
 	}
 	return name + " " + r.Stat
+}
+
+// coverage tells a share of calls from what is made of values.
+func coverage(r *detector.Record) bool {
+	return r.Metric == "link_coverage" || r.Metric == "score_coverage"
+}
+
+// samples says of how much data the figure is.
+func samples(r *detector.Record) string {
+	if coverage(r) {
+		return plural(r.Samples, "call", "calls")
+	}
+	return plural(r.Samples, "sample", "samples")
 }
 
 // crossed says on which side of its bound the value lies: ", below 0.85".

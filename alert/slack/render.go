@@ -95,7 +95,7 @@ func what(n *alert.Notification) string {
 			facts = append(facts, "over "+escape(brief(r.Window)))
 		}
 	default:
-		facts = append(facts, cohort(r), plural(r.Samples, "sample", "samples")+window(r, " in "))
+		facts = append(facts, cohort(r), samples(r)+window(r, " in "))
 	}
 	facts = append(facts, "since "+clock(onset(n), r.Time)+" UTC")
 	return s + "\n" + strings.Join(facts, " · ")
@@ -150,7 +150,7 @@ func cohorts(n *alert.Notification) string {
 			value, _ := figures(r)
 			fmt.Fprintf(&b, "• *%s* %s", value, cohort(r))
 			if r.Metric != "volume" {
-				b.WriteString(" · " + plural(r.Samples, "sample", "samples"))
+				b.WriteString(" · " + samples(r))
 			}
 			b.WriteByte('\n')
 		}
@@ -233,10 +233,7 @@ func rollback(n *alert.Notification) string {
 // next is what to do now.
 func next(n *alert.Notification) string {
 	r := &n.Firing[0].Record
-	bad, target := escape(brief(r.Version)), escape(brief(r.Previous))
-	if bad == "" {
-		bad = escape(brief(r.Prompt))
-	}
+	bad, target := subject(r), escape(brief(r.Previous))
 	look := "open the traces below"
 	if len(r.Exemplars) == 0 {
 		look = "look at recent traces of " + bad
@@ -254,12 +251,24 @@ func next(n *alert.Notification) string {
 		return "*Next*: driftd is about to ask the registry to promote " + target + "."
 	case done == detector.RollbackRefused:
 		return "*Next*: " + look + " and decide by hand."
+	case r.Metric == "link_coverage":
+		return "*Next*: find the callers of " + escape(brief(r.Prompt)) + " that send no prompt version."
+	case r.Metric == "score_coverage":
+		return "*Next*: check that what scores " + escape(brief(r.Prompt)) + " still runs."
 	case r.Metric == "volume":
 		return "*Next*: check that callers still reach " + escape(brief(r.Prompt)) + "."
 	case target != "":
 		return "*Next*: " + look + "; if " + bad + " is the cause, promote " + target + "."
 	}
 	return "*Next*: " + look + "."
+}
+
+// subject is the version, or the prompt where an alert is about all of them.
+func subject(r *detector.Record) string {
+	if r.Version == "" {
+		return escape(brief(r.Prompt))
+	}
+	return escape(brief(r.Version))
 }
 
 // ended says what a resolved alert is now, and how long it lasted.
@@ -271,7 +280,7 @@ func ended(n *alert.Notification) string {
 	s := "*" + name + " back to " + value + "*"
 	switch reason := escape(brief(r.Reason)); {
 	case r.Value == nil && (reason == "" || strings.HasPrefix(reason, "no data")):
-		s = "*No more data*: " + escape(brief(r.Version)) + " had no " + name + window(r, " in the last ")
+		s = "*No more data*: " + subject(r) + " had no " + name + window(r, " in the last ")
 	case reason != "" && reason != "recovered":
 		s = "*Ended*: " + reason
 	}
