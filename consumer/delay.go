@@ -2,12 +2,16 @@ package consumer
 
 import (
 	"bytes"
+	"sync/atomic"
 
 	"github.com/driftd/driftd/windows"
 )
 
 // releaseBatch bounds the events that leave the delay line in one go.
 const releaseBatch = 256
+
+// maxInterns bounds the labels remembered by their text; past it the memory starts afresh.
+const maxInterns = 1 << 13
 
 // delayed is the part of a source that links: what it holds back, and what it remembers of the record at hand.
 //
@@ -22,7 +26,10 @@ type delayed struct {
 	interns map[string]*labels
 	lately  *labels // interned last
 	key     []byte
+	steady  int64 // event time that two records have reached, Unix ns
+	read    int   // records
 	flushed int64 // events of offsets below wait no longer
+	over    bool  // nothing waits any longer
 	pushed  int   // length of the line when the record at hand began
 }
 
@@ -52,7 +59,7 @@ func (s *source) enter(e *Event, pos windows.Position) (goes bool) {
 		e.Refuse(f.Reason, f.Detail)
 		return !replayed
 	}
-	s.line.push(waiting{pos: pos, time: e.Time, before: s.newest, link: unlinked, score: score}, e)
+	s.line.push(waiting{pos: pos, time: e.Time, before: s.newest, since: s.steady, link: unlinked, score: score}, e)
 	if unlinked && !s.looked && s.home != nil && !replayed && e.Trace != [16]byte{} {
 		s.looked = true
 		s.sampler.tally.keys[keyed(s.rec.Key, &e.Trace, s.home)]++
@@ -89,7 +96,7 @@ func (s *source) intern(e *Event) *labels {
 	l, known := s.interns[string(s.key)]
 	if !known {
 		l = newLabels(e, string(s.key))
-		if s.interns == nil || len(s.interns) >= maxCells {
+		if s.interns == nil || len(s.interns) >= maxInterns {
 			s.interns = make(map[string]*labels)
 		}
 		s.interns[string(s.key)] = l
@@ -120,52 +127,88 @@ func newLabels(e *Event, key string) *labels {
 	return l
 }
 
-// passed is the event time up to which the partition's events have left the line.
-func (s *source) passed() int64 {
+// held is the event time up to which the partition's events have left the line.
+func (s *source) held() int64 {
 	if s.line.empty() {
 		return s.newest
 	}
 	return s.line.first().before
 }
 
+// reach takes the newest event time of a record. One record's clock alone moves nothing that waits: steady is the time that
+// two records have reached.
+func (s *source) reach(t int64) {
+	switch {
+	case t > s.newest:
+		s.steady, s.newest = s.newest, t
+	case t > s.steady:
+		s.steady = t
+	}
+}
+
+// due tells whether an event has waited long enough.
+func (s *source) due(w *waiting, hold int64) bool {
+	return w.pos.Offset < s.flushed || s.over || s.line.bytes() > s.part.lineBytes || s.steady >= w.mark+hold
+}
+
+// link looks for the prompts of calls whose time has come, whether or not it is their turn to leave: scores before them may wait
+// for other partitions, which must not wait for these.
+func (s *source) link() {
+	l := &s.line
+	for ; l.next < len(l.queue); l.next++ {
+		w := &l.queue[l.next]
+		if !w.link || w.score {
+			continue
+		}
+		if !s.due(w, s.part.wait) || w.pos.Offset >= s.from && !s.over && !s.part.callsAt(w.time) {
+			return
+		}
+		if w.pos.Offset >= s.flushed && !s.over && s.steady < w.mark+s.part.wait {
+			s.building.counted.early++
+		}
+		l.look(w, &s.event)
+		w.labels, w.why = s.part.resolve(&s.event, s.intern)
+	}
+}
+
 // ripe tells whether the first event in the line may go.
 func (s *source) ripe() bool {
 	w := s.line.first()
-	if !w.link {
+	switch {
+	case !w.link:
 		return true
+	case !w.score:
+		return s.line.next > s.line.head
+	default:
+		return s.due(w, s.part.wait+s.part.slack) && (s.over || s.part.scoresAt(w.time) == open)
 	}
-	if w.score && w.pos.Offset >= s.from && s.part.behind(w.time+s.part.slack) {
-		return false
-	}
-	if w.pos.Offset < s.flushed || s.line.bytes() > s.part.lineBytes {
-		return true
-	}
-	hold := s.part.wait
-	if w.score {
-		hold += s.part.slack
-	}
-	return s.newest >= w.mark+hold
 }
 
 // release lets events out of the line whose time has come, until the round is full.
-func (s *source) release(now int64) {
-	for !s.line.empty() && !s.full() {
+func (s *source) release(now int64) { s.let(now, false) }
+
+func (s *source) let(now int64, however bool) {
+	for !s.line.empty() && (however || !s.full()) {
+		s.link()
 		p := s.sampler
 		p.begin(now)
 		n := 0
 		for ; n < releaseBatch && !s.line.empty() && s.ripe(); n++ {
 			w := s.line.pop(&s.event)
-			e, why := &s.event, linked
-			if w.link {
-				why = s.part.resolve(e, s.intern)
-			}
 			if w.pos.Offset < s.from {
 				continue
 			}
-			if w.link {
-				p.tally.link(e, why)
+			e := &s.event
+			switch {
+			case w.score:
+				_, w.why = s.part.resolve(e, s.intern)
+			case w.labels != nil:
+				e.wear(w.labels)
 			}
-			p.emit(e, w.pos, why)
+			if w.link {
+				p.tally.link(e, w.why)
+			}
+			p.emit(e, w.pos, w.why)
 		}
 		if n == 0 {
 			return
@@ -175,18 +218,43 @@ func (s *source) release(now int64) {
 	}
 }
 
-// blocked tells whether the line is full of what waits for another partition, so that nothing more may be read for now.
+// blocked tells whether nothing more may be read for now: the line is full of what waits for another partition, or the spans
+// are so far ahead of scores in another that they would be forgotten before those are read.
 func (s *source) blocked() bool {
-	return s.part != nil && s.line.bytes() > s.part.lineBytes
+	return s.part != nil && (s.line.bytes() > s.part.lineBytes || s.next >= s.from && s.part.hasSpans.Load() && s.part.ahead(s.steady))
+}
+
+// failing tells the partitions of the same number whether this one cannot be read.
+func (s *source) failing(yes bool) {
+	if s.part != nil {
+		s.part.failing.Store(yes)
+	}
+}
+
+// stuck tells whether the first event in the line waits for a partition that is not read.
+func (s *source) stuck() bool {
+	if s.part == nil || s.line.empty() {
+		return false
+	}
+	w := s.line.first()
+	return w.score && s.due(w, s.part.wait+s.part.slack) && s.part.scoresAt(w.time) == stuck
 }
 
 // flush ends the wait of all that is in the line, as at the offset next.
 func (s *source) flush(now int64) {
 	s.flushed = s.next
-	s.release(now)
+	s.let(now, true)
 }
 
-// refence flushes the line where it was flushed when this was read before, ahead of what is at offset.
+// end lets all that is in the line go, linked or not: nothing more will come.
+func (s *source) end(now int64) {
+	s.over = true
+	if s.part != nil {
+		s.let(now, true)
+	}
+}
+
+// refence flushes the line where it was flushed when this was read before: when all below offset has been read.
 func (s *source) refence(offset, now int64) {
 	for len(s.fences) > 0 && offset >= s.fences[0] {
 		s.fences = s.fences[1:]
@@ -199,15 +267,31 @@ func (s *source) publish(now int64, atEnd bool) {
 	if s.part == nil {
 		return
 	}
-	passed := s.passed()
-	if s.silent(now, atEnd) {
-		passed = max(passed, now-int64(s.idle))
+	entered, passed := s.steady, s.steady
+	if s.line.next < len(s.line.queue) {
+		passed = s.line.queue[s.line.next].since
 	}
-	if passed > s.part.passed.Load() {
-		s.part.passed.Store(passed)
+	if atEnd && now-s.arrived >= int64(s.idle) {
+		entered = max(entered, now-int64(s.idle))
+		if s.line.next == len(s.line.queue) {
+			passed = max(passed, entered)
+		}
 	}
-	if atEnd {
+	raise(&s.part.entered, entered)
+	raise(&s.part.passed, passed)
+	s.part.atEnd.Store(atEnd)
+	s.part.full.Store(s.line.bytes() > s.part.lineBytes)
+	if atEnd || s.read >= enough {
 		s.part.looked.Store(true)
+	}
+}
+
+// enough is how many records tell that a partition holds no spans.
+const enough = 1000
+
+func raise(v *atomic.Int64, to int64) {
+	if to > v.Load() {
+		v.Store(to)
 	}
 }
 

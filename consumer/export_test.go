@@ -32,7 +32,7 @@ type CoreConfig struct {
 type Linker struct{ *linker }
 
 func NewLinker(l Linking, topics ...string) *Linker {
-	return &Linker{newLinker(l, 10*time.Second, 1, func() []string { return topics })}
+	return &Linker{newLinker(l, 10*time.Second, 1, len(topics), func() []string { return topics })}
 }
 
 // Stats tells how much is remembered.
@@ -93,9 +93,12 @@ func (c *Core) Tend(now int64, atEnd bool) (fence int64) {
 	return fence
 }
 
-func (c *Core) Refencing() bool { return len(c.s.fences) > 0 }
-func (c *Core) Waiting() int    { return c.s.line.len() }
-func (c *Core) Blocked() bool   { return c.s.blocked() }
+func (c *Core) Stuck() bool      { return c.s.stuck() }
+func (c *Core) Failing(yes bool) { c.s.failing(yes) }
+func (c *Core) End(now int64)    { c.s.end(now) }
+func (c *Core) Refencing() bool  { return len(c.s.fences) > 0 }
+func (c *Core) Waiting() int     { return c.s.line.len() }
+func (c *Core) Blocked() bool    { return c.s.blocked() }
 func (c *Core) Keys(offset int64, key, value []byte, now int64) {
 	c.s.add(&Record{Offset: offset, Key: key, Value: value}, now)
 }

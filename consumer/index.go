@@ -11,6 +11,8 @@ import (
 const (
 	// generations is how many stretches of its horizon an index keeps behind the one that it fills.
 	generations = 4
+	// kept is how long an index may remember, in parts of its horizon: the generation at hand beside those of the horizon.
+	kept = generations + 1
 	// maxTrace bounds the spans of one trace that a generation remembers; of one with more, only ancestors are found.
 	maxTrace = 2048
 )
@@ -89,10 +91,12 @@ func newGeneration(like int) *generation {
 
 // turn begins a new generation when event time has left the stretch of the one at hand, or when that is full.
 func (x *index) turn(newest int64) {
-	if n := newest / x.stretch; n > x.number {
-		if n-x.number > generations {
-			x.past, x.now = nil, newGeneration(0)
-		}
+	switch n := newest / x.stretch; {
+	case x.number == 0:
+		x.number = n
+	case n-x.number > generations:
+		x.past, x.now, x.number = nil, newGeneration(0), n
+	case n > x.number:
 		x.number = n
 		x.close()
 	}

@@ -3,6 +3,7 @@ package consumer
 import (
 	"encoding/binary"
 	"math"
+	"unsafe"
 
 	"github.com/driftd/driftd/windows"
 )
@@ -12,6 +13,7 @@ import (
 type line struct {
 	queue []waiting
 	head  int
+	next  int // the first that may still have to be linked; what is before it is, but for scores
 	buf   []byte
 	gone  int // bytes of buf that are taken out
 }
@@ -21,14 +23,20 @@ type waiting struct {
 	pos    windows.Position
 	time   int64 // event time
 	before int64 // newest event time of the partition before the event's record
-	mark   int64 // and with it
+	since  int64 // the steady one (see source.reach)
+	mark   int64 // event time that its wait counts from
+	at     int   // in buf
 	size   int
-	link   bool // needs a link; others wait for their turn
-	score  bool // is about a span that may be in another topic
+	link   bool    // needs a link; others wait for their turn
+	score  bool    // is about a span that may be in another topic
+	labels *labels // of a call that was linked
+	why    linking // of one that was looked at
 }
 
+const waitingBytes = int(unsafe.Sizeof(waiting{}))
+
 func (l *line) len() int    { return len(l.queue) - l.head }
-func (l *line) bytes() int  { return len(l.buf) - l.gone }
+func (l *line) bytes() int  { return len(l.buf) - l.gone + l.len()*waitingBytes }
 func (l *line) empty() bool { return l.head == len(l.queue) }
 
 // first is the event whose turn is next; there must be one.
@@ -38,14 +46,22 @@ func (l *line) first() *waiting { return &l.queue[l.head] }
 func (l *line) push(w waiting, e *Event) {
 	n := len(l.buf)
 	l.buf = packEvent(l.buf, e)
-	w.size = len(l.buf) - n
+	w.at, w.size = n, len(l.buf)-n
 	l.queue = append(l.queue, w)
 }
 
-// mark notes what is known of the events from at on only when their record ends.
-func (l *line) mark(at int, mark int64) {
+// look unpacks the event of w.
+func (l *line) look(w *waiting, e *Event) { unpackEvent(l.buf[w.at:w.at+w.size], e) }
+
+// mark sets, when a record ends, from when on its events wait, those from at on: from their own time, but not long after the
+// steady one, lest an event from the future holds up what comes behind it.
+func (l *line) mark(at int, steady, slack int64) {
 	for i := l.head + at; i < len(l.queue); i++ {
-		l.queue[i].mark = mark
+		w := &l.queue[i]
+		w.mark = max(steady, min(w.time, steady+slack))
+		if steady == 0 {
+			w.mark = w.time
+		}
 	}
 }
 
@@ -55,13 +71,15 @@ func (l *line) cut(at int) {
 		l.buf = l.buf[:len(l.buf)-l.queue[i].size]
 	}
 	l.queue = l.queue[:l.head+at]
+	l.next = min(l.next, len(l.queue))
 }
 
 // pop unpacks the first event into e, which is valid until the next push, and takes it out.
 func (l *line) pop(e *Event) waiting {
 	w := l.queue[l.head]
-	unpackEvent(l.buf[l.gone:l.gone+w.size], e)
+	l.look(&w, e)
 	l.head++
+	l.next = max(l.next, l.head)
 	l.gone += w.size
 	return w
 }
@@ -69,6 +87,7 @@ func (l *line) pop(e *Event) waiting {
 // tidy makes room, so that what went out of the line is not kept. Popped events end with it.
 func (l *line) tidy() {
 	if l.empty() {
+		clear(l.queue)
 		l.queue, l.buf = l.queue[:0], l.buf[:0]
 		if cap(l.buf) > maxSpare {
 			l.queue, l.buf = nil, nil
@@ -76,9 +95,13 @@ func (l *line) tidy() {
 	} else if l.gone > len(l.buf)/2 {
 		l.queue = append(l.queue[:0], l.queue[l.head:]...)
 		l.buf = append(l.buf[:0], l.buf[l.gone:]...)
+		for i := range l.queue {
+			l.queue[i].at -= l.gone
+		}
 	} else {
 		return
 	}
+	l.next -= l.head
 	l.head, l.gone = 0, 0
 }
 

@@ -110,7 +110,7 @@ func linkCall(e *Event, trace []span) linking {
 		}
 	}
 	e.Prompt = from.Prompt
-	if len(e.Version) == 0 {
+	if len(e.Version) == 0 && e.Values[windows.BuiltinFallback] == 0 { // a fallback is no version
 		e.Version = from.Version
 	}
 	if len(e.TemplateHash) == 0 {
@@ -189,6 +189,9 @@ func (e *Event) wear(l *labels) {
 	e.Prompt, e.Version = l.Prompt, l.Version
 	copy(e.Dimensions, l.Dimensions)
 	e.TemplateHash, e.Model, e.Variant, e.Environment = l.TemplateHash, l.Model, l.Variant, l.Environment
+	if l.Fallback > 0 && e.Call {
+		e.Set(windows.BuiltinFallback, float64(l.Fallback-1))
+	}
 }
 
 func (l *labels) equal(o *labels) bool { return l.text == o.text }

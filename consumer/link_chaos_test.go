@@ -11,7 +11,7 @@ import (
 )
 
 // linkedRecords are the events of some hundred traces in disorder: whole calls, calls whose prompt stands above or beside them,
-// sometimes both, the nearer one coming last; scores before and after their spans; broken records. The last event is far ahead,
+// sometimes both, the nearer one coming last; scores before and after their spans; broken records. The last two events are far ahead,
 // so that everything before it has waited long enough.
 func linkedRecords(r *rand.Rand, n int) [][]byte {
 	type event struct {
@@ -59,7 +59,8 @@ func linkedRecords(r *rand.Rand, n int) [][]byte {
 		}
 		records = append(records, linkEvent(e.line))
 	}
-	return append(records, linkEvent(fmt.Sprintf("span tz sz @%d", n+100)))
+	last := linkEvent(fmt.Sprintf("span tz sz @%d", n+100))
+	return append(records, last, last)
 }
 
 // counted reads the samples topic as detect does: positions by samples partition.

@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -19,6 +18,7 @@ type Linking struct {
 // each of them is. It is for concurrent use by their tasks; its lock is taken once a record.
 type linker struct {
 	wait, slack int64           // event time, ns
+	lead        int64           // that spans may be read ahead of scores, event time, ns
 	lineBytes   int             // that a delay line may take
 	expected    func() []string // topics that have a partition of this number
 
@@ -33,18 +33,23 @@ type linker struct {
 type part struct {
 	*linker
 	topic string
-	// hasSpans is whether spans were read from it, looked whether anything was, or it was found empty.
+	// hasSpans is whether spans were read from it. looked is whether it was read to its end, or far enough to know.
 	hasSpans, looked atomic.Bool
-	// passed is the event time up to which its spans are in the index with all that they are linked to, Unix ns.
-	passed atomic.Int64
+	// entered is the event time up to which its spans are in the index, passed that up to which they are there with all that
+	// they are linked to. Unix ns.
+	entered, passed atomic.Int64
+	// atEnd is whether there is nothing more to read for now; full, whether it cannot read on before others let its events go;
+	// failing, whether it cannot be read.
+	atEnd, full, failing atomic.Bool
 }
 
-func newLinker(l Linking, slack time.Duration, partitions int, expected func() []string) *linker {
+func newLinker(l Linking, slack time.Duration, partitions, topics int, expected func() []string) *linker {
 	memory := int(l.Memory) / max(partitions, 1)
 	brief := l.Wait + slack
 	return &linker{
-		wait: int64(l.Wait), slack: int64(slack), lineBytes: max(memory/4, 64<<10), expected: expected,
-		calls: newIndex(int64(l.Horizon), memory*5/8), spans: newIndex(int64(brief), memory/8),
+		wait: int64(l.Wait), slack: int64(slack), lead: int64(l.Horizon) / 2, expected: expected,
+		lineBytes: max(memory/4/max(topics, 1), 64<<10),
+		calls:     newIndex(int64(l.Horizon), memory*5/8), spans: newIndex(int64(brief), memory/8),
 		parts: make(map[string]*part),
 	}
 }
@@ -66,18 +71,64 @@ func (p *part) leave() {
 	}
 }
 
-// behind tells whether spans of event time t may still be missing, in another partition than p.
-func (p *part) behind(t int64) bool {
+// others calls yield with every partition of this number but p itself, nil for one that this worker has not taken up, until
+// yield is false.
+func (p *part) others(yield func(*part) bool) {
 	expected := p.expected()
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return slices.ContainsFunc(expected, func(topic string) bool {
-		if topic == p.topic {
-			return false
+	for _, topic := range expected {
+		if topic != p.topic && !yield(p.parts[topic]) {
+			return
 		}
-		o := p.parts[topic]
-		return o == nil || (o.hasSpans.Load() || !o.looked.Load()) && o.passed.Load() < t
+	}
+}
+
+// gate is whether scores must wait for another partition.
+type gate uint8
+
+const (
+	open   gate = iota
+	closed      // its spans have not come so far
+	stuck       // and it is not read, by this worker at least
+)
+
+// scoresAt tells whether spans that a score of event time t may be about can still be missing, in another partition than p.
+func (p *part) scoresAt(t int64) (g gate) {
+	t += p.slack
+	p.others(func(o *part) bool {
+		switch {
+		case o == nil:
+			g = stuck
+		case o.looked.Load() && !o.hasSpans.Load(), o.passed.Load() >= t, o.full.Load() && p.full.Load():
+		case o.failing.Load():
+			g = stuck
+		default:
+			g = max(g, closed)
+		}
+		return g != stuck
 	})
+	return g
+}
+
+// callsAt tells whether other partitions that may hold spans have been read up to a wait past event time t.
+func (p *part) callsAt(t int64) bool {
+	ok := true
+	p.others(func(o *part) bool {
+		ok = o == nil || o.looked.Load() && !o.hasSpans.Load() || o.failing.Load() || o.full.Load() || o.entered.Load() >= t+p.wait
+		return ok
+	})
+	return ok
+}
+
+// ahead tells whether spans of event time t are so far ahead of the scores in other partitions that they would be forgotten
+// before those are read.
+func (p *part) ahead(t int64) (yes bool) {
+	p.others(func(o *part) bool {
+		yes = o != nil && !o.atEnd.Load() && !o.failing.Load() && !o.full.Load() && o.entered.Load() > 0 && t-o.entered.Load() > p.lead
+		return !yes
+	})
+	return yes
 }
 
 // memo is a span to be remembered.
@@ -112,22 +163,23 @@ func (l *linker) remember(memos []memo, newest int64) {
 }
 
 // resolve gives an event what it lacks. intern makes labels of the event's.
-func (l *linker) resolve(e *Event, intern func(*Event) *labels) linking {
+func (l *linker) resolve(e *Event, intern func(*Event) *labels) (*labels, linking) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if e.Kind == Score || !e.Call {
-		return l.score(e)
+		return nil, l.score(e)
 	}
 	trace := hashTrace(&e.Trace)
 	why := linkCall(e, l.trace(trace))
+	var known *labels
 	if why == linked {
-		known := intern(e)
+		known = intern(e)
 		l.calls.refine(trace, hashSpan(&e.Span), known)
 		if len(e.Response) > 0 {
 			l.calls.refine(hashID(e.Response), 1, known)
 		}
 	}
-	return why
+	return known, why
 }
 
 func (l *linker) score(e *Event) linking {

@@ -16,6 +16,7 @@ type topicMetrics struct {
 	gaps, produceErrors, commitErrors                                  *metrics.Counter
 	batchBytes                                                         *metrics.Histogram
 	dead                                                               [numReasons]*metrics.Counter
+	early                                                              *metrics.Counter
 	calls, judged                                                      [numLinking]*metrics.Counter
 	keys                                                               [numKeying]*metrics.Counter
 }
@@ -32,7 +33,7 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 		records: counter("records"), bytes: counter("bytes"), tombstones: counter("tombstones"),
 		rounds: counter("rounds"), batches: counter("batches"), unversioned: counter("unversioned"), repeated: counter("repeated"),
 		samples: events("sample"), scores: events("score"), unlinked: events("unlinked"), notInferences: events("not_inference"),
-		gaps: counter("gap_offsets"), produceErrors: counter("produce_errors"), commitErrors: counter("commit_errors"),
+		early: counter("link_early"), gaps: counter("gap_offsets"), produceErrors: counter("produce_errors"), commitErrors: counter("commit_errors"),
 		batchBytes: set.GetOrCreateHistogram(fmt.Sprintf(`driftd_consumer_batch_bytes{topic=%q}`, topic)),
 	}
 	for r := range numReasons {
@@ -70,6 +71,7 @@ func (m *topicMetrics) add(r *round) {
 			m.dead[i].AddInt64(int64(n))
 		}
 	}
+	m.early.AddInt64(int64(t.early))
 	for i := range t.calls {
 		m.calls[i].AddInt64(int64(t.calls[i]))
 		m.judged[i].AddInt64(int64(t.judged[i]))

@@ -93,7 +93,7 @@ func (p *Probe) Record(rec *Record) (found Probed) {
 	c := p.source
 	c.now = now
 	if p.linking.Horizon > 0 {
-		c.part = newLinker(p.linking, p.disorder, 1, func() []string { return nil }).join("")
+		c.part = newLinker(p.linking, p.disorder, 1, 1, func() []string { return nil }).join("")
 	}
 	s := newSource(c)
 	s.rec = rec
@@ -154,7 +154,7 @@ func (s *source) decide(e *ProbedEvent, pos windows.Position, now int64) {
 	why := noPrompt
 	if needs := len(e.Prompt) == 0; needs && s.part != nil {
 		if f := checkLabels(&e.Event); f.Reason == Fine {
-			why = s.part.resolve(&e.Event, s.intern)
+			_, why = s.part.resolve(&e.Event, s.intern)
 		}
 		e.Link = why.String()
 	}

@@ -69,6 +69,7 @@ type tally struct {
 	unversioned                              uint64
 	repeated                                 uint64 // offered again more than once
 	dead                                     [numReasons]uint64
+	early                                    uint64             // calls that left a full delay line before their time
 	calls, judged                            [numLinking]uint64 // that needed a link, and what became of it
 	keys                                     [numKeying]uint64
 }
@@ -310,6 +311,7 @@ func (t *tally) add(o *tally) {
 	for i := range t.dead {
 		t.dead[i] += o.dead[i]
 	}
+	t.early += o.early
 	for i := range t.calls {
 		t.calls[i] += o.calls[i]
 		t.judged[i] += o.judged[i]

@@ -87,6 +87,9 @@ func newSource(c sourceConfig) *source {
 	s := &source{sourceConfig: c, next: c.start, arrived: c.now, lanes: make([]lane, c.partitions)}
 	s.delayed = delayed{event: Event{Dimensions: make([][]byte, len(c.dims))}}
 	s.building = &round{next: max(c.start, c.from)}
+	for len(s.fences) > 0 && s.fences[0] <= c.start {
+		s.fences = s.fences[1:]
+	}
 	s.sampler = newSampler(c.dims, c.scales, c.partition)
 	s.take = s.one
 	for i := range s.lanes {
@@ -138,13 +141,14 @@ func (s *source) add(rec *Record, now int64) {
 		return
 	}
 	s.settle(now)
-	s.newest = max(s.newest, p.newest) // the watermark stays behind this record's times until its end
+	s.reach(p.newest) // the watermark stays behind this record's times until its end
 	if s.part != nil {
-		s.line.mark(s.pushed, s.newest)
+		s.read++
+		s.line.mark(s.pushed, s.steady, s.part.slack)
 		if s.part.hasSpans.Load() { // scores may be far ahead of the spans that are to come
-			s.part.remember(s.memos, s.newest)
+			s.part.remember(s.memos, s.steady)
 		}
-		s.part.looked.Store(true)
+		s.refence(s.next, now)
 		s.release(now)
 	}
 }
@@ -200,8 +204,9 @@ func (s *source) broken(from, next int64, detail string, now int64) {
 // skip moves over offsets that hold no records.
 func (s *source) skip(next, now int64) {
 	if next > s.next {
-		s.refence(next, now)
+		s.refence(s.next, now)
 		s.next = next
+		s.refence(next, now)
 	}
 }
 
@@ -218,7 +223,9 @@ func (s *source) settled() int64 {
 func (s *source) full() bool { return s.building.samples >= roundSamples || s.building.full }
 
 // begun tells whether there is anything to write or to commit.
-func (s *source) begun() bool { return s.settled() > s.building.next || len(s.building.waves) > 0 }
+func (s *source) begun() bool {
+	return s.settled() > s.building.next || s.building.samples > 0 || len(s.building.waves) > 0
+}
 
 // beat makes the next cut write a heartbeat into each lane that has had no samples since the last call. It, and the next batch
 // of every other lane, tell which source partitions exist.
@@ -265,8 +272,8 @@ func (s *source) advance(now int64, atEnd bool) {
 	if s.names != nil {
 		return // its events are late by nature
 	}
-	if passed := s.passed(); passed > 0 {
-		s.watermark = max(s.watermark, passed-int64(s.disorder))
+	if held := s.held(); held > 0 {
+		s.watermark = max(s.watermark, held-int64(s.disorder))
 	}
 	if s.silent(now, atEnd) {
 		s.watermark = max(s.watermark, now-int64(s.idle)-int64(s.disorder))

@@ -85,6 +85,7 @@ func (t *task) run(ctx context.Context) {
 	for failed := 0; ctx.Err() == nil && !over; {
 		var got fetched
 		var err error
+		t.source.failing(failed > 0)
 		blocked := t.source.blocked()
 		if blocked {
 			t.rest(ctx)
@@ -112,10 +113,12 @@ func (t *task) run(ctx context.Context) {
 		}
 		t.tend(ctx)
 		if !over && time.Since(t.beaten) >= t.heartbeat {
-			over = !t.beat(failed == 0)
+			over = !t.beat(failed == 0 && !t.source.stuck())
 		}
 	}
 	if over { // what was read of this lineage is written before the next one begins
+		t.source.end(t.now().UnixNano())
+		t.unload(ctx, t.now().UnixNano())
 		t.depart(ctx, true)
 		t.landed(t.flight.land(ctx, true))
 	}

@@ -27,11 +27,11 @@ func (w *Worker) join(claim *kafkalog.Claim) *part {
 	n := claim.Partition
 	l := w.linkers.by[n]
 	if l == nil {
-		most := 1
-		for _, partitions := range w.topics.Load().partitions {
+		most, topics := 1, w.topics.Load().partitions
+		for _, partitions := range topics {
 			most = max(most, partitions)
 		}
-		l = newLinker(w.cfg.Linking, w.cfg.Disorder, most, func() (topics []string) {
+		l = newLinker(w.cfg.Linking, w.cfg.Disorder, most, len(topics), func() (topics []string) {
 			for topic, partitions := range w.topics.Load().partitions {
 				if n < partitions {
 					topics = append(topics, topic)
@@ -95,18 +95,22 @@ func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning,
 	return 0, false
 }
 
+// blindly is how many records are read again where the log knows no times, or holds nothing but markers just before the beginning.
+const blindly = 100_000
+
 func (w *Worker) before(ctx context.Context, claim *kafkalog.Claim, b beginning) (start int64, err error) {
 	if b.offset <= b.first {
 		return b.offset, nil
 	}
-	got, err := w.cfg.Client.NewFetcher(claim.Topic, claim.Partition).Fetch(ctx, b.offset-1, 0)
+	got, err := w.cfg.Client.NewFetcher(claim.Topic, claim.Partition).Fetch(ctx, max(b.first, b.offset-10), time.Second)
 	if err != nil {
 		return 0, err
 	}
 	if !got.Next() || got.Record().Time <= 0 {
-		return b.offset, nil // the log knows no times
+		return max(b.first, b.offset-blindly), nil
 	}
-	since := time.UnixMilli(got.Record().Time).Add(-w.cfg.Linking.Horizon - w.cfg.Linking.Wait - w.cfg.Disorder)
+	horizon := w.cfg.Linking.Horizon / generations * kept
+	since := time.UnixMilli(got.Record().Time).Add(-horizon - w.cfg.Linking.Wait - w.cfg.Disorder)
 	start, err = w.cfg.Client.OffsetAt(ctx, claim.Topic, claim.Partition, since)
 	return min(max(start, b.first), b.offset), err
 }
