@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/go-faster/jx"
@@ -17,14 +18,15 @@ const maxDead = 256 << 10
 
 // The headers of a dead letter.
 const (
-	headerTopic     = "driftd-topic"
-	headerPartition = "driftd-partition"
-	headerOffset    = "driftd-offset"
-	headerIndex     = "driftd-index" // number of the event in its record, for letters of single events
-	headerReason    = "driftd-reason"
-	headerDetail    = "driftd-detail"
-	headerTime      = "driftd-time"      // of the ingest worker's clock, RFC 3339
-	headerTruncated = "driftd-truncated" // size of the record that was cut, bytes
+	headerTopic       = "driftd-topic"
+	headerPartition   = "driftd-partition"
+	headerIncarnation = "driftd-incarnation" // of the topic, as samples have it, hex
+	headerOffset      = "driftd-offset"
+	headerIndex       = "driftd-index" // number of the event in its record, for letters of single events
+	headerReason      = "driftd-reason"
+	headerDetail      = "driftd-detail"
+	headerTime        = "driftd-time"      // of the ingest worker's clock, RFC 3339
+	headerTruncated   = "driftd-truncated" // size of the record that was cut, bytes
 )
 
 // message is a record to be written to the samples topic, or a dead letter.
@@ -54,6 +56,7 @@ func letter(src windows.Source, offset int64, f Fault, now int64) message {
 	return message{dead: true, partition: int(src.Partition), headers: []header{
 		{headerTopic, []byte(src.Topic)},
 		{headerPartition, strconv.AppendInt(nil, int64(src.Partition), 10)},
+		{headerIncarnation, hex.AppendEncode(nil, src.Incarnation[:])},
 		{headerOffset, strconv.AppendInt(nil, offset, 10)},
 		{headerReason, []byte(f.Reason.String())},
 		{headerDetail, []byte(f.Detail)},
@@ -73,6 +76,11 @@ func recordLetter(src windows.Source, rec *Record, f Fault, now int64, private b
 	if len(rec.Key) <= maxPrompt {
 		m.key = slices.Clone(rec.Key)
 	}
+	for _, h := range rec.Headers {
+		if isEnvelope(h.Key) && len(h.Value) <= maxAxis {
+			m.headers = append(m.headers, header{h.Key, slices.Clone(h.Value)})
+		}
+	}
 	value := rec.Value
 	if len(value) > maxDead {
 		m.headers = append(m.headers, header{headerTruncated, strconv.AppendInt(nil, int64(len(value)), 10)})
@@ -80,6 +88,11 @@ func recordLetter(src windows.Source, rec *Record, f Fault, now int64, private b
 	}
 	m.value = slices.Clone(value)
 	return m
+}
+
+// isEnvelope tells whether a header says how to read the record: without those of CloudEvents it could not be read again.
+func isEnvelope(key string) bool {
+	return strings.EqualFold(key, "content-type") || len(key) > 3 && strings.EqualFold(key[:3], "ce_")
 }
 
 // eventLetter is the dead letter of one event: a native event without any text, that can be offered again.

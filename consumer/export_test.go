@@ -157,3 +157,10 @@ func (c *Core) Drop(now int64) {
 func (c *Core) Broken(from, next int64, detail string, now int64) {
 	c.s.broken(from, next, detail, now)
 }
+
+// OfferAtOnce sets how many events one produce of Redrive holds, until the returned function is called.
+func OfferAtOnce(n int) (restore func()) {
+	was := offerBatch
+	offerBatch = n
+	return func() { offerBatch = was }
+}

@@ -83,9 +83,13 @@ func one(trace []span, want func(*span) bool, agree func(a, b *labels) bool) (*l
 
 // linkCall gives a call the prompt of its trace, and what it lacks of the other labels from there and from its ancestors.
 func linkCall(e *Event, trace []span) linking {
+	return linkCallAt(e, hashSpan(&e.Span), hashSpan(&e.Parent), trace)
+}
+
+// linkCallAt is linkCall for the call self below parent, whatever ids the event has.
+func linkCallAt(e *Event, self, parent uint32, trace []span) linking {
 	var from *labels
 	inside := false
-	self, parent := hashSpan(&e.Span), hashSpan(&e.Parent)
 	ancestors(trace, parent, func(s *span) bool {
 		if s.span == self { // parents in a circle
 			return false

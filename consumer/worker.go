@@ -329,12 +329,7 @@ func (c *client) next(rec *Record) bool {
 	if !c.fetched.Next() {
 		return false
 	}
-	r := c.fetched.Record()
-	rec.Offset, rec.Time, rec.Key, rec.Value = r.Offset, r.Time, r.Key, r.Value
-	rec.Headers = rec.Headers[:0]
-	for _, h := range r.Headers {
-		rec.Headers = append(rec.Headers, Header(h))
-	}
+	rec.take(c.fetched.Record())
 	return true
 }
 
