@@ -56,7 +56,7 @@ func dialStage(t *testing.T, addrs []string) *stage {
 	t.Cleanup(client.Close)
 	name := testkit.Name(t)
 	s := &stage{t: t, addrs: addrs, client: client, prefix: name + ".", spans: name + "-spans", natives: name + "-natives", group: name, set: metrics.NewSet()}
-	s.samples = &reader{t: t, client: client, topic: s.prefix + "samples", partitions: samplesPartitions, cursors: map[string]windows.Position{}, counted: map[string]int{}}
+	s.samples = &reader{t: t, client: client, topic: s.prefix + "samples", partitions: samplesPartitions, cursors: map[string]windows.Position{}, counted: map[string]int{}, cells: map[string]int{}}
 	return s
 }
 
@@ -152,6 +152,7 @@ type reader struct {
 	next       []int64
 	cursors    map[string]windows.Position
 	counted    map[string]int // samples by source topic
+	cells      map[string]int // by c for calls, s for scores, and the cell's key
 	watermark  int64
 	each       func(*windows.Batch) // is shown every batch
 	announced  map[windows.Source]bool
@@ -201,6 +202,11 @@ func (r *reader) fold(partition int, value []byte) {
 		}
 		r.cursors[key] = pos.After()
 		r.counted[b.Source.Topic]++
+		kind := "s"
+		if b.Shapes[b.Shape[i]].Mask&windows.MaskCall != 0 {
+			kind = "c"
+		}
+		r.cells[kind+string(b.Cells[b.Cell[i]])]++
 		cell, err := windows.SplitKey(nil, b.Cells[b.Cell[i]])
 		if err != nil || len(cell) != 4 {
 			r.t.Errorf("cell %q: %v", cell, err)
