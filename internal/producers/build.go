@@ -21,7 +21,7 @@ const collectorVersion = "v0.155.0"
 //go:embed builder.yaml
 var manifest []byte
 
-// missingError is why something cannot be had on this machine: no network, or no interpreter. It is a reason to skip; any other
+// missingError is why something cannot be had on this machine: no network, no package, or no interpreter. It is a reason to skip; any other
 // failure fails the test.
 type missingError struct{ error }
 
@@ -135,10 +135,11 @@ func installPython(name string) (string, error) {
 	return filepath.Join(dir, "venv", "bin", "python"), err
 }
 
-// unreachable are words by which Go's tools and pip say that they have no network.
+// unreachable are words by which Go's tools and pip say that they have no network, or that the index there lacks what is pinned.
 var unreachable = []string{
 	"no such host", "dial tcp", "i/o timeout", "connection refused", "network is unreachable", "TLS handshake timeout",
 	"NewConnectionError", "Failed to establish a new connection", "Temporary failure in name resolution", "ConnectTimeoutError", "Read timed out",
+	"No matching distribution found",
 }
 
 // missing tells what the network denies from what is broken.

@@ -43,7 +43,6 @@ func startVendor(t *testing.T, otlp string) *vendor {
 		"POST /v1/messages":         message,
 		// Langfuse
 		"GET /api/public/v2/prompts/{name...}": langfusePrompt,
-		"POST /api/public/ingestion":           map[string]any{"successes": []any{}, "errors": []any{}},
 		"POST /api/public/scores":              map[string]any{"id": "s"},
 		// Traceloop
 		"GET /v1/traceloop/prompts":                traceloopPrompts,
@@ -51,13 +50,12 @@ func startVendor(t *testing.T, otlp string) *vendor {
 		// LangWatch
 		"GET /api/prompts/{name...}": langwatchPrompt,
 		// LangSmith
-		"GET /commits/{owner}/{name}/{commit}":        langsmithPrompt,
-		"GET /api/v1/commits/{owner}/{name}/{commit}": langsmithPrompt,
-		"GET /info": map[string]any{"version": "0.13.0"},
+		"GET /commits/{owner}/{name}/{commit}": langsmithPrompt,
+		"POST /feedback":                       map[string]any{},
 		// PromptLayer
 		"POST /prompt-templates/{name...}": promptlayerPrompt,
-		"POST /rest/track-request":         map[string]any{"success": true, "request_id": 1},
 		"POST /track-request":              map[string]any{"success": true, "request_id": 1},
+		"POST /library-track-score":        map[string]any{"success": true},
 	}
 	for pattern, answer := range answers {
 		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {

@@ -1,6 +1,8 @@
-"""The LangSmith SDK with its OTLP export: a prompt pulled from the hub in a LangChain chain."""
+"""The LangSmith SDK with its OTLP export: a prompt pulled from the hub in a LangChain chain. Feedback goes to
+its own API."""
 
 import os
+import uuid
 
 import common
 
@@ -19,7 +21,9 @@ from langsmith import Client  # noqa: E402
 client = Client()
 prompt = client.pull_prompt(common.PROMPT)
 chain = prompt | ChatOpenAI(model="gpt-4o")
-chain.invoke({"order": common.TEXTS["variable"]}, config={"metadata": {"tier": "enterprise"}})
+run = uuid.uuid4()
+chain.invoke({"order": common.TEXTS["variable"]}, config={"metadata": {"tier": "enterprise"}, "run_id": run})
+client.create_feedback(run_id=run, key="grounding", score=0.91)
 
 from langchain_core.tracers.langchain import wait_for_all_tracers  # noqa: E402
 

@@ -1,4 +1,5 @@
-"""MLflow's tracing with its OTLP export and automatic OpenAI tracing, and a prompt of a local registry loaded inside the trace."""
+"""MLflow's tracing with its OTLP export and automatic OpenAI tracing, and a prompt of a local registry loaded inside the trace.
+Feedback goes into the tracking store."""
 
 import os
 
@@ -48,6 +49,7 @@ def beside():
 refund()
 beside()
 mlflow.flush_trace_async_logging()
+mlflow.log_feedback(trace_id=mlflow.get_last_active_trace_id(), name="grounding", value=0.91)
 
 from opentelemetry import trace  # noqa: E402
 
