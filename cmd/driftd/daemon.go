@@ -68,16 +68,8 @@ type daemon struct {
 func newDaemon(o daemonOptions) (*daemon, error) {
 	d := &daemon{daemonOptions: o, metrics: metrics.NewSet()}
 	d.rules.Store(o.Rules)
-	security, err := o.Config.Kafka.TLS.Config()
-	if err != nil {
-		return nil, err
-	}
-	k := &o.Config.Kafka
-	dial := kafkalog.Config{Brokers: k.Brokers, ClientID: k.ClientID, TLS: security}
-	if k.SASL != nil {
-		dial.SASL = &kafkalog.SASL{Mechanism: k.SASL.Mechanism, Username: k.SASL.Username, Password: k.SASL.Password.Reveal()}
-	}
-	if d.client, err = kafkalog.Dial(dial, o.Log.With("part", "kafka")); err != nil {
+	var err error
+	if d.client, err = dial(&o.Config.Kafka, o.Log.With("part", "kafka")); err != nil {
 		return nil, err
 	}
 	d.describe()
@@ -89,6 +81,19 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		d.client.Close()
 	}
 	return d, err
+}
+
+// dial returns a client of the brokers that the config names.
+func dial(k *config.Kafka, log *slog.Logger) (*kafkalog.Client, error) {
+	security, err := k.TLS.Config()
+	if err != nil {
+		return nil, err
+	}
+	c := kafkalog.Config{Brokers: k.Brokers, ClientID: k.ClientID, TLS: security}
+	if k.SASL != nil {
+		c.SASL = &kafkalog.SASL{Mechanism: k.SASL.Mechanism, Username: k.SASL.Username, Password: k.SASL.Password.Reveal()}
+	}
+	return kafkalog.Dial(c, log)
 }
 
 // run runs all parts until ctx ends or one of them fails.
@@ -177,14 +182,15 @@ func (d *daemon) makeTopics(ctx context.Context) error {
 
 // countHint says what to do about a topic of driftd's with another number of partitions.
 func countHint(k *config.Kafka, wrong *kafkalog.PartitionCountError) string {
-	if wrong.Topic == k.Topic("dead") {
+	if wrong.Topic == k.Topic("dead") || wrong.Topic == k.Topic(redriveTopic) {
 		return "delete the topic, or choose another kafka.topic_prefix"
 	}
 	return fmt.Sprintf("set kafka.partitions to %d, or begin anew under another kafka.topic_prefix", wrong.Have)
 }
 
 // topicSpecs are driftd's own topics. Samples and state are kept for the longest window, a day, and an outage of two; their
-// age is that of their arrival, since event time may lie far back in a backlog. The alerts topic is the audit log.
+// age is that of their arrival, since event time may lie far back in a backlog. The alerts topic is the audit log. What was
+// offered again is remembered for longer than dead letters are kept, so that none is counted twice.
 func topicSpecs(k *config.Kafka) []kafkalog.TopicSpec {
 	day := 24 * time.Hour
 	spec := func(name string, partitions int, keep time.Duration) kafkalog.TopicSpec {
@@ -204,6 +210,7 @@ func topicSpecs(k *config.Kafka) []kafkalog.TopicSpec {
 		spec("state", k.Partitions, 3*day),
 		spec("alerts", k.Partitions, 365*day),
 		spec("dead", 1, 7*day),
+		spec(redriveTopic, 1, 14*day),
 	}
 }
 
@@ -214,6 +221,7 @@ func (d *daemon) groupID(stage string) string {
 
 func (d *daemon) newIngest() (*consumer.Worker, error) {
 	c := ingestConfig(d.Config)
+	c.Sources = append(c.Sources, redriveSource(d.Config))
 	c.Client, c.Log, c.Metrics, c.Now = d.client, d.Log.With("part", "ingest"), d.metrics, d.Now
 	c.Scales, c.Group = (*scales)(&d.rules), d.groupID("ingest")
 	c.Disorder, c.Idle, c.Flush, c.Heartbeat = d.Pace.Disorder, d.Pace.Idle, d.Pace.Flush, d.Pace.Heartbeat

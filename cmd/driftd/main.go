@@ -32,6 +32,7 @@ var commands = []command{
 	{"run", runArgs, "watch prompts: the daemon", runRun},
 	{"demo", demoArgs, "show what it does, with nothing but this program", runDemo},
 	{"check", "[--config FILE | RULES…]", "say all that is wrong with config and rule files", runCheck},
+	{"redrive", redriveArgs, "offer again what could not be counted", runRedrive},
 	{"version", "", "say which driftd this is", runVersion},
 }
 
