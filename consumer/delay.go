@@ -135,6 +135,14 @@ func (s *source) held() int64 {
 	return s.line.first().before
 }
 
+// passed is the event time up to which the partition's calls have been looked up.
+func (s *source) passed() int64 {
+	if s.line.next < len(s.line.queue) {
+		return s.line.queue[s.line.next].since
+	}
+	return s.steady
+}
+
 // reach takes the newest event time of a record. One record's clock alone moves nothing that waits: steady is the time that
 // two records have reached.
 func (s *source) reach(t int64) {
@@ -267,10 +275,7 @@ func (s *source) publish(now int64, atEnd bool) {
 	if s.part == nil {
 		return
 	}
-	entered, passed := s.steady, s.steady
-	if s.line.next < len(s.line.queue) {
-		passed = s.line.queue[s.line.next].since
-	}
+	entered, passed := s.steady, s.passed()
 	if atEnd && now-s.arrived >= int64(s.idle) {
 		entered = max(entered, now-int64(s.idle))
 		if s.line.next == len(s.line.queue) {

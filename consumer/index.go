@@ -22,6 +22,7 @@ const (
 // place of the log depends on the log alone, as long as memory lasts: event time turns the generations, not the clock.
 type index struct {
 	stretch int64 // event time of a generation, ns
+	lags    bool  // the time that it is turned by may stand still while spans are put, and then leap
 	max     int   // bytes of all generations
 	past    []*generation
 	now     *generation
@@ -94,7 +95,7 @@ func (x *index) turn(newest int64) {
 	switch n := newest / x.stretch; {
 	case x.number == 0:
 		x.number = n
-	case n-x.number > generations:
+	case n-x.number > generations && !x.lags:
 		x.past, x.now, x.number = nil, newGeneration(0), n
 	case n > x.number:
 		x.number = n

@@ -46,12 +46,14 @@ type part struct {
 func newLinker(l Linking, slack time.Duration, partitions, topics int, expected func() []string) *linker {
 	memory := int(l.Memory) / max(partitions, 1)
 	brief := l.Wait + slack
-	return &linker{
+	made := &linker{
 		wait: int64(l.Wait), slack: int64(slack), lead: int64(l.Horizon) / 2, expected: expected,
 		lineBytes: max(memory/4/max(topics, 1), 64<<10),
-		calls:     newIndex(int64(l.Horizon), memory*5/8), spans: newIndex(int64(brief), memory/8),
+		calls:     newIndex(int64(l.Horizon), memory/2), spans: newIndex(int64(brief), memory/4),
 		parts: make(map[string]*part),
 	}
+	made.spans.lags = true
+	return made
 }
 
 // join adds a source partition; leave takes it away again.
@@ -141,12 +143,19 @@ type memo struct {
 	brief        bool
 }
 
-// remember takes what a record said, at the newest event time.
-func (l *linker) remember(memos []memo, newest int64) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.calls.turn(newest)
-	l.spans.turn(newest)
+// remember takes what a record said. steady is the event time that the partition has reached, passed that of the calls that have
+// been looked up: the way to ancestors is kept for all that still wait, in whichever partition.
+func (p *part) remember(memos []memo, steady, passed int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	l := p.linker
+	l.calls.turn(steady)
+	for _, o := range l.parts {
+		if o != p && o.hasSpans.Load() && !o.failing.Load() {
+			passed = min(passed, o.passed.Load())
+		}
+	}
+	l.spans.turn(passed)
 	for i := range memos {
 		m := &memos[i]
 		switch {

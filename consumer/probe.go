@@ -124,7 +124,7 @@ func (p *Probe) Record(rec *Record) (found Probed) {
 		return Probed{Fault: f}
 	}
 	if s.part != nil {
-		s.part.remember(s.memos, s.sampler.newest)
+		s.part.remember(s.memos, s.sampler.newest, s.sampler.newest)
 	}
 	own := make([]bool, len(found.Events)) // prompts that are not from linking
 	for i := range found.Events {

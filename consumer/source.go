@@ -146,7 +146,7 @@ func (s *source) add(rec *Record, now int64) {
 		s.read++
 		s.line.mark(s.pushed, s.steady, s.part.slack)
 		if s.part.hasSpans.Load() { // scores may be far ahead of the spans that are to come
-			s.part.remember(s.memos, s.steady)
+			s.part.remember(s.memos, s.steady, s.passed())
 		}
 		s.refence(s.next, now)
 		s.release(now)
