@@ -27,7 +27,7 @@ type producer struct {
 func (p producer) prompt() string { return p.name + ".refund" }
 
 var producers = []producer{
-	{"gosdk", "v18", tally{calls: 1, scores: 1}, "prompt on a span beside the call, score as a log record"},
+	{"gosdk", "v18", tally{calls: 3, scores: 3}, "prompt on a span beside the call; scores as log records by span and by response id, and by span link"},
 	{"otel", "v18", tally{calls: 2, scores: 2}, "prompt on the span above the call, scores as a log record and as a span event"},
 	{"openinference", "v18", tally{calls: 2, scores: 2}, "prompt on the span above, version on the call; a call inside a call counts once"},
 	{"openllmetry", "7", tally{calls: 1, scores: 0}, "no scores over OTLP"},
@@ -70,7 +70,7 @@ func TestProducers(t *testing.T) {
 		outcomes = append(outcomes, o)
 		var err error
 		if p.name == "gosdk" {
-			o.ran = runGoSDK(t, r.GRPC, "-prompt", p.prompt())
+			o.ran = runGoSDK(t, r.GRPC, "-prompt", p.prompt(), "-traces", "3", "-judges", "ids,response,link")
 		} else {
 			o.ran, err = runPython(t, p.name, p.prompt(), r.HTTP, v.URL)
 		}

@@ -10,6 +10,7 @@ import (
 	"log"
 	"math/rand/v2"
 	"os"
+	"strings"
 	"time"
 
 	"go.opentelemetry.io/otel/attribute"
@@ -30,6 +31,7 @@ var (
 	traces   = flag.Int("traces", 1, "`number` of traces, each with one score")
 	over     = flag.Duration("over", 0, "`time` that the traces are spread over")
 	disorder = flag.Float64("disorder", 0, "`share` of spans and of scores that are sent late, or scores before their span")
+	judges   = flag.String("judges", "ids", "how scores name what they are about, in turn, by comma: ids, response (the model's response id alone), link (a span of the judge's with a link)")
 	held     = flag.Duration("held", 2*time.Second, "longest `time` that a span or score of these is held back")
 )
 
@@ -111,13 +113,13 @@ func (a *app) handle(ctx context.Context, i int) {
 	callCtx, call := a.tracer.Start(ctx, "chat gpt-4o", trace.WithSpanKind(trace.SpanKindClient), trace.WithTimestamp(begin), trace.WithAttributes(
 		attribute.String("gen_ai.operation.name", "chat"), attribute.String("gen_ai.provider.name", "openai"),
 		attribute.String("gen_ai.request.model", "gpt-4o"), attribute.String("gen_ai.response.model", "gpt-4o-2024-08-06"),
-		attribute.String("gen_ai.response.id", fmt.Sprintf("chatcmpl-%06d", i)),
+		attribute.String("gen_ai.response.id", responseID(root)),
 		attribute.Int("gen_ai.usage.input_tokens", 1200+i%100), attribute.Int("gen_ai.usage.output_tokens", 180),
 		attribute.Float64("gen_ai.usage.cost", 0.0028),
 	))
 	early := a.hold()
 	if early {
-		a.score(callCtx, time.Now())
+		a.score(callCtx, i)
 	}
 	call.End(trace.WithTimestamp(begin.Add(5 * time.Millisecond)))
 
@@ -133,9 +135,9 @@ func (a *app) handle(ctx context.Context, i int) {
 		a.Held++
 	case a.hold():
 		a.Held++
-		a.late.after(a.pause(), func() { a.score(callCtx, time.Now()) })
+		a.late.after(a.pause(), func() { a.score(callCtx, i) })
 	default:
-		a.score(callCtx, time.Now())
+		a.score(callCtx, i)
 	}
 }
 
@@ -144,15 +146,30 @@ func (a *app) hold() bool { return a.chance.Float64() < *disorder/2 }
 
 func (a *app) pause() time.Duration { return time.Duration(a.chance.Int64N(int64(*held))) }
 
-// score writes what a judge makes of the span that ctx is in.
-func (a *app) score(ctx context.Context, at time.Time) {
-	var r otellog.Record
-	r.SetEventName("gen_ai.evaluation.result")
-	r.SetTimestamp(at)
-	r.SetObservedTimestamp(at)
-	r.AddAttributes(
+// responseID is the id that the model's provider gave its response.
+func responseID(s trace.Span) string { return "chatcmpl-" + s.SpanContext().TraceID().String()[:12] }
+
+// score writes what a judge makes of the call of trace i, whose span is in ctx.
+func (a *app) score(ctx context.Context, i int) {
+	result := []attribute.KeyValue{
 		attribute.String("gen_ai.evaluation.name", "citation_grounding"), attribute.Float64("gen_ai.evaluation.score.value", 0.91),
 		attribute.String("gen_ai.evaluation.score.label", "pass"), attribute.String("gen_ai.evaluation.explanation", "Grounded in the receipt"),
-	)
+	}
+	ways := strings.Split(*judges, ",")
+	switch way := ways[i%len(ways)]; way {
+	case "link":
+		_, judge := a.tracer.Start(context.Background(), "judge", trace.WithLinks(trace.LinkFromContext(ctx)), trace.WithAttributes(result...))
+		judge.End()
+		return
+	case "response":
+		result = append(result, attribute.String("gen_ai.response.id", responseID(trace.SpanFromContext(ctx))))
+		ctx = context.Background()
+	}
+	var r otellog.Record
+	now := time.Now()
+	r.SetEventName("gen_ai.evaluation.result")
+	r.SetTimestamp(now)
+	r.SetObservedTimestamp(now)
+	r.AddAttributes(result...)
 	a.logger.Emit(ctx, r)
 }
