@@ -110,9 +110,14 @@ func (s *source) add(rec *Record, now int64) {
 	}
 	counted.records++
 	counted.bytes += uint64(len(rec.Key) + len(rec.Value))
-	if s.names != nil && !s.names.first(rec) {
-		counted.repeated++
-		return
+	if s.names != nil {
+		if !s.names.first(rec) {
+			counted.repeated++
+			return
+		}
+		if rec.Offset < s.from {
+			return // its name is all that is wanted of it
+		}
 	}
 	if len(rec.Value) == 0 {
 		counted.tombstones++

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/consumer/cloudevents"
 	"github.com/driftd/driftd/consumer/driftdjson"
 	"github.com/driftd/driftd/consumer/otlp"
 	"github.com/driftd/driftd/internal/kafkalog"
@@ -308,6 +309,11 @@ func TestRedriveOutcomes(t *testing.T) {
 	f("truncated", s.natives, "malformed", `{`, "driftd-truncated", "300000")
 	f("private", s.natives, "malformed", ``, "driftd-truncated", "300000")
 	f("not_kept", s.natives, "corrupt_batch", ``)
+	// One that was offered before, and died once more.
+	f("offered", s.again, "unknown_label", score(`"prompt":"p","rubric":"verdict","label":"pass"`), event...)
+	// A call in a record, whose prompt stands on a span elsewhere; and one inside another call.
+	f("offered", s.natives, "wrong_type", fmt.Sprintf(`{"type":"span","time":%d,"trace_id":"%x","span_id":"0000000000000003","latency":1}`, now.UnixNano(), bare.Trace))
+	f("nothing_counts", s.natives, "wrong_type", fmt.Sprintf(`{"type":"span","time":%d,"trace_id":"%x","span_id":"0000000000000004","parent_span_id":"0000000000000002"}`, now.UnixNano(), bare.Trace))
 	f("no_source", s.group+"-gone", "malformed", `{"type":"span"}`)
 	f("no_source", s.prefix+"samples", "bad_samples", `no batch`)
 
@@ -320,4 +326,52 @@ func TestRedriveOutcomes(t *testing.T) {
 	f("offered", s.natives, "unknown_label", score(`"prompt":"p","rubric":"verdict","label":"pass"`), event...)
 	offset = -1 // ingest wrote the letter twice
 	f("already_offered", s.natives, "unknown_label", score(`"prompt":"p","rubric":"verdict","label":"pass"`), event...)
+}
+
+// What needs more memory than it may have is told, before anything is offered.
+func TestRedriveMindsMemory(t *testing.T) {
+	s := newRedriveStage(t)
+	s.bury(s.scores, 100, "unlinked", fmt.Sprintf(`{"type":"score","time":%d,"trace_id":"09000000000000000000000000000000","rubric":"r","value":1}`, time.Now().UnixNano()), "driftd-index", "0")
+	c := consumer.Config{
+		Client: s.client, Now: time.Now, TopicPrefix: s.prefix, Sources: []consumer.SourceTopic{{Topic: s.again, Encoding: "driftd_json", Again: true}},
+		Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}}, Linking: consumer.Linking{Horizon: time.Minute, Memory: 4},
+	}
+	r, err := consumer.Redrive(t.Context(), c, consumer.RedriveOptions{Do: true})
+	if err == nil || !strings.Contains(err.Error(), "linking.memory") || len(r.Rows) > 0 {
+		t.Errorf("%v, %+v", err, r)
+	}
+}
+
+// The headers of an envelope are kept in the letter of a record, or it could not be read again.
+func TestRedriveReadsEnvelopes(t *testing.T) {
+	s := newRedriveStage(t)
+	now := time.Now()
+	call := otlpgen.Call{Prompt: "p", Version: "v1", Start: now.Add(-time.Second), End: now}
+	m := kafkalog.Message{Topic: s.natives, Value: otlpgen.AppendNative(nil, &call), Headers: []kafkalog.Header{
+		{Key: "ce_specversion", Value: []byte("1.0")}, {Key: "authorization", Value: []byte("a secret")},
+	}}
+	if _, err := s.client.Produce(t.Context(), []kafkalog.Message{m}); err != nil {
+		t.Fatal(err)
+	}
+	source := consumer.SourceTopic{Topic: s.natives, Encoding: "otlp_proto", Unwrap: cloudevents.Unwrap}
+	s.run(func(c *consumer.Config) { c.Sources = []consumer.SourceTopic{source} }) // the encoding is a mistake
+	s.untilLetters(1)
+	f, err := s.client.NewFetcher(s.prefix+"dead", 0).Fetch(t.Context(), 0, time.Second)
+	if err != nil || !f.Next() {
+		t.Fatal(err)
+	}
+	for _, h := range f.Record().Headers {
+		if h.Key == "authorization" {
+			t.Error("the letter has a secret of the record's headers")
+		}
+	}
+	source.Encoding = "driftd_json"
+	r, err := consumer.Redrive(t.Context(), consumer.Config{
+		Client: s.client, Now: time.Now, TopicPrefix: s.prefix, Sources: []consumer.SourceTopic{source, {Topic: s.again, Encoding: "driftd_json", Again: true}},
+		Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}},
+	}, consumer.RedriveOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	wantEvents(t, "of a CloudEvent", r, map[string]int{"offered": 1})
 }
