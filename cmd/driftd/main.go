@@ -32,6 +32,7 @@ var commands = []command{
 	{"run", runArgs, "watch prompts: the daemon", runRun},
 	{"demo", demoArgs, "show what it does, with nothing but this program", runDemo},
 	{"check", "[--config FILE | RULES…]", "say all that is wrong with config and rule files", runCheck},
+	{"explain-event", "[--config FILE | --encoding E] < RECORD", "say what driftd makes of a record of events", runExplain},
 	{"redrive", redriveArgs, "offer again what could not be counted", runRedrive},
 	{"version", "", "say which driftd this is", runVersion},
 }
@@ -66,12 +67,12 @@ func dispatch(ctx context.Context, args []string, stdout, stderr io.Writer) int 
 
 func usage(w io.Writer) {
 	fmt.Fprint(w, "driftd watches LLM prompts in production and says when a version drifts.\n\n")
-	width := 0
+	name, width := 0, 0
 	for _, c := range commands {
-		width = max(width, utf8.RuneCountInString(c.args))
+		name, width = max(name, len(c.name)), max(width, utf8.RuneCountInString(c.args))
 	}
 	for _, c := range commands {
-		fmt.Fprintf(w, "  driftd %-7s  %-*s  %s\n", c.name, width, c.args, c.does)
+		fmt.Fprintf(w, "  driftd %-*s  %-*s  %s\n", name, c.name, width, c.args, c.does)
 	}
 	fmt.Fprint(w, "\n`driftd COMMAND --help` has the flags of a command. Exit codes: 0 fine, 1 found wrong, 2 usage.\n")
 }
