@@ -77,7 +77,7 @@ type Fate uint8
 const (
 	Counts     Fate = iota // as a call, as scores, or both
 	Waits                  // for a link to what is not in the record
-	Remembered             // it has neither figures nor scores; others may be linked to it
+	Remembered             // it has neither figures nor scores; others may be linked to it, unless it has a fault
 	Repeats                // a call inside a call, which is counted once
 	Unlinkable             // nothing can be found that it could be linked to
 	Dies                   // goes to the dead letters: the event, or all of its scores
@@ -147,15 +147,24 @@ func (s *source) decide(e *ProbedEvent, pos windows.Position, now int64) {
 		e.Fate = Dies
 		return
 	}
+	f := checkLabels(&e.Event)
+	if f.Reason == Fine {
+		f = checkAxes(&e.Event)
+	}
+	if f.Reason != Fine {
+		e.Refuse(f.Reason, f.Detail)
+		e.Fate = Dies
+	}
 	if !e.Call && len(e.Scores) == 0 {
 		e.Fate = Remembered
 		return
 	}
+	if e.Fate == Dies {
+		return
+	}
 	why := noPrompt
 	if needs := len(e.Prompt) == 0; needs && s.part != nil {
-		if f := checkLabels(&e.Event); f.Reason == Fine {
-			_, why = s.part.resolve(&e.Event, s.intern)
-		}
+		_, why = s.part.resolve(&e.Event, s.intern)
 		e.Link = why.String()
 	}
 	if !e.Call {
@@ -165,11 +174,6 @@ func (s *source) decide(e *ProbedEvent, pos windows.Position, now int64) {
 	if promptless {
 		e.Prompt = []byte("?") // to see what else is wrong with it
 		defer func() { e.Prompt = nil }()
-	}
-	if _, f := p.find(&e.Event); f.Reason != Fine {
-		e.Refuse(f.Reason, f.Detail)
-		e.Fate = Dies
-		return
 	}
 	p.emit(&e.Event, pos, why)
 	counts := len(p.samples) > 0
