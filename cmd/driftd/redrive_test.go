@@ -43,7 +43,9 @@ func TestRedriveScripts(t *testing.T) {
 		msgs = append(msgs, m)
 	}
 	now := time.Now().UnixNano()
-	score := func(rest string) string { return fmt.Sprintf(`{"type":"score","time":%d,"rubric":"verdict",%s}`, now, rest) }
+	score := func(rest string) string {
+		return fmt.Sprintf(`{"type":"score","time":%d,"rubric":"verdict",%s}`, now, rest)
+	}
 	bury("full.", "scores", "unknown_label", score(`"prompt":"p","label":"pass"`), "driftd-index", "0")
 	bury("full.", "scores", "unknown_label", score(`"prompt":"p","label":"perhaps"`), "driftd-index", "0")
 	bury("full.", "scores", "unlinked", score(`"label":"pass","trace_id":"0123456789abcdef0123456789abcdef"`), "driftd-index", "0")
