@@ -16,8 +16,8 @@ type hinter struct {
 	dims     []string
 	preset   string
 	auto     *consumer.Attributes // the whole table; nil when it is in use
+	all      []consumer.ProbedEvent
 	e        *consumer.ProbedEvent
-	out      *Event
 }
 
 // words of the fields, for people.
@@ -73,7 +73,7 @@ func (h *hinter) near() string {
 		}
 	}
 	if h.of == "span" {
-		if len(h.e.Model) == 0 && h.call.Attribute == "" {
+		if len(h.e.Model) == 0 && h.call.Attribute == "" && !h.besideCall() {
 			fields = append(fields, "model")
 		}
 		for b, name := range map[windows.Builtin]string{
@@ -114,6 +114,11 @@ func (h *hinter) near() string {
 		looks = "look"
 	}
 	return fmt.Sprintf("%s %s like %s: put `attributes: {%s}` into the config. A list is in place of the names that driftd knows", and(keys), looks, and(meant), strings.Join(entries, ", "))
+}
+
+// besideCall tells whether the record has a call in the event's trace: what looks like one too is most likely a part of it.
+func (h *hinter) besideCall() bool {
+	return slices.ContainsFunc(h.all, func(o consumer.ProbedEvent) bool { return o.Call && o.Trace == h.e.Trace })
 }
 
 // listed is how a list of the config names an attribute.

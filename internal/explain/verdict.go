@@ -114,7 +114,7 @@ func waits(e *consumer.ProbedEvent) string {
 	}
 	switch {
 	case e.Kind == consumer.Span:
-		return text + "itself: takes its prompt from an ancestor or its trace"
+		return "waits for a link: its scores take their prompt from an ancestor or its trace"
 	case len(e.Response) > 0:
 		return text + "the call that it names"
 	case e.Span != [8]byte{}:
