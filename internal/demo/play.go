@@ -25,7 +25,7 @@ func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, metric
 	defer cancel()
 	traffic := newTraffic(w.seed, w.plan.Begin, w.registry.Current)
 	feed := newFeed(w.client, traffic, w.plan.Begin)
-	figures := newFigures(w.client, topicPrefix+"samples", partitions, spansPartitions+scoresPartitions)
+	figures := newFigures(w.client, topicPrefix+"samples", partitions, 2*sourcePartitions)
 	t := newTeller(screen, w.plan, figures, w.slack, w.registry)
 	w.begin(screen, set)
 
@@ -222,8 +222,8 @@ func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, 
 	for _, m := range messages {
 		edits += m.Edits
 	}
-	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s, %s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s, %s",
-		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score"), verdict,
+	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s;\n%s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s, %s",
+		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score")+", linked to their calls by span id", verdict,
 		span(w.plan.Length), flowed.Seconds(), whole(int64(float64(events)/flowed.Seconds())), took.Seconds(),
 		some(int64(len(t.mu.fired)), "alert"), some(int64(t.mu.steps), "step"),
 		some(int64(len(messages)), "Slack message"), some(int64(edits), "update"),

@@ -63,8 +63,8 @@ func (w *World) open(ctx context.Context, log *slog.Logger) (err error) {
 	w.stops = append(w.stops, w.client.Close)
 	keep := map[string]string{"retention.bytes": fmt.Sprint(sourceBytes), "segment.bytes": fmt.Sprint(sourceBytes / 4)}
 	if err := w.client.EnsureTopics(ctx, []kafkalog.TopicSpec{
-		{Name: spansTopic, Partitions: spansPartitions, ReplicationFactor: 1, Config: keep},
-		{Name: scoresTopic, Partitions: scoresPartitions, ReplicationFactor: 1, Config: keep},
+		{Name: spansTopic, Partitions: sourcePartitions, ReplicationFactor: 1, Config: keep},
+		{Name: scoresTopic, Partitions: sourcePartitions, ReplicationFactor: 1, Config: keep},
 	}); err != nil {
 		return fmt.Errorf("make source topics: %w", err)
 	}
