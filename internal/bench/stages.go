@@ -83,6 +83,7 @@ func ingestStage(c *kafkalog.Client, encoding string, records int) (stage, error
 		Client: c, Log: quiet(), Metrics: set, Now: time.Now, TopicPrefix: prefix, Dimensions: dims,
 		Sources:   []consumer.SourceTopic{{Topic: sourceTopic, Encoding: encoding}},
 		Encodings: map[string]consumer.Format{"otlp_proto": {New: otlp.New}, "driftd_json": {New: driftdjson.New}},
+		Linking:   usualLinking,
 	})
 	if err != nil {
 		return stage{}, err
