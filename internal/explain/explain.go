@@ -43,7 +43,7 @@ func Explain(o Options, given []byte) (*Report, error) {
 		r.sum(o.Dead)
 		return r, nil
 	}
-	next := func(*consumer.ProbedEvent) *passage { return objectPassage(p, r.Encoding, payload) }
+	next := func(e *consumer.ProbedEvent) *passage { return objectPassage(p, r.Encoding, payload, e) }
 	if isJSON := r.Encoding == "otlp_json"; isJSON || r.Encoding == "otlp_proto" {
 		var reader *otlpReader
 		reader, r.Skipped = newOTLPReader(p, payload, isJSON, found.Events)

@@ -279,6 +279,42 @@ func TestTrialSeesWhatDecides(t *testing.T) {
 	}
 }
 
+// TestManyKeys finds what is read among thousands of keys, and each score's own.
+func TestManyKeys(t *testing.T) {
+	b := []byte("{")
+	for i := range 5000 {
+		b = fmt.Appendf(b, `"k%d":%d,`, i, i)
+	}
+	b = append(b, `"type":"span","time":"2026-11-20T14:32:00Z","prompt":"p","scores":{"a":0,"b":1,"c":0.5},"tier":"a"}`...)
+	r, _, _ := report(t, options(""), b)
+	e := &r.Events[0]
+	from := map[string]string{}
+	for _, f := range e.Fields {
+		from[f.Field] = f.Attribute
+	}
+	if from["prompt"] != "prompt" || from["tier"] != "tier" || from["kind"] != "type" || len(e.NotRead) != 5000 {
+		t.Errorf("%v, %d keys are not read", from, len(e.NotRead))
+	}
+	for _, s := range e.Scores {
+		if s.Attribute != "scores."+s.Rubric {
+			t.Errorf("score %s is from %s", s.Rubric, s.Attribute)
+		}
+	}
+}
+
+// TestSpansOfOneKind are told once.
+func TestSpansOfOneKind(t *testing.T) {
+	span := func(trace int, model string) string {
+		return fmt.Sprintf(`{"traceId":"%032x","spanId":"eee19b7ec3c1b174","name":"chat","endTimeUnixNano":"1763649121000000000","attributes":[
+			{"key":"gen_ai.prompt.name","value":{"stringValue":"p%d"}},{"key":%q,"value":{"stringValue":"m"}}]}`, trace, trace, model)
+	}
+	_, text, _ := report(t, options("otlp_json"), []byte(`{"resourceSpans":[{"scopeSpans":[{"spans":[`+
+		span(1, "gen_ai.request.model")+","+span(2, "gen_ai.response.model")+","+span(3, "gen_ai.request.model")+`]}]}]}`))
+	if n := strings.Count(text, "the span's status"); n != 2 || !strings.Contains(text, "counts as a call of p3 without a version\n\n  all from the same places as of [1] chat\n") {
+		t.Errorf("%d tables:\n%s", n, text)
+	}
+}
+
 func FuzzExplain(f *testing.F) {
 	for _, pattern := range []string{"../../consumer/otlp/testdata/producers/*/*.otlp_*", "../../consumer/*/testdata/*.json"} {
 		paths, _ := filepath.Glob(pattern)

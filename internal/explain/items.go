@@ -20,6 +20,7 @@ type item struct {
 	evaluated []attribute // of span events that are evaluations
 }
 
+// attribute is an attribute or key by its name.
 type attribute struct {
 	key   string
 	label bool // its value could be a name: a short text, or a number

@@ -11,7 +11,7 @@ import (
 var openKeys = map[string]string{"posthog": "properties", "helicone": "value"}
 
 // objectPassage is how the event of a record that is one JSON object came about.
-func objectPassage(p *consumer.Probe, encoding string, payload []byte) *passage {
+func objectPassage(p *consumer.Probe, encoding string, payload []byte, e *consumer.ProbedEvent) *passage {
 	open := openKeys[encoding]
 	t := try(p, payload, func(key string) bool { return open != "" && key == open }, func(path []string) string {
 		if len(path) > 1 && path[0] == open {
@@ -44,8 +44,8 @@ func objectPassage(p *consumer.Probe, encoding string, payload []byte) *passage 
 			f.PassedOver = append(f.PassedOver, PassedOver{Attribute: o.key, From: "record", Value: o.value, Why: "shadowed by " + o.by})
 		}
 	}
-	for i := 0; t.base[scoreField(i)] != ""; i++ {
-		keys := t.taken[scoreField(i)]
+	for i := range e.Scores {
+		keys := t.taken[scoreField(&e.Scores[i])]
 		if keys == nil {
 			keys = t.decides
 		}

@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/driftd/driftd/consumer"
@@ -69,10 +70,10 @@ func (r *otlpReader) passage(e *consumer.ProbedEvent) *passage {
 	return p
 }
 
-func (r *otlpReader) unread(list []attribute) (out []unreadKey) {
+func (r *otlpReader) unread(list []attribute) (out []attribute) {
 	for _, a := range list {
 		if a.key != eventName && !r.probe.Reads([]byte(a.key)) {
-			out = append(out, unreadKey{a.key, a.label})
+			out = append(out, a)
 		}
 	}
 	return out
@@ -86,7 +87,7 @@ const (
 
 // explain takes over what was made of attributes.
 func (p *passage) explain(x *consumer.Explanation) {
-	several := ""
+	byRubric := ""
 	for _, f := range x.Findings {
 		from := f.From.String()
 		if from == "span" {
@@ -102,7 +103,7 @@ func (p *passage) explain(x *consumer.Explanation) {
 			p.scores = append(p.scores, f.Attribute)
 			continue
 		case "scores":
-			several = f.Attribute
+			byRubric = f.Attribute
 			continue
 		case "score_value", "score_label":
 			if f.Why == "" {
@@ -125,11 +126,8 @@ func (p *passage) explain(x *consumer.Explanation) {
 			to.PassedOver = append(to.PassedOver, PassedOver{f.Attribute, from, f.Value, why})
 		}
 	}
-	for range consumer.MaxScores {
-		if several == "" {
-			break
-		}
-		p.scores = append(p.scores, several)
+	if byRubric != "" { // of any number of scores
+		p.scores = append(p.scores, slices.Repeat([]string{byRubric}, consumer.MaxScores)...)
 	}
 }
 

@@ -117,8 +117,8 @@ type passage struct {
 	call     Field
 	fields   map[string]*Field
 	scores   []string // attributes that the scores came from, in order
-	unread   []unreadKey
-	resource []unreadKey
+	unread   []attribute
+	resource []attribute
 	native   bool // the names of fields are fixed: no list can name others
 }
 
@@ -242,7 +242,7 @@ func attributeName(key string) string {
 	return key
 }
 
-func attributeNames(keys []unreadKey) []string {
+func attributeNames(keys []attribute) []string {
 	names := []string{}
 	for _, u := range keys {
 		if name := attributeName(u.key); !slices.Contains(names, name) {

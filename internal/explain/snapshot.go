@@ -3,7 +3,6 @@ package explain
 import (
 	"cmp"
 	"encoding/hex"
-	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -64,7 +63,7 @@ func snap(e *consumer.ProbedEvent, dims []string) snapshot {
 		if v.HasValue {
 			text += number(v.Value)
 		}
-		s[scoreField(i)] = text
+		s[scoreField(v)] = text
 	}
 	if e.Fault.Reason != consumer.Fine {
 		s[fieldFault] = e.Fault.Detail
@@ -74,5 +73,5 @@ func snap(e *consumer.ProbedEvent, dims []string) snapshot {
 
 func sortedKeys[K cmp.Ordered, V any](m map[K]V) []K { return slices.Sorted(maps.Keys(m)) }
 
-// scoreField is the name of a snapshot's field for the score with number i.
-func scoreField(i int) string { return fmt.Sprintf("%s %d", fieldScores, i) }
+// scoreField is the name of a snapshot's field for a score.
+func scoreField(v *consumer.ScoreValue) string { return fieldScores + " " + shownLabel(v.Rubric) }

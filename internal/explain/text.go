@@ -12,21 +12,31 @@ const (
 	nameWidth = 14  // of the names of fields
 	maxValue  = 36  // of the column of values; longer ones push what follows aside
 	lineWidth = 110 // of lists, and of hints
+	maxNames  = 100 // in a list
 )
 
 // Text writes the report for people.
 func (r *Report) Text(w io.Writer) {
 	fmt.Fprintln(w, r.head())
 	said := make(map[string]bool)
+	first := make(map[string]int) // event by its way
+	parents := r.parents()
 	for i := range r.Events {
 		e := &r.Events[i]
 		fmt.Fprintln(w)
-		fmt.Fprintln(w, r.title(i))
+		fmt.Fprintln(w, r.title(i, parents[i]))
 		says := e.Says
 		if e.LinkedTo != nil {
 			says += ": linked to " + r.number(*e.LinkedTo)
 		}
-		fmt.Fprintf(w, "%s\n\n", says)
+		fmt.Fprintln(w, says)
+		way := e.way()
+		if same, ok := first[way]; ok {
+			fmt.Fprintf(w, "\n  all from the same places as of %s\n", r.number(same))
+			continue
+		}
+		first[way] = i
+		fmt.Fprintln(w)
 		e.text(w, r, said)
 	}
 	if len(r.Events) != 1 || len(r.Hints) > 0 {
@@ -38,6 +48,22 @@ func (r *Report) Text(w io.Writer) {
 	for _, h := range r.Hints {
 		paragraph(w, "", "→ ", h)
 	}
+}
+
+// way is how an event came about, without its values.
+func (e *Event) way() string {
+	var b strings.Builder
+	for i := range e.Fields {
+		f := &e.Fields[i]
+		fmt.Fprintf(&b, "%s\x00%s\x00%s\x00%s\x00", f.Field, f.Attribute, f.From, f.Note)
+		for _, p := range f.PassedOver {
+			fmt.Fprintf(&b, "%s\x00%s\x00%s\x00", p.Attribute, p.From, p.Why)
+		}
+	}
+	for i := range e.Scores {
+		fmt.Fprintf(&b, "%s\x00%s\x00", e.Scores[i].Rubric, e.Scores[i].Reason)
+	}
+	return fmt.Sprint(e.Of, e.Name, e.Type, e.Verdict, e.Reason, b.String(), e.Missing, e.NotRead, e.Resource, e.Hints)
 }
 
 // head says what the record was taken for.
@@ -70,7 +96,7 @@ func (r *Report) number(i int) string {
 	return text
 }
 
-func (r *Report) title(i int) string {
+func (r *Report) title(i, parent int) string {
 	e := &r.Events[i]
 	text := e.Of
 	switch {
@@ -87,22 +113,30 @@ func (r *Report) title(i int) string {
 	}
 	if len(r.Events) > 1 {
 		text = fmt.Sprintf("[%d] %s", i+1, text)
-		if at := r.parent(i); at >= 0 {
-			text += ", below " + r.number(at)
+		if parent >= 0 {
+			text += ", below " + r.number(parent)
 		}
 	}
 	return text
 }
 
-// parent is the number of the event that is the parent of one; −1 is none.
-func (r *Report) parent(i int) int {
-	id := r.Events[i].value("parent_span_id")
-	for j := range r.Events {
-		if o := &r.Events[j]; id != "" && o.Type == "span" && o.value("span_id") == id && o.value("trace_id") == r.Events[i].value("trace_id") {
-			return j
+// parents are the numbers of the events' parents in the record; −1 is none.
+func (r *Report) parents() []int {
+	at := make(map[string]int)
+	for i := range r.Events {
+		if e := &r.Events[i]; e.Type == "span" && e.value("span_id") != "" {
+			at[e.value("trace_id")+e.value("span_id")] = i
 		}
 	}
-	return -1
+	parents := make([]int, len(r.Events))
+	for i := range r.Events {
+		e := &r.Events[i]
+		parents[i] = -1
+		if j, ok := at[e.value("trace_id")+e.value("parent_span_id")]; ok && e.value("parent_span_id") != "" {
+			parents[i] = j
+		}
+	}
+	return parents
 }
 
 func (e *Event) value(field string) string {
@@ -179,7 +213,11 @@ func (e *Event) text(w io.Writer, r *Report, said map[string]bool) {
 		paragraph(w, "  nothing for", "     ", strings.Join(missing, ", "))
 	}
 	if len(e.NotRead) > 0 {
-		paragraph(w, "  not read", "        ", strings.Join(e.NotRead, ", "))
+		list := strings.Join(e.NotRead[:min(len(e.NotRead), maxNames)], ", ")
+		if more := len(e.NotRead) - maxNames; more > 0 {
+			list += fmt.Sprintf(" and %d more", more)
+		}
+		paragraph(w, "  not read", "        ", list)
 	}
 	if list := strings.Join(e.Resource, ", "); list != "" && !said[list] {
 		said[list] = true

@@ -117,49 +117,54 @@ func (n *node) empty() bool {
 // label tells whether a leaf could be a name: a short text, or a number.
 func (n *node) label() bool {
 	if n.kind != '"' {
-		return n.kind == '-' || n.kind >= '0' && n.kind <= '9'
+		return n.number()
 	}
 	text, err := strconv.Unquote(string(n.leaf))
 	return err == nil && isLabel([]byte(text))
 }
 
-// others are other values than the leaf's, of its type: one as like it as can be, of numbers also one too low and one too high.
-func (n *node) others() []json.RawMessage {
-	if n.kind == '-' || n.kind >= '0' && n.kind <= '9' {
-		like := append(bytes.Clone(n.leaf), '1') // 0.21 becomes 0.211, 200 becomes 2001
-		if string(n.leaf) == "0" || string(n.leaf) == "-0" {
+func (n *node) number() bool { return n.kind == '-' || n.kind >= '0' && n.kind <= '9' }
+
+// numOthers is how many other values there are of each.
+const numOthers = 3
+
+// others are other values than this one, the leaf's: one of its type and as like it as can be, and of numbers one that is too low
+// and one that is too high.
+func (n *node) others(leaf json.RawMessage) [numOthers]json.RawMessage {
+	if n.number() {
+		like := append(bytes.Clone(leaf), '1') // 0.21 becomes 0.211, 200 becomes 2001
+		if string(leaf) == "0" || string(leaf) == "-0" {
 			like = json.RawMessage("1")
 		}
-		return []json.RawMessage{like, json.RawMessage("-1e9"), json.RawMessage("1e9")}
+		return [numOthers]json.RawMessage{like, json.RawMessage("-1e9"), json.RawMessage("1e9")}
 	}
-	return []json.RawMessage{n.other()}
-}
-
-func (n *node) other() json.RawMessage {
-	b := bytes.Clone(n.leaf)
+	other := json.RawMessage("true")
 	switch n.kind {
 	case 't':
-		return json.RawMessage("false")
-	case 'f':
-		return json.RawMessage("true")
+		other = json.RawMessage("false")
 	case '"':
-		last := len(b) - 2
-		if last == 0 {
-			return json.RawMessage(`"x"`)
-		}
-		switch c := b[last]; {
-		case c == '9':
-			b[last] = '8'
-		case c >= '0' && c < '9':
-			b[last]++
-		case last > 1 && b[last-1] == '\\' || c >= 0x80:
-			return append(b[:last+1], `x"`...)
-		case c == 'x':
-			b[last] = 'y'
-		default:
-			b[last] = 'x'
-		}
-		return b
+		other = otherText(leaf)
+	}
+	return [numOthers]json.RawMessage{other, other, other}
+}
+
+// otherText is a JSON text with another last character.
+func otherText(leaf json.RawMessage) json.RawMessage {
+	b := bytes.Clone(leaf)
+	last := len(b) - 2
+	switch c := b[last]; {
+	case last == 0:
+		return json.RawMessage(`"x"`)
+	case c == '9':
+		b[last] = '8'
+	case c >= '0' && c < '9':
+		b[last]++
+	case last > 1 && b[last-1] == '\\' || c >= 0x80:
+		return append(b[:last+1], `x"`...)
+	case c == 'x':
+		b[last] = 'y'
+	default:
+		b[last] = 'x'
 	}
 	return b
 }

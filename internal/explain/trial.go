@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"encoding/json"
 	"slices"
 	"strings"
 
@@ -10,8 +11,12 @@ import (
 // What a JSON object's event is made of is found by trial: each key is left out in turn, and the decoder is asked again. So what
 // is said of a key is what the decoder does with it, without a second copy of the decoder's rules.
 
-// maxTries bounds the trials of one record.
-const maxTries = 3000
+const (
+	// maxTries bounds the trials of one record.
+	maxTries = 3000
+	// maxCarried is how many bytes a value that nothing depends on may have to be there in later trials.
+	maxCarried = 1 << 10
+)
 
 // trial is what was found out about a record.
 type trial struct {
@@ -23,16 +28,10 @@ type trial struct {
 	decides []string                // keys that make the record an event, and of what kind
 	taken   map[string][]string     // keys by field
 	passed  map[string][]passedOver // by field
-	unread  []unreadKey
+	unread  []attribute
 }
 
 type passedOver struct{ key, value, by string }
-
-// unreadKey is a key that nothing depends on.
-type unreadKey struct {
-	key   string
-	label bool
-}
 
 // snapshot is the fields of an event by name; nil is no event.
 type snapshot map[string]string
@@ -65,42 +64,90 @@ func (t *trial) again() snapshot {
 	return snap(&found.Events[0], t.probe.Dimensions())
 }
 
-// walk tries the members of a value. nodes collects those that are read, by name.
+// walk tries the members of a value. nodes collects the leaves that may be read, by name.
 func (t *trial) walk(n *node, path []string, name func([]string) string, nodes map[string]*node) {
+	var members []member
 	for i, kid := range n.kids {
-		if kid.empty() || t.tries > maxTries {
-			continue
+		if !kid.empty() {
+			members = append(members, member{kid, append(slices.Clone(path), n.keys[i])})
 		}
-		at := append(slices.Clone(path), n.keys[i])
-		kid.gone = true
-		changed := difference(t.base, t.again())
-		kid.gone = false
-		container := kid.kind == '{' || kid.kind == '['
-		if len(changed) == 0 && !container {
-			leaf := kid.leaf
-			for _, kid.leaf = range kid.others() {
-				if changed = difference(t.base, t.again()); len(changed) > 0 {
-					break
-				}
+	}
+	t.group(members, name, nodes)
+}
+
+// member is a part of a value and where it stands.
+type member struct {
+	*node
+	path []string
+}
+
+func (m *member) container() bool { return m.kind == '{' || m.kind == '[' }
+
+// group tries members together, and only if that changes something each half of them, since most keys of a record are not read.
+func (t *trial) group(members []member, name func([]string) string, nodes map[string]*node) {
+	if len(members) == 0 || t.tries > maxTries {
+		return
+	}
+	changed := t.without(members)
+	switch {
+	case len(changed) == 0:
+		for _, m := range members {
+			t.unread = append(t.unread, attribute{name(m.path), m.label()})
+			if m.gone = len(m.leaf) > maxCarried; !m.gone {
+				collect(m.node, m.path, name, nodes)
 			}
-			kid.leaf = leaf
 		}
-		key := name(at)
-		switch {
-		case len(changed) == 0:
-			t.unread = append(t.unread, unreadKey{key, kid.label()})
-			collect(kid, at, name, nodes)
-		case container:
-			t.walk(kid, at, name, nodes)
-		case slices.Contains(changed, fieldKind):
-			t.decides = append(t.decides, key)
-		default:
-			nodes[key] = kid
-			for _, f := range changed {
-				if !slices.Contains(t.taken[f], key) {
-					t.taken[f] = append(t.taken[f], key)
-				}
+	case len(members) > 1:
+		half := len(members) / 2
+		t.group(members[:half], name, nodes)
+		t.group(members[half:], name, nodes)
+	case members[0].container():
+		t.walk(members[0].node, members[0].path, name, nodes)
+	default:
+		t.reads(name(members[0].path), changed)
+		if !slices.Contains(changed, fieldKind) {
+			nodes[name(members[0].path)] = members[0].node
+		}
+	}
+}
+
+// without tells which fields change when members are left out, or else when their values are others: of two keys that say the
+// same, leaving out the one that is read changes nothing.
+func (t *trial) without(members []member) (changed []string) {
+	leaves := make([]json.RawMessage, len(members))
+	for i, m := range members {
+		m.gone, leaves[i] = true, m.leaf
+	}
+	changed = difference(t.base, t.again())
+	for _, m := range members {
+		m.gone = false
+	}
+	for n := 0; n < numOthers && len(changed) == 0; n++ {
+		some := false
+		for i, m := range members {
+			if n == 0 && !m.container() || m.number() {
+				m.leaf, some = m.others(leaves[i])[n], true
 			}
+		}
+		if some {
+			changed = difference(t.base, t.again())
+		}
+	}
+	for i, m := range members {
+		m.leaf = leaves[i]
+	}
+	return changed
+}
+
+// reads notes what depends on a key.
+func (t *trial) reads(key string, changed []string) {
+	if slices.Contains(changed, fieldKind) {
+		t.decides = append(t.decides, key)
+		return
+	}
+	for _, f := range changed {
+		if !slices.Contains(t.taken[f], key) {
+			t.taken[f] = append(t.taken[f], key)
 		}
 	}
 }
@@ -163,7 +210,7 @@ func (t *trial) shadows(field string, nodes map[string]*node) {
 		}
 		for _, key := range found {
 			t.passed[field] = append(t.passed[field], passedOver{key, base[field], by})
-			t.unread = slices.DeleteFunc(t.unread, func(u unreadKey) bool { return u.key == key || strings.HasPrefix(key, u.key+".") })
+			t.unread = slices.DeleteFunc(t.unread, func(u attribute) bool { return u.key == key || strings.HasPrefix(key, u.key+".") })
 		}
 		hide(found)
 	}
