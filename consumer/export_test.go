@@ -164,3 +164,38 @@ func OfferAtOnce(n int) (restore func()) {
 	offerBatch = n
 	return func() { offerBatch = was }
 }
+
+// Redriver says what becomes of single events in dead letters.
+type Redriver struct{ r *redriver }
+
+// NewRedriver makes one whose events and spans are native.
+func NewRedriver(native Decoder, dims []string, scales Scales, now int64) *Redriver {
+	r := newRedriver(native, dims, scales, true, now)
+	r.sources["natives"] = &letterSource{decoder: native}
+	return &Redriver{r}
+}
+
+// Learn shows it all spans that a letter's events may belong to.
+func (x *Redriver) Learn(letters []Record, spans [][]byte) {
+	for i := range letters {
+		l := parseLetter(&letters[i])
+		x.r.survey(&l)
+	}
+	for _, full := range []bool{false, true} {
+		for _, s := range spans {
+			x.r.native.Decode(s, func(e *Event) { x.r.learn(e, full) })
+		}
+	}
+}
+
+// Judge tells the outcomes of a letter's events; those that are offered come with what is written.
+func (x *Redriver) Judge(rec *Record, done func(o Outcome, name, value string)) {
+	l := parseLetter(rec)
+	x.r.judge(&l, func(o Outcome, again *offering) {
+		if again == nil {
+			done(o, "", "")
+			return
+		}
+		done(o, string(again.name), string(again.value))
+	})
+}

@@ -101,7 +101,7 @@ func (s *redriveStage) untilLetters(n int) {
 // untilRepeated waits for as many repetitions.
 func (s *redriveStage) untilRepeated(n int) {
 	s.t.Helper()
-	want := fmt.Sprintf("driftd_consumer_repeated_total{topic=%q} %d", s.again, n)
+	want := fmt.Sprintf("driftd_consumer_repeated_total{topic=%q} %d\n", s.again, n)
 	poll := time.NewTicker(10 * time.Millisecond)
 	defer poll.Stop()
 	for end := time.Now().Add(patience); !strings.Contains(s.text(), want); <-poll.C {
