@@ -41,7 +41,13 @@ func newOTLPReader(p *consumer.Probe, payload []byte, isJSON bool, events []cons
 // passage is how the next event came about. One without explanations follows from the one before it.
 func (r *otlpReader) passage(e *consumer.ProbedEvent) *passage {
 	if len(e.Explained) == 0 && r.last != nil {
-		return &passage{of: "span", name: r.last.name, fields: map[string]*Field{}, scores: r.last.scores}
+		p := &passage{of: "span", name: r.last.name, fields: map[string]*Field{}, scores: r.last.scores}
+		about := "the span's link"
+		if f := r.last.fields["target_span_id"]; f != nil && f.Attribute != "" {
+			about = f.Attribute
+		}
+		p.field("span_id").From, p.field("time").From = about, "the span's end"
+		return p
 	}
 	p := &passage{of: "span", fields: map[string]*Field{}}
 	r.last = p

@@ -179,7 +179,7 @@ func (p *passage) shown(e *consumer.ProbedEvent, dims []string) (fields []Field,
 		}
 		shown.Value = value
 		switch {
-		case there && shown.Attribute == "" && shown.From == "" && e.From >= 0:
+		case there && shown.Attribute == "" && shown.From == "" && e.From >= 0 && !slices.Contains(idNames, name):
 			shown.From = "link"
 		case !there:
 			shown.Attribute, shown.From = "", ""

@@ -49,6 +49,8 @@ func snap(e *consumer.ProbedEvent, dims []string) snapshot {
 	for b := range windows.NumBuiltin {
 		switch v := e.Values[b]; {
 		case !e.Has.Has(b):
+		case v != v:
+			s[windows.BuiltinNames[b]] = "no number"
 		case b == windows.BuiltinError || b == windows.BuiltinFallback:
 			s[windows.BuiltinNames[b]] = map[bool]string{true: "yes", false: "no"}[v != 0]
 		default:

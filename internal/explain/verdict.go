@@ -38,7 +38,11 @@ func says(e *consumer.ProbedEvent, out *Event, dims []string, dead string) strin
 		text += fmt.Sprintf(", with %d scores", scores)
 	}
 	if lost := len(e.Scores) - scores; lost > 0 {
-		text += fmt.Sprintf("; %d more of its scores to %s: %s", lost, dead, firstFault(e, out))
+		goes := "another score goes"
+		if lost > 1 {
+			goes = fmt.Sprintf("%d other scores go", lost)
+		}
+		text += fmt.Sprintf("; %s to %s: %s", goes, dead, firstFault(e, out))
 	}
 	return text
 }
@@ -61,7 +65,7 @@ func cellOf(e *consumer.ProbedEvent, dims []string) string {
 	} else {
 		text += " without a version"
 		if e.Has.Has(windows.BuiltinFallback) && e.Values[windows.BuiltinFallback] != 0 {
-			text += ", since a fallback prompt was used"
+			text += ", by a fallback prompt"
 		}
 	}
 	var cohort []string
@@ -98,7 +102,7 @@ func remembered(e *consumer.ProbedEvent, out *Event, dims []string) string {
 	case e.Trace == [16]byte{} && len(e.Prompt) == 0:
 		return "is not used: it is no model call, names no prompt and has no trace id"
 	case len(e.Prompt) > 0:
-		return "feeds the link index only: calls and scores of its trace may take " + cellOf(e, dims) + " from it"
+		return "feeds the link index only: offers the calls and scores of its trace " + cellOf(e, dims)
 	default:
 		return "feeds the link index only: it is no model call and names no prompt"
 	}
@@ -160,13 +164,17 @@ func (r *Report) sum(dead string) {
 		for j := range e.Scores {
 			lost = lost || e.Scores[j].Reason != ""
 		}
-		by[e.Verdict]++
+		aside := e.Verdict == consumer.Remembered.String() && strings.HasPrefix(e.Says, "is not ")
 		switch {
+		case aside:
+			by["aside"]++
+			continue
 		case lost:
 			dropped++
-		case !strings.HasPrefix(e.Says, "is not used"):
+		default:
 			used++
 		}
+		by[e.Verdict]++
 	}
 	switch {
 	case r.Reason != "":
@@ -191,7 +199,7 @@ func summary(by map[string]int) string {
 	for _, v := range []struct{ verdict, one, more string }{
 		{"counts", "counts", "count"}, {"waits", "waits for a link", "wait for a link"}, {"remembered", "feeds the link index", "feed the link index"},
 		{"repeats", "is counted with another", "are counted with others"}, {"unlinkable", "cannot be linked", "cannot be linked"},
-		{"dead", "is refused", "are refused"},
+		{"dead", "is refused", "are refused"}, {"aside", "is left aside", "are left aside"},
 	} {
 		switch n := by[v.verdict]; {
 		case n == 1:
