@@ -279,6 +279,39 @@ func TestTrialSeesWhatDecides(t *testing.T) {
 	}
 }
 
+// TestHints holds what is suggested where lists name properties.
+func TestHints(t *testing.T) {
+	f := func(record, want string) {
+		t.Helper()
+		r, text, _ := report(t, options(""), []byte(record))
+		if len(r.Events) != 1 || !slices.ContainsFunc(r.Events[0].Hints, func(h string) bool { return strings.Contains(h, want) }) {
+			t.Errorf("%s is not said:\n%s", want, text)
+		}
+	}
+	f(`{"event":"$ai_generation","uuid":"1","timestamp":"2026-11-20 14:32:00.123","properties":"{\"$ai_trace_id\":\"t\",\"my_prompt\":\"p\",\"$ai_input\":\"x\"}"}`,
+		"attributes: {prompt: [my_prompt]}")
+	f(`{"heliconeMeta":{"otherPromptId":"x"},"log":{"request":{"id":"1","properties":{"App-Prompt-Name":"p","App-Prompt-Version":"2"}},
+		"response":{"responseCreatedAt":"2026-11-20T14:32:00Z"}}}`, "attributes: {prompt: [app-prompt-name], version: [app-prompt-version]}")
+	f(`{"heliconeMeta":{"otherPromptId":"x"},"log":{"request":{"id":"1"},"response":{"responseCreatedAt":"2026-11-20T14:32:00Z"}}}`,
+		"`Helicone-Prompt-Id` and `Helicone-Prompt-Version`")
+	f(`{"type":"span","time":"2026-11-20T14:32:00Z","prompt":"p"}`, "have its producer set `version`")
+	f(`{"type":"span","time":"2036-11-20T14:32:00Z","prompt":"p"}`, "clock")
+	f(`{"type":"span","time":1763649120,"prompt":"p"}`, "Unix nanoseconds")
+	f(`{"type":"score","time":"2026-11-20T14:32:00Z","trace_id":"5b8efff798038103d269b633813fc60c","rubric":"r","value":1}`, "it counts when spans of its trace have been read")
+}
+
+// TestLineFeedBehindRecord is what tools print that write one record a line.
+func TestLineFeedBehindRecord(t *testing.T) {
+	record, err := os.ReadFile("../../consumer/otlp/testdata/producers/gosdk/spans-1.otlp_proto")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, want, _ := report(t, options(""), record)
+	if _, got, _ := report(t, options(""), append(record, '\n')); got != want {
+		t.Errorf("%s", got)
+	}
+}
+
 // TestManyKeys finds what is read among thousands of keys, and each score's own.
 func TestManyKeys(t *testing.T) {
 	b := []byte("{")

@@ -93,7 +93,7 @@ func (h *hinter) near() string {
 			list = append(list, h.resource...)
 		}
 		for _, u := range list {
-			if !u.label || attributeName(u.key) != u.key || h.readByAll(u.key) || !resembles(words(u.key), field) {
+			if !u.label || !h.listable(u.key) || h.readByAll(u.key) || !resembles(words(u.key), field) {
 				continue
 			}
 			entries = append(entries, fmt.Sprintf("%s: [%s]", field, h.listed(u.key)))
@@ -119,6 +119,11 @@ func (h *hinter) near() string {
 // besideCall tells whether the record has a call in the event's trace: what looks like one too is most likely a part of it.
 func (h *hinter) besideCall() bool {
 	return slices.ContainsFunc(h.all, func(o consumer.ProbedEvent) bool { return o.Call && o.Trace == h.e.Trace })
+}
+
+// listable tells whether a list of the config can name an attribute. Of Helicone's requests it can name properties.
+func (h *hinter) listable(key string) bool {
+	return attributeName(key) == key && (h.encoding != "helicone" || strings.Contains(key, ".properties."))
 }
 
 // listed is how a list of the config names an attribute.

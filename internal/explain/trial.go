@@ -83,6 +83,20 @@ type member struct {
 
 func (m *member) container() bool { return m.kind == '{' || m.kind == '[' }
 
+// apart is what to name of a member that is not read: of properties each, since lists of the config may name them.
+func (m *member) apart() []member {
+	if m.kind != '{' || m.path[len(m.path)-1] != "properties" {
+		return []member{*m}
+	}
+	var parts []member
+	for i, kid := range m.kids {
+		if !kid.empty() {
+			parts = append(parts, member{kid, append(slices.Clone(m.path), m.keys[i])})
+		}
+	}
+	return parts
+}
+
 // group tries members together, and only if that changes something each half of them, since most keys of a record are not read.
 func (t *trial) group(members []member, name func([]string) string, nodes map[string]*node) {
 	if len(members) == 0 || t.tries > maxTries {
@@ -92,7 +106,9 @@ func (t *trial) group(members []member, name func([]string) string, nodes map[st
 	switch {
 	case len(changed) == 0:
 		for _, m := range members {
-			t.unread = append(t.unread, attribute{name(m.path), m.label()})
+			for _, u := range m.apart() {
+				t.unread = append(t.unread, attribute{name(u.path), u.label()})
+			}
 			if m.gone = len(m.leaf) > maxCarried; !m.gone {
 				collect(m.node, m.path, name, nodes)
 			}
