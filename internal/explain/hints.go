@@ -54,7 +54,7 @@ func (h *hinter) near() string {
 	if h.native {
 		return h.nearNative()
 	}
-	if f := h.call.Note; h.e.Kind == consumer.Span && !h.e.Call && strings.Contains(f, "evaluation run") {
+	if f := h.kind.Note; h.e.Kind == consumer.Span && !h.e.Call && strings.Contains(f, "evaluation run") {
 		return ""
 	}
 	var fields []string
@@ -73,7 +73,7 @@ func (h *hinter) near() string {
 		}
 	}
 	if h.of == "span" {
-		if len(h.e.Model) == 0 && h.call.Attribute == "" && !h.besideCall() {
+		if len(h.e.Model) == 0 && h.kind.Attribute == "" && !h.besideCall() {
 			fields = append(fields, "model")
 		}
 		for b, name := range map[windows.Builtin]string{

@@ -23,7 +23,7 @@ func objectPassage(p *consumer.Probe, encoding string, payload []byte, e *consum
 	if t == nil {
 		return out
 	}
-	out.call = Field{Field: fieldKind, Value: t.base[fieldKind], Attribute: strings.Join(t.decides, " and ")}
+	out.kind = Field{Field: fieldKind, Value: t.base[fieldKind], Attribute: strings.Join(t.decides, " and ")}
 	out.unread = t.unread
 	for name, keys := range t.taken {
 		if name == "version" && len(keys) > 1 { // a version goes with its prompt

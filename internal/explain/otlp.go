@@ -66,10 +66,10 @@ func (r *otlpReader) passage(e *consumer.ProbedEvent) *passage {
 		p.explain(x)
 	}
 	if e.Kind == consumer.Span {
-		p.call.Field = fieldKind
-		if p.call.Value == "" {
-			p.call.Value = "no model call"
-			p.call.Note = "no gen_ai.operation.name or its like, no gen_ai.request.model or its like"
+		p.kind.Field = fieldKind
+		if p.kind.Value == "" {
+			p.kind.Value = "no model call"
+			p.kind.Note = "no gen_ai.operation.name or its like, no gen_ai.request.model or its like"
 		}
 		p.own(e)
 	}
@@ -116,7 +116,7 @@ func (p *passage) explain(x *consumer.Explanation) {
 				continue
 			}
 		}
-		to, why := &p.call, f.Why
+		to, why := &p.kind, f.Why
 		switch unread := strings.HasPrefix(why, unreadable); {
 		case f.Field != "operation" && f.Field != "call":
 			to = p.field(f.Field)
@@ -148,6 +148,6 @@ func (p *passage) own(e *consumer.ProbedEvent) {
 		}
 	}
 	if f := p.fields["offline"]; f != nil && f.Attribute != "" {
-		p.call.Note = f.Attribute + " marks an evaluation run, which is no production traffic"
+		p.kind.Note = f.Attribute + " marks an evaluation run, which is no production traffic"
 	}
 }
