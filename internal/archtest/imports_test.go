@@ -32,8 +32,10 @@ var table = map[string][]string{
 	"windows":  {},
 	"rules":    {"windows", "internal/strictyaml"},
 	"consumer": {"windows"},
-	"detector": {"windows", "rules"},
+	"detector": {"windows", "rules", "detector/evidence"},
 	"alert":    {"detector", "rules", "internal/outbound"},
+
+	"detector/evidence": {}, // mathematics alone
 
 	"consumer/…": {"windows", "consumer", "internal/jsonscan"},
 	"alert/…":    {"alert", "alert/registry", "detector", "rules", "internal/outbound", "internal/signature"},

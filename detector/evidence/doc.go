@@ -1,0 +1,21 @@
+// Package evidence is the mathematics of the detection kinds that state a false-alarm budget. It turns the scores of sealed
+// panes into evidence that a mean has dropped, evidence that holds its budget however often one looks.
+//
+// All of it is for scores scaled to x ∈ [0,1] of which higher is better; Weights.Mirror turns a scale round. One formula stands
+// in one file, in the letters of its source:
+//
+//	weights.go     the pane's sums W: all that is kept of its scores
+//	bet.go         ln of the wealth of a bet against E[x | past] ≥ m
+//	pair.go        the same of two concurrent streams, whose common ups and downs cancel
+//	series.go      Shiryaev–Roberts mixture of such bets, alarm, onset
+//	purse.go       a rule's budget, shared by series that come and go
+//	bound.go       confidence bounds of a mean; the sealed baseline
+//	difference.go  confidence sequence of the difference of two concurrent means
+//	power.go       what a rule can see: delay, smallest drop in a day
+//
+// What the guarantees assume, in one sentence: given all that was before, and given how many scores a pane has, each score of a
+// pane has a mean of at least m. Scores need not be independent, nor of one distribution. What breaks it is a mean that dips below m now and then
+// though nothing is wrong: a daily swing against a fixed m, a mixture of cohorts that shifts, panes whose means wander together.
+//
+// The package is pure: no clock, no goroutine, no I/O. Nothing in it is safe for concurrent use unless it says so.
+package evidence

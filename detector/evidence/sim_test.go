@@ -1,0 +1,293 @@
+package evidence
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+func seeded(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a, b)) }
+
+// draw makes scores with a known mean.
+type draw struct {
+	name string
+	mean float64
+	x    func(r *rand.Rand) float64
+}
+
+func binary01(p float64) draw {
+	return draw{fmt.Sprintf("0/1 %g", p), p, func(r *rand.Rand) float64 {
+		if r.Float64() < p {
+			return 1
+		}
+		return 0
+	}}
+}
+
+var draws = []draw{
+	binary01(0.5), binary01(0.9), binary01(0.995), binary01(0.05),
+	{"uniform", 0.5, (*rand.Rand).Float64},
+	{"skewed", 0.75, func(r *rand.Rand) float64 { return math.Cbrt(r.Float64()) }},
+	{"rare zero", 0.6 * 0.98, func(r *rand.Rand) float64 {
+		if r.IntN(50) == 0 {
+			return 0
+		}
+		return 0.6
+	}},
+	{"stars", 0.625, func(r *rand.Rand) float64 { return float64(1+r.IntN(4)) / 4 }}, // ¼ ½ ¾ 1
+}
+
+// TestBetIsFair: under H0 the wealth of every bet has a mean of at most 1 after a pane, whatever the pane's size.
+func TestBetIsFair(t *testing.T) {
+	const panes = 20_000
+	for _, d := range draws {
+		for _, n := range []int{1, 7} {
+			t.Run(fmt.Sprint(d.name, "/", n), func(t *testing.T) {
+				r := seeded(1, uint64(n))
+				var tables Tables
+				table := tables.For(d.mean)
+				var sum, squares [Bets]float64
+				for range panes {
+					var w Weights
+					for range n {
+						w.Add(d.x(r), 1)
+					}
+					var inc [Bets]float64
+					table.increments(&w, &inc)
+					for k, v := range inc {
+						e := math.Exp(v)
+						sum[k] += e
+						squares[k] += e * e
+					}
+				}
+				for k := range sum {
+					mean := sum[k] / panes
+					se := math.Sqrt((squares[k]/panes - mean*mean) / panes)
+					if mean > 1+4*se+1e-12 {
+						t.Errorf("bet %d: mean wealth %.5f ± %.5f, want at most 1", k, mean, se)
+					}
+				}
+			})
+		}
+	}
+}
+
+// TestBudgetHolds counts alarms where many are allowed, so that a budget that is broken by a tenth is seen: one in twenty panes.
+func TestBudgetHolds(t *testing.T) {
+	const panes, b = 200_000, 0.05
+	run := func(t *testing.T, seed uint64, m float64, pane func(r *rand.Rand, i int, w *Weights)) (share float64) {
+		r := seeded(2, seed)
+		var tables Tables
+		table := tables.For(m)
+		var s Series
+		alarms := 0
+		for i := range panes {
+			var w Weights
+			pane(r, i, &w)
+			if _, ok := s.Add(table, int64(i), &w, float64(i+1)*b); ok {
+				alarms++
+			}
+		}
+		share = float64(alarms) / (panes * b)
+		// Alarms come no more regularly than by chance: 4 standard errors.
+		if limit := 1 + 4/math.Sqrt(panes*b); share > limit {
+			t.Errorf("%.3f of the budget spent, want at most %.3f", share, limit)
+		}
+		t.Logf("%.3f of the budget spent on false alarms", share)
+		return share
+	}
+	for i, d := range draws {
+		t.Run(d.name, func(t *testing.T) {
+			run(t, uint64(i), d.mean, func(r *rand.Rand, _ int, w *Weights) {
+				for range 1 + r.IntN(8) {
+					w.Add(d.x(r), 1)
+				}
+			})
+		})
+	}
+	t.Run("sparse", func(t *testing.T) {
+		run(t, 100, 0.9, func(r *rand.Rand, _ int, w *Weights) {
+			if r.IntN(30) == 0 {
+				w.Add(draws[1].x(r), 1)
+			}
+		})
+	})
+	t.Run("volume and spread follow the past", func(t *testing.T) {
+		last := 0.5
+		run(t, 101, 0.5, func(r *rand.Rand, _ int, w *Weights) {
+			spread := 0.5
+			if last < 0.5 {
+				spread = 0.05
+			}
+			for range 1 + int(20*spread) {
+				last = 0.5 + spread*(2*r.Float64()-1)
+				w.Add(last, 1)
+			}
+		})
+	})
+	t.Run("a drop is seen", func(t *testing.T) { // that the test can fail
+		r := seeded(2, 102)
+		var tables Tables
+		table := tables.For(0.9)
+		var s Series
+		alarms := 0
+		for i := range 20_000 {
+			var w Weights
+			for range 10 {
+				w.Add(binary01(0.85).x(r), 1)
+			}
+			if _, ok := s.Add(table, int64(i), &w, float64(i+1)*b/10); ok {
+				alarms++
+			}
+		}
+		if alarms < 2*20_000*b/10 {
+			t.Errorf("%d alarms for a drop of .05, want many more than %g", alarms, 20_000*b/10)
+		}
+	})
+}
+
+// TestCanaryBudgetHolds: both sides wander together as they like, and share the traffic as they like.
+func TestCanaryBudgetHolds(t *testing.T) {
+	const panes, b = 100_000, 0.05
+	for _, share := range []float64{0.5, 0.05, 0.9} {
+		for _, tolerance := range []float64{0, 0.1} {
+			t.Run(fmt.Sprint(share, "/", tolerance), func(t *testing.T) {
+				r := seeded(3, uint64(share*100))
+				var c Canary
+				alarms, mean := 0, 0.7
+				for i := range panes {
+					mean = min(0.95, max(0.3, mean+0.05*r.NormFloat64()))
+					var x, y Weights
+					for range 1 + r.IntN(12) {
+						if r.Float64() < share {
+							x.Add(binary01(mean-tolerance).x(r), 1)
+						} else {
+							y.Add(binary01(mean).x(r), 1)
+						}
+					}
+					if _, ok := c.Add(tolerance, int64(i), &x, &y, float64(i+1)*b); ok {
+						alarms++
+					}
+				}
+				spent := float64(alarms) / (panes * b)
+				t.Logf("%.3f of the budget spent on false alarms", spent)
+				if limit := 1 + 4/math.Sqrt(panes*b); spent > limit {
+					t.Errorf("%.3f of the budget spent, want at most %.3f", spent, limit)
+				}
+			})
+		}
+	}
+}
+
+// TestPurse: series come and go, some live for a few panes, and all together keep the rule's budget.
+func TestPurse(t *testing.T) {
+	const panes, budget = 40_000, 0.05 // a pane
+	r := seeded(4, 0)
+	var tables Tables
+	table := tables.For(0.9)
+	var purse Purse
+	var live []*Series
+	alarms := 0
+	for i := range panes {
+		if len(live) == 0 || r.IntN(40) == 0 {
+			for range 1 + r.IntN(6) {
+				s := new(Series)
+				s.Start(purse.Paid())
+				live = append(live, s)
+			}
+		}
+		for len(live) > 1 && r.IntN(12) == 0 {
+			at := r.IntN(len(live))
+			live[at] = live[len(live)-1]
+			live = live[:len(live)-1]
+		}
+		purse.Pay(budget, len(live))
+		for _, s := range live {
+			var w Weights
+			for range r.IntN(5) {
+				w.Add(draws[1].x(r), 1)
+			}
+			if w.N() == 0 {
+				continue
+			}
+			if _, ok := s.Add(table, int64(i), &w, purse.Paid()); ok {
+				alarms++
+			}
+		}
+	}
+	spent := float64(alarms) / (panes * budget)
+	t.Logf("%.3f of the budget spent on false alarms", spent)
+	if limit := 1 + 4/math.Sqrt(panes*budget); spent > limit {
+		t.Errorf("%.3f of the budget spent, want at most %.3f", spent, limit)
+	}
+}
+
+// TestLower: the bound is above the mean no more often than it says, and not far below it.
+func TestLower(t *testing.T) {
+	const runs, n, alpha = 2000, 300, 0.05
+	for i, d := range draws {
+		t.Run(d.name, func(t *testing.T) {
+			r := seeded(5, uint64(i))
+			wrong, gap := 0, 0.0
+			for range runs {
+				var w Weights
+				for range n {
+					w.Add(d.x(r), 1)
+				}
+				l := Lower(&w, alpha)
+				if l > d.mean {
+					wrong++
+				}
+				gap += d.mean - l
+			}
+			t.Logf("above the mean in %.4f of runs; %.4f below it in the mean", float64(wrong)/runs, gap/runs)
+			if limit := alpha + 4*math.Sqrt(alpha/runs); float64(wrong)/runs > limit {
+				t.Errorf("above the mean in %d of %d runs, want at most %.3f of them", wrong, runs, limit)
+			}
+			if sd := math.Sqrt(d.mean * (1 - d.mean)); gap/runs > 4.5*sd/math.Sqrt(n)+0.02 {
+				t.Errorf("%.4f below the mean", gap/runs)
+			}
+		})
+	}
+}
+
+// TestDifference: the true difference is in the interval at all looks but for a share of alpha of the runs.
+func TestDifference(t *testing.T) {
+	const runs, looks, alpha = 400, 60, 0.1
+	for _, diff := range []float64{0, -0.1} {
+		r := seeded(6, uint64(-diff*100))
+		missed, decided := 0, 0
+		for range runs {
+			var d Difference
+			out := false
+			for look := range looks {
+				mean := 0.8 + 0.1*math.Sin(float64(look)/5)
+				var x, y Weights
+				for range 20 {
+					x.Add(binary01(mean+diff).x(r), 1)
+					y.Add(binary01(mean).x(r), 1)
+				}
+				d.Add(&x, &y)
+				low, high := d.Interval(alpha)
+				if low > high {
+					t.Fatalf("interval from %g to %g", low, high)
+				}
+				out = out || diff < low || diff > high
+			}
+			if out {
+				missed++
+			}
+			if v, _ := d.Decide(alpha); v == Worse {
+				decided++
+			}
+		}
+		t.Logf("difference %g: missed in %d of %d runs, found worse in %d", diff, missed, runs, decided)
+		if limit := runs*alpha + 4*math.Sqrt(runs*alpha); float64(missed) > limit {
+			t.Errorf("difference %g: outside the interval in %d of %d runs", diff, missed, runs)
+		}
+		if diff < 0 && decided < runs/2 {
+			t.Errorf("difference %g found in %d of %d runs", diff, decided, runs)
+		}
+	}
+}
