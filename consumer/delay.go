@@ -10,8 +10,8 @@ import (
 // releaseBatch bounds the events that leave the delay line in one go.
 const releaseBatch = 256
 
-// maxInterns bounds the labels remembered by their text; past it the memory starts afresh.
-const maxInterns = 1 << 13
+// internBytes bounds the labels remembered by their text; past it the memory starts afresh.
+const internBytes = 4 << 20
 
 // delayed is the part of a source that links: what it holds back, and what it remembers of the record at hand.
 //
@@ -24,14 +24,32 @@ type delayed struct {
 	event   Event // taken out of the line
 	memos   []memo
 	interns map[string]*labels
+	texts   int     // bytes of interns
 	lately  *labels // interned last
 	key     []byte
-	steady  int64 // event time that two records have reached, Unix ns
-	read    int   // records
-	flushed int64 // events of offsets below wait no longer
-	over    bool  // nothing waits any longer
-	pushed  int   // length of the line when the record at hand began
+	bounds  bounds // that other partitions set
+	steady  int64  // event time that two records have reached, Unix ns
+	read    int    // records
+	flushed int64  // events of offsets below wait no longer
+	over    bool   // nothing waits any longer
+	pushed  int    // length of the line when the record at hand began
 }
+
+// What holds, and what cannot:
+//
+// In one topic, every event counts once and is linked to the same, whatever crashes, lives on as a zombie or is read again, as
+// long as what is remembered reaches back as far as it did at first (rewind), there was memory for it, and the fences before the committed offset are
+// not lost (an offset set by hand loses them: of calls that a silence had parted from their traces, some may then count in another
+// partition of the samples as well).
+//
+// Between two topics there is no order in the log. What a call or a score finds in the other one depends on how far that was read.
+// It has been read at least as far as the event's time, and what a producer may be late by; so what came in time is found whatever
+// crashes, and each event counts once. Not so what came later than that, or while the other topic could not be read: when the
+// event is read again, it may find more than at first. A call or score that first found nothing, whose worker died before it
+// committed, counts then, and its dead letter stays; redrive would offer that score again. One that finds another prompt, since a nearer
+// ancestor came late, may count under both if these stand in different partitions of the samples. Each topic
+// commits its own offset, and none has to wait for the other's: a topic whose offset is older finds its partners again because
+// all topics are rewound by a horizon, and read in step until then (part.ahead).
 
 // enter takes an event that was admitted at position pos, and tells whether it may go on at once.
 func (s *source) enter(e *Event, pos windows.Position) (goes bool) {
@@ -59,7 +77,7 @@ func (s *source) enter(e *Event, pos windows.Position) (goes bool) {
 		e.Refuse(f.Reason, f.Detail)
 		return !replayed
 	}
-	s.line.push(waiting{pos: pos, time: e.Time, before: s.newest, since: s.steady, link: unlinked, score: score}, e)
+	s.line.push(waiting{pos: pos, time: e.Time, before: s.newest, since: s.steady, came: s.arrived, link: unlinked, score: score}, e)
 	if unlinked && !s.looked && s.home != nil && !replayed && e.Trace != [16]byte{} {
 		s.looked = true
 		s.sampler.tally.keys[keyed(s.rec.Key, &e.Trace, s.home)]++
@@ -95,11 +113,15 @@ func (s *source) intern(e *Event) *labels {
 	}
 	l, known := s.interns[string(s.key)]
 	if !known {
+		if checkLabels(e).Reason != Fine || checkAxes(e).Reason != Fine { // it may be a text of any length
+			return nil
+		}
 		l = newLabels(e, string(s.key))
-		if s.interns == nil || len(s.interns) >= maxInterns {
-			s.interns = make(map[string]*labels)
+		if s.interns == nil || s.texts > internBytes {
+			s.interns, s.texts = make(map[string]*labels), 0
 		}
 		s.interns[string(s.key)] = l
+		s.texts += 256 + 2*len(s.key)
 	}
 	if l != nil {
 		s.lately = l
@@ -127,8 +149,8 @@ func newLabels(e *Event, key string) *labels {
 	return l
 }
 
-// held is the event time up to which the partition's events have left the line.
-func (s *source) held() int64 {
+// left is the event time up to which the partition's events have left the line.
+func (s *source) left() int64 {
 	if s.line.empty() {
 		return s.newest
 	}
@@ -154,10 +176,14 @@ func (s *source) reach(t int64) {
 	}
 }
 
-// due tells whether an event has waited long enough.
-func (s *source) due(w *waiting, hold int64) bool {
-	return w.pos.Offset < s.flushed || s.over || s.line.bytes() > s.part.lineBytes || s.steady >= w.mark+hold
+// due tells whether the event at i has waited long enough, or fills the line with those behind it.
+func (s *source) due(i int, hold int64) bool {
+	w := &s.line.queue[i]
+	return w.pos.Offset < s.flushed || s.over || s.steady >= w.mark+hold || s.line.from(i) > s.part.lineBytes
 }
+
+// clogged tells whether there is no room in the line.
+func (s *source) clogged() bool { return s.line.bytes() > s.part.lineBytes }
 
 // link looks for the prompts of calls whose time has come, whether or not it is their turn to leave: scores before them may wait
 // for other partitions, which must not wait for these.
@@ -168,11 +194,16 @@ func (s *source) link() {
 		if !w.link || w.score {
 			continue
 		}
-		if !s.due(w, s.part.wait) || w.pos.Offset >= s.from && !s.over && !s.part.callsAt(w.time) {
+		if !s.due(l.next, s.part.wait) {
 			return
 		}
-		if w.pos.Offset >= s.flushed && !s.over && s.steady < w.mark+s.part.wait {
-			s.building.counted.early++
+		if w.pos.Offset >= s.from {
+			if !s.over && w.time > s.bounds.calls && w.came > s.bounds.came {
+				return
+			}
+			if w.pos.Offset >= s.flushed && !s.over && s.steady < w.mark+s.part.wait {
+				s.building.counted.early++
+			}
 		}
 		l.look(w, &s.event)
 		w.labels, w.why = s.part.resolve(&s.event, s.intern)
@@ -188,7 +219,7 @@ func (s *source) ripe() bool {
 	case !w.score:
 		return s.line.next > s.line.head
 	default:
-		return s.due(w, s.part.wait+s.part.slack) && (s.over || s.part.scoresAt(w.time) == open)
+		return s.due(s.line.head, s.part.wait+s.part.slack) && (s.over || w.time <= s.bounds.scores || w.came <= s.bounds.came)
 	}
 }
 
@@ -197,6 +228,7 @@ func (s *source) release(now int64) { s.let(now, false) }
 
 func (s *source) let(now int64, however bool) {
 	for !s.line.empty() && (however || !s.full()) {
+		s.bounds = s.part.bounds(s.clogged())
 		s.link()
 		p := s.sampler
 		p.begin(now)
@@ -229,14 +261,7 @@ func (s *source) let(now int64, however bool) {
 // blocked tells whether nothing more may be read for now: the line is full of what waits for another partition, or the spans
 // are so far ahead of scores in another that they would be forgotten before those are read.
 func (s *source) blocked() bool {
-	return s.part != nil && (s.line.bytes() > s.part.lineBytes || s.next >= s.from && s.part.hasSpans.Load() && s.part.ahead(s.steady))
-}
-
-// failing tells the partitions of the same number whether this one cannot be read.
-func (s *source) failing(yes bool) {
-	if s.part != nil {
-		s.part.failing.Store(yes)
-	}
+	return s.part != nil && (s.clogged() || s.next >= s.from && s.part.hasSpans.Load() && s.part.ahead(s.steady))
 }
 
 // stuck tells whether the first event in the line waits for a partition that is not read.
@@ -244,8 +269,11 @@ func (s *source) stuck() bool {
 	if s.part == nil || s.line.empty() {
 		return false
 	}
-	w := s.line.first()
-	return w.score && s.due(w, s.part.wait+s.part.slack) && s.part.scoresAt(w.time) == stuck
+	hold := s.part.wait
+	if s.line.first().score {
+		hold += s.part.slack
+	}
+	return s.due(s.line.head, hold) && !s.ripe() && s.part.bounds(s.clogged()).stuck
 }
 
 // flush ends the wait of all that is in the line, as at the offset next.
@@ -284,8 +312,11 @@ func (s *source) publish(now int64, atEnd bool) {
 	}
 	raise(&s.part.entered, entered)
 	raise(&s.part.passed, passed)
+	if atEnd {
+		raise(&s.part.caught, now)
+	}
 	s.part.atEnd.Store(atEnd)
-	s.part.full.Store(s.line.bytes() > s.part.lineBytes)
+	s.part.full.Store(s.clogged())
 	if atEnd || s.read >= enough {
 		s.part.looked.Store(true)
 	}

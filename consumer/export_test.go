@@ -74,6 +74,15 @@ func (c *Core) Add(offset int64, value []byte, now int64) {
 	c.s.add(&c.rec, now)
 }
 
+// AddAt takes a record of which the log shows a time, Unix ms.
+func (c *Core) AddAt(offset, at int64, value []byte, now int64) {
+	c.rec = Record{Offset: offset, Time: at, Value: value}
+	c.s.add(&c.rec, now)
+}
+
+// Unlinked is the calls without a prompt since the last Cut.
+func (c *Core) Unlinked() uint64 { return c.s.building.counted.unlinked }
+
 // AddNamed takes a record that names an event that is offered again.
 func (c *Core) AddNamed(offset int64, name string, value []byte, now int64) {
 	c.rec = Record{Offset: offset, Value: value, Headers: []Header{{Key: headerDead, Value: []byte(name)}}}
@@ -94,7 +103,7 @@ func (c *Core) Tend(now int64, atEnd bool) (fence int64) {
 }
 
 func (c *Core) Stuck() bool      { return c.s.stuck() }
-func (c *Core) Failing(yes bool) { c.s.failing(yes) }
+func (c *Core) Failing(yes bool) { c.s.part.fails(yes) }
 func (c *Core) End(now int64)    { c.s.end(now) }
 func (c *Core) Refencing() bool  { return len(c.s.fences) > 0 }
 func (c *Core) Waiting() int     { return c.s.line.len() }

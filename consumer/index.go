@@ -15,6 +15,8 @@ const (
 	kept = generations + 1
 	// maxTrace bounds the spans of one trace that a generation remembers; of one with more, only ancestors are found.
 	maxTrace = 2048
+	// maxPast bounds the generations that are looked through.
+	maxPast = 4 * generations
 )
 
 // index remembers spans and ids by the trace that they belong to, for as long as its horizon and in as much memory as it is
@@ -22,21 +24,21 @@ const (
 // place of the log depends on the log alone, as long as memory lasts: event time turns the generations, not the clock.
 type index struct {
 	stretch int64 // event time of a generation, ns
-	lags    bool  // the time that it is turned by may stand still while spans are put, and then leap
 	max     int   // bytes of all generations
 	past    []*generation
 	now     *generation
-	number  int64 // of the stretch of now
+	number  int64 // of the stretch of now; 0 before the first
 	crowded uint64
 }
 
 // generation is what came within one stretch of time: a table of spans, and the labels that they have.
 type generation struct {
-	slots []slot
-	n     int
-	known map[string]uint32
-	table []*labels
-	bytes int // of labels
+	number int64 // of the stretch that it ended in
+	slots  []slot
+	n      int
+	known  map[string]uint32
+	table  []*labels
+	bytes  int // of labels
 
 	lastKey string // asked for last; often it is the same again
 	lastRef uint32
@@ -90,21 +92,21 @@ func newGeneration(like int) *generation {
 	return &generation{slots: make([]slot, max(like, 64)), known: make(map[string]uint32)}
 }
 
-// turn begins a new generation when event time has left the stretch of the one at hand, or when that is full.
-func (x *index) turn(newest int64) {
-	switch n := newest / x.stretch; {
-	case x.number == 0:
+// turn begins a new generation when event time has left the stretch of the one at hand, or when that is full. What came more
+// than a horizon before event time passed, up to which calls have been looked up, is forgotten: a leap of event time, as after a
+// quiet hour, takes nothing away from calls that still wait.
+func (x *index) turn(newest, passed int64) {
+	if n := newest / x.stretch; n > x.number {
+		if x.number > 0 && len(x.past) < maxPast {
+			x.close()
+		}
 		x.number = n
-	case n-x.number > generations && !x.lags:
-		x.past, x.now, x.number = nil, newGeneration(0), n
-	case n > x.number:
-		x.number = n
-		x.close()
 	}
 	if x.now.size() > x.max/generations {
 		x.close()
 	}
-	for len(x.past) > 0 && (len(x.past) > generations || x.size() > x.max) {
+	oldest := passed/x.stretch - generations
+	for len(x.past) > 0 && (x.past[0].number < oldest || x.size() > x.max) {
 		x.past = append(x.past[:0], x.past[1:]...)
 	}
 }
@@ -115,7 +117,7 @@ func (x *index) close() {
 	}
 	last := x.now
 	last.fit(last.n*100/87 + 1)
-	last.known, last.lastKey = nil, ""
+	last.known, last.lastKey, last.number = nil, "", x.number
 	x.past = append(x.past, last)
 	x.now = newGeneration(0)
 }
@@ -152,7 +154,7 @@ func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) 
 	}
 }
 
-// refine gives a remembered span the labels that linking found.
+// refine gives a remembered call the labels that linking found. Of several calls under one id it is one that has no prompt yet.
 func (x *index) refine(trace uint64, span uint32, l *labels) {
 	if x.now.refine(trace, span, l) {
 		return
@@ -251,7 +253,7 @@ func (g *generation) refine(trace uint64, span uint32, l *labels) bool {
 		if at.trace == ([2]uint32{}) {
 			return false
 		}
-		if at.trace == want && at.span == span && at.labels&isCall != 0 {
+		if at.trace == want && at.span == span && at.labels&isCall != 0 && !g.named(at) {
 			at.labels = isCall | isLinked | g.ref(l)
 			return true
 		}
@@ -259,6 +261,12 @@ func (g *generation) refine(trace uint64, span uint32, l *labels) bool {
 			i = 0
 		}
 	}
+}
+
+// named tells whether a slot's labels name a prompt.
+func (g *generation) named(at *slot) bool {
+	ref := at.labels & refMask
+	return ref > 0 && len(g.table[ref-1].Prompt) > 0
 }
 
 // ref numbers labels within the generation.

@@ -72,8 +72,8 @@ func checkLabels(e *Event) Fault {
 		return f
 	}
 	for i := range e.Dimensions {
-		if f := check(e.Dimensions[i], maxDimension, fmt.Sprintf("dimension %d", i+1), LabelValue); f.Reason != Fine {
-			return f
+		if inspect(e.Dimensions[i], maxDimension) != sound {
+			return check(e.Dimensions[i], maxDimension, fmt.Sprintf("dimension %d", i+1), LabelValue)
 		}
 	}
 	return Fault{}

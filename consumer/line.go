@@ -25,6 +25,7 @@ type waiting struct {
 	before int64 // newest event time of the partition before the event's record
 	since  int64 // the steady one (see source.reach)
 	mark   int64 // event time that its wait counts from
+	came   int64 // the clock when it came
 	at     int   // in buf
 	size   int
 	link   bool    // needs a link; others wait for their turn
@@ -38,6 +39,9 @@ const waitingBytes = int(unsafe.Sizeof(waiting{}))
 func (l *line) len() int    { return len(l.queue) - l.head }
 func (l *line) bytes() int  { return len(l.buf) - l.gone + l.len()*waitingBytes }
 func (l *line) empty() bool { return l.head == len(l.queue) }
+
+// from is the bytes of the event at i and all behind it.
+func (l *line) from(i int) int { return len(l.buf) - l.queue[i].at + (len(l.queue)-i)*waitingBytes }
 
 // first is the event whose turn is next; there must be one.
 func (l *line) first() *waiting { return &l.queue[l.head] }

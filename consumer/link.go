@@ -149,14 +149,17 @@ func (e *Event) lack(l *labels) {
 }
 
 // linkScore gives scores the labels of what they judge: the span that they name, else its nearest ancestor with a prompt, else
-// the one cell that the trace's calls belong to.
+// the one cell of the calls right below it, else the one cell that the trace's calls belong to. So a score of a root or an agent
+// finds its calls long after that span itself is forgotten. It cannot be told from a call that never came: the score of such a call
+// goes to the other calls of its trace if they are of one cell.
 func linkScore(e *Event, trace []span) linking {
 	if len(trace) == 0 {
 		return noSpan
 	}
 	var from *labels
 	why := noPrompt
-	if about := hashSpan(&e.Span); about != 0 {
+	about := hashSpan(&e.Span)
+	if about != 0 {
 		from, why = one(trace, func(s *span) bool { return s.span == about }, (*labels).equal)
 		if why == noPrompt {
 			for i := range trace {
@@ -172,6 +175,9 @@ func linkScore(e *Event, trace []span) linking {
 				break
 			}
 		}
+	}
+	if why == noPrompt && about != 0 {
+		from, why = one(trace, func(s *span) bool { return s.call && s.parent == about }, (*labels).sameCell)
 	}
 	if why == noPrompt && len(trace) == maxTrace {
 		return crowded

@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,7 +21,7 @@ type linker struct {
 	wait, slack int64           // event time, ns
 	lead        int64           // that spans may be read ahead of scores, event time, ns
 	lineBytes   int             // that a delay line may take
-	expected    func() []string // topics that have a partition of this number
+	expected    func() []string // topics that have a partition of this number; not to be changed
 
 	mu    sync.Mutex
 	calls *index // calls, spans that name a prompt, and ids
@@ -38,6 +39,8 @@ type part struct {
 	// entered is the event time up to which its spans are in the index, passed that up to which they are there with all that
 	// they are linked to. Unix ns.
 	entered, passed atomic.Int64
+	// caught is the clock when it was last read to its end, Unix ns.
+	caught atomic.Int64
 	// atEnd is whether there is nothing more to read for now; full, whether it cannot read on before others let its events go;
 	// failing, whether it cannot be read.
 	atEnd, full, failing atomic.Bool
@@ -46,14 +49,12 @@ type part struct {
 func newLinker(l Linking, slack time.Duration, partitions, topics int, expected func() []string) *linker {
 	memory := int(l.Memory) / max(partitions, 1)
 	brief := l.Wait + slack
-	made := &linker{
+	return &linker{
 		wait: int64(l.Wait), slack: int64(slack), lead: int64(l.Horizon) / 2, expected: expected,
 		lineBytes: max(memory/4/max(topics, 1), 64<<10),
 		calls:     newIndex(int64(l.Horizon), memory/2), spans: newIndex(int64(brief), memory/4),
 		parts: make(map[string]*part),
 	}
-	made.spans.lags = true
-	return made
 }
 
 // join adds a source partition; leave takes it away again.
@@ -73,6 +74,13 @@ func (p *part) leave() {
 	}
 }
 
+// fails tells the partitions of the same number whether this one cannot be read. A nil part is nobody's.
+func (p *part) fails(yes bool) {
+	if p != nil {
+		p.failing.Store(yes)
+	}
+}
+
 // others calls yield with every partition of this number but p itself, nil for one that this worker has not taken up, until
 // yield is false.
 func (p *part) others(yield func(*part) bool) {
@@ -86,41 +94,49 @@ func (p *part) others(yield func(*part) bool) {
 	}
 }
 
-// gate is whether scores must wait for another partition.
-type gate uint8
-
-const (
-	open   gate = iota
-	closed      // its spans have not come so far
-	stuck       // and it is not read, by this worker at least
-)
-
-// scoresAt tells whether spans that a score of event time t may be about can still be missing, in another partition than p.
-func (p *part) scoresAt(t int64) (g gate) {
-	t += p.slack
-	p.others(func(o *part) bool {
-		switch {
-		case o == nil:
-			g = stuck
-		case o.looked.Load() && !o.hasSpans.Load(), o.passed.Load() >= t, o.full.Load() && p.full.Load():
-		case o.failing.Load():
-			g = stuck
-		default:
-			g = max(g, closed)
-		}
-		return g != stuck
-	})
-	return g
+// bounds is how far the other partitions of a number let the events of one go.
+type bounds struct {
+	calls, scores int64 // event time up to which others hold all that calls, and scores, may be linked to
+	came          int64 // clock up to which events have come before others were at their ends
+	stuck         bool  // another is not read, by this worker at least
 }
 
-// callsAt tells whether other partitions that may hold spans have been read up to a wait past event time t.
-func (p *part) callsAt(t int64) bool {
-	ok := true
+// bounds looks at the other partitions. full is whether this one cannot read on before events go.
+//
+// An event waits for every partition that may hold its spans, as far as event time goes. It does not wait for ever: where the
+// times of a partition that is at its end stay behind, be it that its clock is wrong, or that old spans are sent again, nothing
+// more is to be had of it by waiting for its time.
+func (p *part) bounds(full bool) bounds {
+	b := bounds{calls: math.MaxInt64, scores: math.MaxInt64, came: math.MaxInt64}
+	patience := p.lead
+	if full {
+		patience = min(patience, 2*(p.wait+p.slack))
+	}
 	p.others(func(o *part) bool {
-		ok = o == nil || o.looked.Load() && !o.hasSpans.Load() || o.failing.Load() || o.full.Load() || o.entered.Load() >= t+p.wait
-		return ok
+		var entered, passed, caught int64
+		read := o != nil
+		if read {
+			if o.looked.Load() && !o.hasSpans.Load() {
+				return true
+			}
+			entered, passed, caught = o.entered.Load(), o.passed.Load(), o.caught.Load()
+			read = !o.failing.Load()
+		}
+		clogged := read && o.full.Load()
+		b.stuck = b.stuck || !read
+		if !(clogged || full && !read) {
+			b.calls = min(b.calls, entered-p.wait)
+		}
+		if !(clogged && full) {
+			b.scores = min(b.scores, passed-p.slack)
+		}
+		if !read {
+			caught = 0
+		}
+		b.came = min(b.came, caught-patience)
+		return true
 	})
-	return ok
+	return b
 }
 
 // ahead tells whether spans of event time t are so far ahead of the scores in other partitions that they would be forgotten
@@ -149,13 +165,13 @@ func (p *part) remember(memos []memo, steady, passed int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	l := p.linker
-	l.calls.turn(steady)
 	for _, o := range l.parts {
 		if o != p && o.hasSpans.Load() && !o.failing.Load() {
 			passed = min(passed, o.passed.Load())
 		}
 	}
-	l.spans.turn(passed)
+	l.calls.turn(steady, passed)
+	l.spans.turn(steady, passed)
 	for i := range memos {
 		m := &memos[i]
 		switch {

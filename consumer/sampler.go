@@ -128,7 +128,7 @@ func (s *sampler) emit(e *Event, pos windows.Position, why linking) {
 		}
 	}
 	if len(e.Prompt) == 0 {
-		if e.Call {
+		if e.Call && why != nested { // that is counted as the call around it
 			s.tally.unlinked++
 		}
 		for i := range e.Scores {

@@ -101,6 +101,14 @@ func newSource(c sourceConfig) *source {
 // add takes a record at clock now.
 func (s *source) add(rec *Record, now int64) {
 	s.refence(rec.Offset, now)
+	s.record(rec, now)
+	s.refence(s.next, now)
+	if s.part != nil {
+		s.release(now)
+	}
+}
+
+func (s *source) record(rec *Record, now int64) {
 	s.next, s.arrived = rec.Offset+1, now
 	s.rec, s.index, s.looked = rec, 0, false
 	s.pushed, s.memos = s.line.len(), s.memos[:0]
@@ -124,7 +132,7 @@ func (s *source) add(rec *Record, now int64) {
 		return
 	}
 	p := s.sampler
-	p.begin(now)
+	p.begin(s.clock(rec, now))
 	value, err := rec.Value, error(nil)
 	if s.unwrap != nil {
 		value, err = s.unwrap(rec)
@@ -153,9 +161,19 @@ func (s *source) add(rec *Record, now int64) {
 		if s.part.hasSpans.Load() { // scores may be far ahead of the spans that are to come
 			s.part.remember(s.memos, s.steady, s.passed())
 		}
-		s.refence(s.next, now)
-		s.release(now)
+		if cap(s.memos) > maxKept {
+			s.memos = nil
+		}
 	}
+}
+
+// clock is the one that judges which of a record's events are from the future. For what is remembered only it is, as far as the
+// log shows it, that of the time when the record came: what was refused then must not drag time along now.
+func (s *source) clock(rec *Record, now int64) int64 {
+	if rec.Offset < s.from && rec.Time > earliest/1e6 {
+		return min(now, rec.Time*1e6)
+	}
+	return now
 }
 
 // one takes an event of the record at hand.
@@ -199,6 +217,7 @@ func (s *source) settle(now int64) {
 func (s *source) broken(from, next int64, detail string, now int64) {
 	s.refence(next-1, now)
 	s.next, s.arrived = next, now
+	s.refence(next, now)
 	if from < s.from {
 		return
 	}
@@ -277,8 +296,8 @@ func (s *source) advance(now int64, atEnd bool) {
 	if s.names != nil {
 		return // its events are late by nature
 	}
-	if held := s.held(); held > 0 {
-		s.watermark = max(s.watermark, held-int64(s.disorder))
+	if left := s.left(); left > 0 {
+		s.watermark = max(s.watermark, left-int64(s.disorder))
 	}
 	if s.silent(now, atEnd) {
 		s.watermark = max(s.watermark, now-int64(s.idle)-int64(s.disorder))

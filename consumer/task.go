@@ -55,6 +55,7 @@ type task struct {
 	committed time.Time
 	done      int64      // everything below is acknowledged
 	raised    []int64    // the fences that go with a commit
+	unsure    bool       // whether a fence at the source's next offset was committed
 	stored    int64      // and this is committed
 	storing   chan error // of the commit under way; nil when none is
 	storingAt int64
@@ -85,9 +86,10 @@ func (t *task) run(ctx context.Context) {
 	for failed := 0; ctx.Err() == nil && !over; {
 		var got fetched
 		var err error
-		t.source.failing(failed > 0)
-		blocked := t.source.blocked()
+		t.source.part.fails(failed > 0)
+		blocked := t.source.blocked() || t.unsure
 		if blocked {
+			t.atEnd = false // there may be more by now: time must not go on by the clock
 			t.rest(ctx)
 		} else {
 			got, err = t.brokers.fetch(ctx, t.source.next, t.wait())
@@ -198,7 +200,7 @@ func (t *task) link(ctx context.Context) {
 	if !s.begun() {
 		t.begun = time.Now()
 	}
-	if s.stale(now, t.atEnd) && t.raiseFence() {
+	if (t.unsure || s.stale(now, t.atEnd)) && t.raiseFence() {
 		s.flush(now)
 	}
 	s.release(now)
@@ -208,7 +210,8 @@ func (t *task) link(ctx context.Context) {
 }
 
 // raiseFence commits that the delay line is flushed by the clock before the offset that comes next. Whoever reads this again
-// flushes it there too, and links each call to what it was linked to before, though more of its trace may have come since.
+// flushes it there too, and links each call to what it was linked to before, though more of its trace may have come since. When
+// the answer is lost, nothing more is read until there is one: the fence may stand.
 func (t *task) raiseFence() bool {
 	if t.storing != nil || len(t.source.fences) > 0 {
 		return false
@@ -217,18 +220,24 @@ func (t *task) raiseFence() bool {
 	defer cancel()
 	at, raised := t.done, append(t.raised[max(0, len(t.raised)-maxFences):], t.source.next)
 	if err := t.brokers.commit(ctx, at, t.lineage.metadata(raised)); err != nil {
-		if !errors.Is(err, errLost) {
+		t.unsure = !errors.Is(err, errLost)
+		if t.unsure {
 			t.metrics.commitErrors.Inc()
+			t.trouble.note(context.Background(), "cannot commit, trying on", err)
 		}
 		return false
 	}
-	t.stored, t.raised = at, raised
+	t.stored, t.raised, t.unsure = at, raised, false
 	return true
 }
 
-// rest waits a little for another partition to come further.
+// rest waits a little for another partition to come further, or before the next attempt at a commit.
 func (t *task) rest(ctx context.Context) {
-	timer := time.NewTimer(lookAgain)
+	wait := lookAgain
+	if t.unsure {
+		wait = t.flush
+	}
+	timer := time.NewTimer(wait)
 	defer timer.Stop()
 	select {
 	case <-timer.C:

@@ -83,6 +83,7 @@ type sourceTopic struct {
 type layout struct {
 	ids           map[string][16]byte
 	partitions    map[string]int // of the sources, but for those of events that are offered again
+	numbered      [][]string     // of those, the topics that have a partition of each number
 	announced     []windows.Source
 	samples, dead int // partitions
 }
@@ -191,6 +192,10 @@ func (w *Worker) refresh(ctx context.Context) error {
 		}
 		l.partitions[s.Topic] = t.Partitions
 		for p := range t.Partitions {
+			if p == len(l.numbered) {
+				l.numbered = append(l.numbered, nil)
+			}
+			l.numbered[p] = append(l.numbered[p], s.Topic)
 			l.announced = append(l.announced, windows.Source{Topic: s.Topic, Partition: int32(p), Incarnation: t.ID})
 		}
 	}
@@ -206,20 +211,23 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 	log := w.cfg.Log.With("topic", claim.Topic, "partition", claim.Partition)
 	samples := w.topics.Load().samples
 	for ctx.Err() == nil {
-		b, ok := w.begin(ctx, claim, src, log)
+		// Others wait for it from now on: what they link may stand here.
+		var link *part
+		if !src.Again && w.cfg.Linking.Horizon > 0 {
+			link = w.join(claim)
+		}
+		b, ok := w.begin(ctx, claim, src, link, log)
+		start := b.offset
+		if ok && link != nil {
+			start, ok = w.rewind(ctx, claim, b, link, log)
+		}
 		if !ok {
+			w.leave(claim, link)
 			break
 		}
-		start := b.offset
-		var link *part
 		var again *names
 		if src.Again {
 			start, again = b.first, newNames()
-		} else if w.cfg.Linking.Horizon > 0 {
-			if start, ok = w.rewind(ctx, claim, b, log); !ok {
-				break
-			}
-			link = w.join(claim)
 		}
 		log.Debug("reading source partition", "from", b.String(), "remembering from", start)
 		t := &task{
@@ -243,7 +251,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 
 // begin finds out where to go on, and commits that when it is not what is committed: so an incarnation never depends on which
 // worker came first.
-func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTopic, log *slog.Logger) (b beginning, ok bool) {
+func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTopic, link *part, log *slog.Logger) (b beginning, ok bool) {
 	state := changes{log: log}
 	truncated := 0
 	for again := (kafkalog.Backoff{}); again.Wait(ctx); {
@@ -267,6 +275,7 @@ func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTo
 			return b, false
 		}
 		state.note(ctx, "cannot find where to begin, trying on", err)
+		link.fails(err != nil)
 		if err != nil {
 			continue
 		}

@@ -31,13 +31,11 @@ func (w *Worker) join(claim *kafkalog.Claim) *part {
 		for _, partitions := range topics {
 			most = max(most, partitions)
 		}
-		l = newLinker(w.cfg.Linking, w.cfg.Disorder, most, len(topics), func() (topics []string) {
-			for topic, partitions := range w.topics.Load().partitions {
-				if n < partitions {
-					topics = append(topics, topic)
-				}
+		l = newLinker(w.cfg.Linking, w.cfg.Disorder, most, len(topics), func() []string {
+			if numbered := w.topics.Load().numbered; n < len(numbered) {
+				return numbered[n]
 			}
-			return topics
+			return nil
 		})
 		if w.linkers.by == nil {
 			w.linkers.by = make(map[int]*linker)
@@ -80,7 +78,7 @@ func (w *Worker) home(claim *kafkalog.Claim) func(key []byte) bool {
 
 // rewind finds where to begin to read, to remember what may still be linked to: a horizon before the beginning, by the time
 // that the log shows. It is false when ctx has ended or the partition has gone.
-func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning, log *slog.Logger) (start int64, ok bool) {
+func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning, link *part, log *slog.Logger) (start int64, ok bool) {
 	state := changes{log: log}
 	for again := (kafkalog.Backoff{}); again.Wait(ctx); {
 		start, err := w.before(ctx, claim, b)
@@ -88,6 +86,7 @@ func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning,
 			return b.offset, true // the task finds out
 		}
 		state.note(ctx, "cannot find where remembered spans begin, trying on", err)
+		link.fails(err != nil)
 		if err == nil {
 			return start, true
 		}
@@ -106,13 +105,27 @@ func (w *Worker) before(ctx context.Context, claim *kafkalog.Claim, b beginning)
 	if err != nil {
 		return 0, err
 	}
-	if !got.Next() || got.Record().Time <= 0 {
+	var times []int64
+	for got.Next() && (len(times) == 0 || got.Record().Offset < b.offset) {
+		times = append(times, got.Record().Time)
+	}
+	at := middle(times)
+	if at <= 0 {
 		return max(b.first, b.offset-blindly), nil
 	}
 	horizon := w.cfg.Linking.Horizon / generations * kept
-	since := time.UnixMilli(got.Record().Time).Add(-horizon - w.cfg.Linking.Wait - w.cfg.Disorder)
+	since := time.UnixMilli(at).Add(-horizon - w.cfg.Linking.Wait - w.cfg.Disorder)
 	start, err = w.cfg.Client.OffsetAt(ctx, claim.Topic, claim.Partition, since)
 	return min(max(start, b.first), b.offset), err
+}
+
+// middle is the median of a few records' times, which one producer's wrong clock does not move; 0 of none.
+func middle(times []int64) int64 {
+	if len(times) == 0 {
+		return 0
+	}
+	slices.Sort(times)
+	return times[(len(times)-1)/2]
 }
 
 // Unlinkable says what keeps records from being linked, and what to do about it; nothing when all is well. For concurrent use.

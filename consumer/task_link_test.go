@@ -1,0 +1,115 @@
+package consumer
+
+import (
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"log/slog"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/windows"
+)
+
+// promptless yields a call that names no prompt.
+type promptless struct{ offsetDecoder }
+
+func (d promptless) Decode(record []byte, yield func(*Event)) error {
+	return d.offsetDecoder.Decode(record, func(e *Event) {
+		e.Prompt = nil
+		binary.BigEndian.PutUint64(e.Trace[:], 1+binary.BigEndian.Uint64(record))
+		yield(e)
+	})
+}
+
+// linkTask is a task of the topic spans, and the linker that it shares with the topic scores.
+func linkTask(t *testing.T, b brokers, d Decoder) (made *task, l *linker, stop func()) {
+	log, set := slog.New(slog.NewTextHandler(io.Discard, nil)), metrics.NewSet()
+	l = newLinker(Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20}, 10*time.Second, 1, 2,
+		func() []string { return []string{"spans", "scores"} })
+	made = &task{
+		brokers: b, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0),
+		trouble: changes{log: log}, flush: 100 * time.Millisecond, heartbeat: 5 * time.Second, commitEvery: time.Second,
+		source: newSource(sourceConfig{
+			id: windows.Source{Topic: "spans"}, decoder: d, partitions: 3, partition: func(string) int { return 0 }, part: l.join("spans"),
+			disorder: 10 * time.Second, idle: 15 * time.Second, now: time.Now().UnixNano(),
+		}),
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		made.run(ctx)
+	}()
+	return made, l, func() { cancel(); <-ended }
+}
+
+// A partition that waits for another one does not know that it is at its end: its time stands still.
+func TestTimeStandsStillWhileAPartitionWaits(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeBrokers(10)
+		task, l, stop := linkTask(t, f, offsetDecoder{f})
+		scores := l.join("scores")
+		scores.looked.Store(true)
+		scores.entered.Store(time.Now().Add(-time.Hour).UnixNano()) // it has a backlog
+		last := time.Now()
+		time.Sleep(time.Minute)
+		stop()
+		if w := time.Unix(0, task.source.watermark); w.After(last) {
+			t.Errorf("the watermark is %v ahead of what was read", w.Sub(last))
+		}
+		if now := time.Now().UnixNano(); task.source.part.entered.Load() > now-int64(50*time.Second) {
+			t.Error("scores are told that spans have come further than they were read")
+		}
+	})
+}
+
+// lostAnswers are brokers that commit but say that they have not.
+type lostAnswers struct {
+	*fakeBrokers
+	mu       sync.Mutex
+	lost     bool
+	metadata []string
+}
+
+func (b *lostAnswers) commit(ctx context.Context, offset int64, metadata string) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if _, fences, _ := parseMetadata(metadata); len(fences) > 0 || len(b.metadata) > 0 {
+		b.metadata = append(b.metadata, metadata)
+		if b.lost {
+			return errors.New("the answer is lost")
+		}
+	}
+	return b.fakeBrokers.commit(ctx, offset, metadata)
+}
+
+// Where the clock flushes the delay line stands in the commits or nowhere.
+func TestFenceWhoseCommitIsUnsureStays(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &lostAnswers{fakeBrokers: newFakeBrokers(3), lost: true}
+		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}})
+		l.join("scores").looked.Store(true)
+		time.Sleep(20 * time.Second) // the clock flushes after 15
+		b.append(2)
+		time.Sleep(5 * time.Second)
+		b.mu.Lock()
+		b.lost = false
+		b.mu.Unlock()
+		time.Sleep(10 * time.Second)
+		stop()
+		if len(b.metadata) < 2 || task.source.next != 5 {
+			t.Fatalf("%d commits, read up to %d: nothing was tried", len(b.metadata), task.source.next)
+		}
+		for _, m := range b.metadata {
+			if _, fences, ok := parseMetadata(m); !ok || len(fences) == 0 || fences[0] != 3 {
+				t.Errorf("a commit says %q, where a fence at 3 may stand", m)
+			}
+		}
+	})
+}
