@@ -31,7 +31,7 @@ func runPython(t *testing.T, name, prompt, otlp, vendorURL string) (s sent, err 
 		return s, err
 	}
 	scratch := t.TempDir()
-	ctx, cancel := context.WithTimeout(t.Context(), 2*patience)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, python, filepath.Join(dir, "use_"+name+".py"))
 	cmd.Dir = scratch

@@ -21,6 +21,7 @@ import (
 // intake is driftd's ingest stage over a route's topics, and what detect would count of its samples.
 type intake struct {
 	t        *testing.T
+	brokers  []string
 	cfg      consumer.Config
 	samples  *tap
 	cursors  map[string]windows.Position
@@ -38,9 +39,10 @@ type tally struct{ calls, scores, bare int }
 func newIntake(t *testing.T, r *rig, of route, partitions int) *intake {
 	t.Helper()
 	prefix := r.prefix + of.Name + "."
-	r.ensure(partitions, prefix+"samples", prefix+"dead")
+	r.ensure(partitions, prefix+"samples")
+	r.ensure(1, prefix+"dead")
 	return &intake{
-		t: t, samples: newTap(t, r.Brokers, prefix+"samples"), cursors: map[string]windows.Position{}, counted: map[cell]tally{},
+		t: t, brokers: r.Brokers, samples: newTap(t, r.Brokers, prefix+"samples"), cursors: map[string]windows.Position{}, counted: map[cell]tally{},
 		cfg: consumer.Config{
 			Client: r.client, Log: slog.New(slog.NewTextHandler(says{t}, &slog.HandlerOptions{Level: slog.LevelWarn})), Metrics: metrics.NewSet(), Now: time.Now,
 			Sources:     []consumer.SourceTopic{{Topic: of.Spans, Encoding: of.Encoding}, {Topic: of.Logs, Encoding: of.Encoding}},

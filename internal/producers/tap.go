@@ -9,7 +9,7 @@ import (
 )
 
 // patience is how long the harness waits for anything that a producer or the Collector is to do.
-const patience = time.Minute
+const patience = 3 * time.Minute
 
 // tap reads topics from their beginning, as they are.
 type tap struct {
