@@ -106,7 +106,10 @@ func (d *daemon) ready() []web.Check {
 		members[m.Group] = m
 	}
 	if d.Stages.ingest {
-		checks = append(checks, member(members, "ingest", d.groupID("ingest")))
+		c := member(members, "ingest", d.groupID("ingest"))
+		// The topic of events that are offered again is always there, and nobody's source.
+		c.OK = c.OK && len(members[d.groupID("ingest")].Missing) < len(d.Config.Sources)
+		checks = append(checks, c)
 	}
 	if w := d.ingest.Load(); w != nil {
 		if trouble := w.Unlinkable(); len(trouble) > 0 {
