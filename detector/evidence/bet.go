@@ -36,14 +36,17 @@ type Table struct {
 // M is the mean that H0 claims at least: at most 1/2048 below the one that the table was asked for.
 func (t *Table) M() float64 { return t.m }
 
-// increments are what a pane adds to the logarithm of each bet's wealth.
+// increments adds what a pane adds to the logarithm of each bet's wealth: nothing when t is nil.
 func (t *Table) increments(w *Weights, inc *[Bets]float64) {
+	if t == nil {
+		return
+	}
 	for k := range inc {
 		sum, row := 0.0, &t.log[k]
 		for j, v := range w {
 			sum += float64(v) * row[j]
 		}
-		inc[k] = sum * (1.0 / one)
+		inc[k] += sum * (1.0 / one)
 	}
 }
 
@@ -53,8 +56,8 @@ type Tables struct{ byLevel map[int]*Table }
 const levels = 4096
 
 // For returns the table for H0: E[x | past] ≥ m. m is rounded down by 2⁻²⁴ to 2⁻¹¹, so that tables are shared and the rounding of
-// scores never counts as a drop: a lower m is a weaker claim, and what refutes it refutes m. nil when m is too low to be
-// refuted: below 2⁻¹¹, or NaN.
+// scores never counts as a drop: a lower m is a weaker claim, and what refutes it refutes m. nil, which is as good as
+// no scores, when m is too low to be refuted: below 2⁻¹¹, or NaN.
 func (t *Tables) For(m float64) *Table {
 	level := int(math.Floor((min(m, 1) - 1.0/finest) * levels))
 	if !(m > 0) || level < 1 {

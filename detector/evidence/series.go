@@ -62,12 +62,25 @@ func (s *Series) Start(paid float64) { *s = Series{paid: paid} }
 // Add takes a pane's scores into account and tells whether that is an alarm; the evidence is reset by it. Panes come in
 // order. paid is the purse's reading that includes this pane. A pane without scores may be left out: what it was paid comes with the next.
 //
+// With several parts the claim is that in each of them the mean is at least that part's own M: their bets are multiplied. So a total over cohorts is judged against what each cohort
+// used to be, and a mixture that shifts between good and bad cohorts is no evidence.
+//
 // Panes of several cells may be merged before, with the same result to the last bit. Merging panes of different times gives nearly the same alarms, not the same: a
 // bet begun between the two is lost. The guarantee holds both ways.
-func (s *Series) Add(t *Table, pane int64, w *Weights, paid float64) (Alarm, bool) {
+func (s *Series) Add(pane int64, paid float64, parts ...Part) (Alarm, bool) {
 	var inc [Bets]float64
-	t.increments(w, &inc)
-	return s.step(pane, w, &inc, paid)
+	var all Weights
+	for _, p := range parts {
+		p.Table.increments(p.Weights, &inc)
+		all.Merge(p.Weights)
+	}
+	return s.step(pane, &all, &inc, paid)
+}
+
+// Part are the scores of a pane that are held against one M.
+type Part struct {
+	Table   *Table
+	Weights *Weights
 }
 
 func (s *Series) step(pane int64, w *Weights, inc *[Bets]float64, paid float64) (Alarm, bool) {

@@ -85,7 +85,7 @@ func TestBudgetHolds(t *testing.T) {
 		for i := range panes {
 			var w Weights
 			pane(r, i, &w)
-			if _, ok := s.Add(table, int64(i), &w, float64(i+1)*b); ok {
+			if _, ok := s.Add(int64(i), float64(i+1)*b, Part{table, &w}); ok {
 				alarms++
 			}
 		}
@@ -137,7 +137,7 @@ func TestBudgetHolds(t *testing.T) {
 			for range 10 {
 				w.Add(binary01(0.85).x(r), 1)
 			}
-			if _, ok := s.Add(table, int64(i), &w, float64(i+1)*b/10); ok {
+			if _, ok := s.Add(int64(i), float64(i+1)*b/10, Part{table, &w}); ok {
 				alarms++
 			}
 		}
@@ -211,7 +211,7 @@ func TestPurse(t *testing.T) {
 			if w.N() == 0 {
 				continue
 			}
-			if _, ok := s.Add(table, int64(i), &w, purse.Paid()); ok {
+			if _, ok := s.Add(int64(i), purse.Paid(), Part{table, &w}); ok {
 				alarms++
 			}
 		}
