@@ -122,7 +122,7 @@ func TestRedriveEndToEnd(t *testing.T) {
 	}
 	w.until("the scores are counted", sampled(2*n))
 	code, out := w.redrive("--yes", "--json")
-	want := fmt.Sprintf(`"offered":0,"private":0,"still_unlinked":0`)
+	want := `"offered":0,"private":0,"still_unlinked":0`
 	if code != exitFine || !strings.Contains(out, want) || !strings.Contains(out, fmt.Sprintf(`"already_offered":%d`, n)) {
 		t.Errorf("exit code %d: %s", code, out)
 	}
