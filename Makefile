@@ -4,7 +4,7 @@ GO          ?= go
 FUZZTIME    ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race lint fuzz bench demo check test-kafka test-collector
+.PHONY: help build test race lint fuzz bench bench-detect demo check test-kafka test-collector
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: ## the figures that driftd promises, beside their targets; takes three minutes
 	$(GO) run ./internal/bench
+
+bench-detect: ## false alarms and delays of the detection kinds beside plain alternatives, simulated; takes some minutes
+	nice $(GO) run ./internal/benchdetect
 
 demo: ## six hours of traffic, a regression and its rollback in a minute
 	$(GO) run ./cmd/driftd demo

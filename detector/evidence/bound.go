@@ -94,3 +94,14 @@ func (b *Baseline) Load(src []byte) (rest []byte, err error) {
 	}
 	return r.b, nil
 }
+
+// addLogs is ln(e^a + e^b).
+func addLogs(a, b float64) float64 {
+	if a < b {
+		a, b = b, a
+	}
+	if d := b - a; d > -40 { // below, the last bit of a is greater
+		return a + math.Log1p(math.Exp(d))
+	}
+	return a // also when both are −Inf
+}

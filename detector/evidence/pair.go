@@ -43,10 +43,10 @@ func (p *Pair) add(x, y *Weights) (s swing, moved Weights, ok bool) {
 		won := 0.0
 		for j := range p.x {
 			if v := p.x[j]; v != 0 {
-				won += float64(v) * math.Log1p(lx*(cx-knot(j)))
+				won += float64(v) * math.Log(1+lx*(cx-knot(j)))
 			}
 			if v := p.y[j]; v != 0 {
-				won += float64(v) * math.Log1p(ly*(knot(j)-cy))
+				won += float64(v) * math.Log(1+ly*(knot(j)-cy))
 			}
 		}
 		l := lx * float64(nx)
@@ -103,8 +103,8 @@ func (c *Canary) Add(tolerance float64, pane int64, x, y *Weights, paid float64)
 	return c.series.step(pane, &moved, &s.won, paid)
 }
 
-// Log is as Series.Log.
-func (c *Canary) Log() float64 { return c.series.Log() }
+// M is as Series.M.
+func (c *Canary) M() float64 { return c.series.M() }
 
 // Save appends the state. Load of it gives the same state to the last bit.
 func (c *Canary) Save(dst []byte) []byte { return c.pair.save(c.series.Save(dst)) }

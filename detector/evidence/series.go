@@ -16,8 +16,9 @@ import (
 // conditional mean of at most 1; at an alarm M falls from at least 1 to 0 while a grows by 1. So M + a − P is a supermartingale that starts at 0, and M ≥ 0:
 // E[a] ≤ E[P] at any time, for every b that is known before the pane is seen. A mean that is at or above m may do what it likes.
 //
-// Logarithms throughout: a pane of 10⁶ scores moves ln R by up to ±10⁷, and R neither overflows nor dies. The zero value is a series that
-// has seen nothing and was born when the purse's Paid was 0; see Start.
+// Nothing overflows, though a pane of 10⁶ scores may move ln R by 10⁷: in units of A, R is below 1/w after every pane or there was an alarm, an R beyond all
+// numbers is an alarm too, and one that is too small for a number is nothing beside the next b. The zero value is a series that has
+// seen nothing and was born when the purse's Paid was 0; see Start.
 type Series struct {
 	bets [Bets]bet
 	paid float64 // reading of the purse up to which b has been paid in
@@ -25,11 +26,10 @@ type Series struct {
 
 // bet is one λ. CUSUM, the maximum over all starts instead of the sum, tells where the evidence began.
 type bet struct {
-	logR  float64 // −Inf: nothing
+	r     float64 // R
 	cusum float64 // ln of the greatest wealth of a bet begun at some pane, ≥ 0
 	begin int64   // the pane after the one that left cusum at 0 last
 	since Moments // of the scores since begin
-	live  bool    // false: as good as the zero value
 }
 
 // Moments are what is known of the scores of a stretch of panes.
@@ -84,73 +84,56 @@ type Part struct {
 }
 
 func (s *Series) step(pane int64, w *Weights, inc *[Bets]float64, paid float64) (Alarm, bool) {
-	logB := math.Log(max(paid-s.paid, 0))
+	b := max(paid-s.paid, 0)
 	s.paid = max(paid, s.paid)
-	var m Moments
-	m.add(w)
-	greatest := math.Inf(-1)
+	var now Moments
+	now.add(w)
+	m, best := 0.0, 0
 	for k := range s.bets {
-		b := &s.bets[k]
-		if !b.live {
-			*b = bet{logR: math.Inf(-1), begin: pane, live: true}
+		bet := &s.bets[k]
+		if bet.r += b; bet.r > 0 { // 0·∞ is no number
+			bet.r *= math.Exp(inc[k])
 		}
-		b.logR = addLogs(b.logR, logB) + inc[k]
-		if b.cusum <= 0 {
-			b.begin, b.since = pane, Moments{}
+		m += weight * bet.r
+		if bet.r > s.bets[best].r {
+			best = k
 		}
-		b.cusum = max(0, b.cusum+inc[k])
-		b.since.N += m.N
-		b.since.Sum += m.Sum
-		b.since.Squares += m.Squares
-		greatest = max(greatest, b.logR)
+		if bet.cusum <= 0 {
+			bet.begin, bet.since = pane, Moments{}
+		}
+		bet.cusum = max(0, bet.cusum+inc[k])
+		bet.since.N += now.N
+		bet.since.Sum += now.Sum
+		bet.since.Squares += now.Squares
 	}
-	if greatest < 0 || s.Log() < 0 { // M is at most the greatest R
+	if m < 1 {
 		return Alarm{}, false
 	}
-	best := &s.bets[0]
-	for k := range s.bets {
-		if s.bets[k].logR > best.logR {
-			best = &s.bets[k]
-		}
-	}
-	a := Alarm{Onset: best.begin, Since: best.since}
+	a := Alarm{Onset: s.bets[best].begin, Since: s.bets[best].since}
 	s.Start(s.paid)
 	return a, true
 }
 
-// Log is ln M: 0 is an alarm, −Inf no evidence at all.
-func (s *Series) Log() float64 {
-	sum := math.Inf(-1)
+// M is the evidence, in [0,1): 1 is an alarm.
+func (s *Series) M() float64 {
+	m := 0.0
 	for k := range s.bets {
-		if s.bets[k].live {
-			sum = addLogs(sum, s.bets[k].logR)
-		}
+		m += weight * s.bets[k].r
 	}
-	return sum + math.Log(weight)
-}
-
-// addLogs is ln(e^a + e^b).
-func addLogs(a, b float64) float64 {
-	if a < b {
-		a, b = b, a
-	}
-	if d := b - a; d > -40 { // below, the last bit of a is greater
-		return a + math.Log1p(math.Exp(d))
-	}
-	return a // also when both are −Inf
+	return m
 }
 
 // Save appends the state. Load of it gives the same state to the last bit.
 func (s *Series) Save(dst []byte) []byte {
 	dst = appendFloat(dst, s.paid)
-	if !s.bets[0].live {
+	if s.bets == [Bets]bet{} {
 		return append(dst, 0)
 	}
 	dst = append(dst, 1)
 	last := int64(0)
 	for k := range s.bets {
 		b := &s.bets[k]
-		dst = appendFloat(dst, b.logR)
+		dst = appendFloat(dst, b.r)
 		dst = appendFloat(dst, b.cusum)
 		dst = binary.AppendVarint(dst, b.begin-last)
 		last = b.begin
@@ -180,11 +163,11 @@ func (s *Series) load(r *reader) {
 	last := int64(0)
 	for k := range s.bets {
 		b := &s.bets[k]
-		b.live = true
-		b.logR, b.cusum = r.float(), r.float()
+		b.r, b.cusum = r.float(), r.float()
 		last += r.varint()
 		b.begin = last
 		b.since.N = int64(r.uvarint())
 		b.since.Sum, b.since.Squares = r.float(), r.float()
+		r.err = r.err || !(b.r >= 0 && b.cusum >= 0)
 	}
 }

@@ -4,8 +4,10 @@
 package main
 
 import (
+	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"slices"
@@ -31,9 +33,18 @@ func main() {
 	}
 	verdicts(cells)
 	kernel()
-	if err := recorded(*data, 200); err != nil {
+	changes, err := recorded(*data, 200)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		fmt.Printf("\nRecorded answers: left out, %s is not there\n", *data)
+	case err != nil:
 		fmt.Fprintln(os.Stderr, "benchdetect:", err)
 		os.Exit(1)
+	default:
+		fmt.Println("\nRecorded answers, calls in random order")
+		for _, c := range changes {
+			fmt.Println(" ", c.String())
+		}
 	}
 }
 

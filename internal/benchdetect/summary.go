@@ -1,16 +1,10 @@
 package main
 
 import (
-	"encoding/csv"
-	"errors"
 	"fmt"
-	"io/fs"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/driftd/driftd/detector/evidence"
@@ -108,82 +102,4 @@ func kernel() {
 	}
 	fmt.Printf("\nA series and pane: drift %.0f ns, canary %.0f ns. State saved: drift %d bytes, canary %d bytes.\n",
 		float64(drift.Nanoseconds())/n, float64(time.Since(start).Nanoseconds())/(n/10), len(s.Save(nil)), len(c.Save(nil)))
-}
-
-// recorded holds the detector to a change that happened: two models, each before and after a new snapshot, 1,506 answers each. The reference is
-// sealed from the first two thirds of the old snapshot's answers, every call is a pane of its own.
-func recorded(path string, shuffles int) error {
-	f, err := os.Open(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		fmt.Printf("\nRecorded answers: left out, %s is not there.\n", path)
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		return fmt.Errorf("read %s: %w", path, err)
-	}
-	model, score := slices.Index(lines[0], "model"), slices.Index(lines[0], "score")
-	if model < 0 || score < 0 {
-		return fmt.Errorf("read %s: no columns model and score", path)
-	}
-	scores := map[string][]float64{}
-	for _, l := range lines[1:] {
-		v, err := strconv.ParseFloat(l[score], 64)
-		if err != nil {
-			return fmt.Errorf("read %s: %w", path, err)
-		}
-		_, name, _ := strings.Cut(l[model], "/")
-		scores[name] = append(scores[name], v)
-	}
-	fmt.Printf("\nRecorded answers, calls in random order, %d shuffles:\n", shuffles)
-	for _, change := range [][2]string{{"gpt-4-0314", "gpt-4-0613"}, {"gpt-3.5-turbo-0301", "gpt-3.5-turbo-0613"}} {
-		before, alarmed := 0, 0
-		var delays []float64
-		for i := range shuffles {
-			early, delay := replay(rand.New(rand.NewPCG(7, uint64(i))), scores[change[0]], scores[change[1]])
-			before += early
-			if delay > 0 {
-				alarmed++
-				delays = append(delays, float64(delay))
-			} else {
-				delays = append(delays, math.Inf(1))
-			}
-		}
-		fmt.Printf("  %s → %s: %d alarms before, alarm after it in %d; after a median of %s calls, p90 %s\n", change[0], change[1], before, alarmed,
-			minutes(quantile(delays, 0.5)), minutes(quantile(delays, 0.9)))
-	}
-	return nil
-}
-
-// replay returns the alarms before the change and the number of calls from it to the first one after, 0 for none.
-func replay(r *rand.Rand, before, after []float64) (early, delay int) {
-	before, after = slices.Clone(before), slices.Clone(after)
-	r.Shuffle(len(before), func(i, j int) { before[i], before[j] = before[j], before[i] })
-	r.Shuffle(len(after), func(i, j int) { after[i], after[j] = after[j], after[i] })
-	var b evidence.Baseline
-	learn := max(evidence.BaselineN, len(before)*2/3)
-	for _, x := range before[:learn] {
-		var w evidence.Weights
-		w.Add(x, 1)
-		b.Learn(&w)
-	}
-	m, _ := b.Seal()
-	var tables evidence.Tables
-	table := tables.For(m)
-	var s evidence.Series
-	for i, x := range slices.Concat(before[learn:], after) {
-		var w evidence.Weights
-		w.Add(x, 1)
-		if _, ok := s.Add(int64(i), float64(i+1)*budget, evidence.Part{Table: table, Weights: &w}); ok {
-			if i >= len(before)-learn {
-				return early, i - (len(before) - learn) + 1
-			}
-			early++
-		}
-	}
-	return early, 0
 }
