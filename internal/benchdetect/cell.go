@@ -20,7 +20,8 @@ var contenders = []contender{
 	{"drift, sealed day − .02", true, []null{iid, volume}, func(dist) method { return &sealed{tolerance: 0.02} }},
 	{"drift, same hour", true, []null{iid, volume}, func(dist) method { return new(hourly) }},
 	{"drift, by cohorts", true, []null{iid, volume, mix}, func(dist) method { return new(cohorts) }},
-	{"canary", true, nulls, func(dist) method { return new(canary) }},
+	{"canary, half the traffic", true, nulls, func(dist) method { return new(canary) }},
+	{canaryTenth, true, nulls, func(dist) method { return &canary{tenth: true} }},
 	{"(n, Σx, Σx² alone, known mean)", true, []null{iid, volume}, func(d dist) method { return newQuadratic(d.mean()) }},
 	{"Welch 1h/24h p<.01", false, nil, func(dist) method { return welch{newRolling(false)} }},
 	{"KS 1h/24h p<.01", false, nil, func(dist) method { return ks{newRolling(true)} }},
@@ -28,6 +29,8 @@ var contenders = []contender{
 	{"ADWIN δ=.002", false, nil, func(dist) method { return new(adwin) }},
 	{"Page–Hinkley λ=50", false, nil, func(dist) method { return new(pageHinkley) }},
 }
+
+const canaryTenth = "canary, a tenth of it" // where there is a holder
 
 var drops = []float64{0.02, 0.05, 0.13}
 
@@ -146,21 +149,34 @@ func quantile(values []float64, q float64) float64 {
 
 // poissonUpper is the 95 % upper confidence bound of a mean of which k were counted.
 func poissonUpper(k int) float64 {
-	low, high := float64(k), float64(k)+20+6*math.Sqrt(float64(k)+1)
+	return bisect(float64(k), float64(k)+20+6*math.Sqrt(float64(k)+1), func(mean float64) bool { return poissonUpTo(k, mean) > 0.05 })
+}
+
+// poissonLower is the 95 % lower one.
+func poissonLower(k int) float64 {
+	return bisect(0, float64(k), func(mean float64) bool { return 1-poissonUpTo(k-1, mean) < 0.05 })
+}
+
+// bisect is where rising turns false.
+func bisect(low, high float64, rising func(float64) bool) float64 {
 	for range 60 {
-		mean := (low + high) / 2
-		p, term := 0.0, -mean
-		for i := 0; i <= k; i++ {
-			if i > 0 {
-				term += math.Log(mean / float64(i))
-			}
-			p += math.Exp(term)
-		}
-		if p > 0.05 {
-			low = mean
+		if mid := (low + high) / 2; rising(mid) {
+			low = mid
 		} else {
-			high = mean
+			high = mid
 		}
 	}
 	return high
+}
+
+// poissonUpTo is the probability of k or fewer.
+func poissonUpTo(k int, mean float64) (p float64) {
+	term := -mean
+	for i := 0; i <= k; i++ {
+		if i > 0 {
+			term += math.Log(mean / float64(i))
+		}
+		p += math.Exp(term)
+	}
+	return p
 }

@@ -128,6 +128,7 @@ func (c *cohorts) pane(p *pane) bool {
 type canary struct {
 	evidence evidence.Canary
 	paid     float64
+	tenth    bool // it has a tenth of the traffic, the other nine
 }
 
 func (c *canary) pane(p *pane) bool {
@@ -135,7 +136,11 @@ func (c *canary) pane(p *pane) bool {
 		return false
 	}
 	c.paid += budget
-	_, fires := c.evidence.Add(0, int64(p.minute), &p.w, &p.beside, c.paid)
+	other := &p.beside
+	if c.tenth {
+		other = &p.holder
+	}
+	_, fires := c.evidence.Add(0, int64(p.minute), &p.w, other, c.paid)
 	return fires
 }
 

@@ -17,7 +17,11 @@ type pane struct {
 	w       evidence.Weights    // of x
 	cohorts [2]evidence.Weights // the same, apart
 	beside  evidence.Weights    // of the other series, which never drops
+	holder  evidence.Weights    // of one with nine times the scores
 }
+
+// holderRate is the greatest rate at which panes have a holder.
+const holderRate = 10
 
 // null is a way of being healthy.
 type null string
@@ -68,7 +72,7 @@ func (s *stream) next(minute int) *pane {
 	}
 	p := &s.p
 	*p = pane{minute: minute, x: p.x[:0]}
-	add := func(mean float64, one func(x float64, cohort int)) {
+	add := func(mean, rate float64, one func(x float64, cohort int)) {
 		if gap == 0 {
 			draw := s.dist.at(mean)
 			for range poisson(s.r, rate) {
@@ -83,13 +87,16 @@ func (s *stream) next(minute int) *pane {
 			}
 		}
 	}
-	add(dropped, func(x float64, cohort int) {
+	add(dropped, rate, func(x float64, cohort int) {
 		p.x = append(p.x, x)
 		p.cohorts[cohort].Add(x, 1)
 	})
 	p.w = p.cohorts[0]
 	p.w.Merge(&p.cohorts[1])
-	add(mean, func(x float64, _ int) { p.beside.Add(x, 1) })
+	add(mean, rate, func(x float64, _ int) { p.beside.Add(x, 1) })
+	if s.rate <= holderRate {
+		add(mean, 9*rate, func(x float64, _ int) { p.holder.Add(x, 1) })
+	}
 	return p
 }
 
