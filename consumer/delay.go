@@ -38,18 +38,16 @@ type delayed struct {
 // What holds, and what cannot:
 //
 // In one topic, every event counts once and is linked to the same, whatever crashes, lives on as a zombie or is read again, as
-// long as what is remembered reaches back as far as it did at first (rewind), there was memory for it, and the fences before the committed offset are
-// not lost (an offset set by hand loses them: of calls that a silence had parted from their traces, some may then count in another
-// partition of the samples as well).
+// long as what is remembered reaches back as far as it did at first (see Worker.rewind), there was memory for it, and the fences
+// are not lost. An offset that is set by hand loses them: a call that a silence had parted from its trace may then find another
+// prompt, and count under both if these stand in different partitions of the samples.
 //
-// Between two topics there is no order in the log. What a call or a score finds in the other one depends on how far that was read.
-// It has been read at least as far as the event's time, and what a producer may be late by; so what came in time is found whatever
-// crashes, and each event counts once. Not so what came later than that, or while the other topic could not be read: when the
-// event is read again, it may find more than at first. A call or score that first found nothing, whose worker died before it
-// committed, counts then, and its dead letter stays; redrive would offer that score again. One that finds another prompt, since a nearer
-// ancestor came late, may count under both if these stand in different partitions of the samples. Each topic
-// commits its own offset, and none has to wait for the other's: a topic whose offset is older finds its partners again because
-// all topics are rewound by a horizon, and read in step until then (part.ahead).
+// Between two topics there is no order in the log. What a call or a score finds in the other one depends on how far that was
+// read: at least as far as the event's time, and what producers may be late by. So what comes in time is found, whatever crashes,
+// and counts once. Each topic commits its own offset and need not wait for the other's: all are rewound by a horizon, and read in
+// step (see part.ahead). Not so what comes later than that, or while the other topic cannot be read. Read again, the event may
+// find more than at first. If it found nothing, and its worker died before it committed, it counts now; its dead letter stays, and
+// redrive sees that it was counted. If it finds a nearer ancestor now, it may count under both prompts, as above.
 
 // enter takes an event that was admitted at position pos, and tells whether it may go on at once.
 func (s *source) enter(e *Event, pos windows.Position) (goes bool) {
@@ -197,13 +195,11 @@ func (s *source) link() {
 		if !s.due(l.next, s.part.wait) {
 			return
 		}
-		if w.pos.Offset >= s.from {
-			if !s.over && w.time > s.bounds.calls && w.came > s.bounds.came {
-				return
-			}
-			if w.pos.Offset >= s.flushed && !s.over && s.steady < w.mark+s.part.wait {
-				s.building.counted.early++
-			}
+		if !s.over && w.time > s.bounds.calls && w.came > s.bounds.came {
+			return
+		}
+		if w.pos.Offset >= max(s.flushed, s.from) && !s.over && s.steady < w.mark+s.part.wait {
+			s.building.counted.early++
 		}
 		l.look(w, &s.event)
 		w.labels, w.why = s.part.resolve(&s.event, s.intern)

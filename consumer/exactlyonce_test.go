@@ -37,6 +37,9 @@ type simulation struct {
 	flushes bool
 	flushed int
 
+	topic  string           // one of several
+	linker *consumer.Linker // that the process at hand shares among them
+
 	names []string // of the records, where they are events that are offered again
 }
 
@@ -70,6 +73,9 @@ func (s *simulation) spawn() *simWriter {
 	}
 	if s.linked {
 		c.Linker, c.From, c.Fences, c.Start = consumer.NewLinker(usualLinking, "events"), s.committed, slices.Clone(s.fences), 0
+	}
+	if s.linker != nil {
+		c.Source.Topic, c.Linker, c.From, c.Start = s.topic, s.linker, s.committed, 0
 	}
 	if s.names != nil {
 		c.Again, c.From, c.Start = true, s.committed, 0

@@ -107,7 +107,15 @@ func (c *Core) Failing(yes bool) { c.s.part.fails(yes) }
 func (c *Core) End(now int64)    { c.s.end(now) }
 func (c *Core) Refencing() bool  { return len(c.s.fences) > 0 }
 func (c *Core) Waiting() int     { return c.s.line.len() }
-func (c *Core) Blocked() bool    { return c.s.blocked() }
+
+// Oldest is the offset of the first event that waits.
+func (c *Core) Oldest() (offset int64, waits bool) {
+	if c.s.line.empty() {
+		return 0, false
+	}
+	return c.s.line.first().pos.Offset, true
+}
+func (c *Core) Blocked() bool { return c.s.blocked() }
 func (c *Core) Keys(offset int64, key, value []byte, now int64) {
 	c.s.add(&Record{Offset: offset, Key: key, Value: value}, now)
 }

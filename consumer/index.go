@@ -116,7 +116,7 @@ func (x *index) close() {
 		return
 	}
 	last := x.now
-	last.fit(last.n*100/87 + 1)
+	last.fit(last.n*100/88 + 1)
 	last.known, last.lastKey, last.number = nil, "", x.number
 	x.past = append(x.past, last)
 	x.now = newGeneration(0)
@@ -143,7 +143,7 @@ func (x *index) spans() int {
 func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) {
 	g := x.now
 	if (g.n+1)*100 > len(g.slots)*85 {
-		g.fit(len(g.slots)*4/3 + 64)
+		g.fit(len(g.slots)*6/5 + 64)
 	}
 	s := slot{trace: halves(trace), span: span, parent: parent, labels: flags}
 	if l != nil {
@@ -215,11 +215,29 @@ func (g *generation) insert(s slot, limit int) bool {
 // fit lays the table out anew with n slots.
 func (g *generation) fit(n int) {
 	old := g.slots
-	g.slots, g.n = make([]slot, max(n, 64)), 0
+	g.slots = make([]slot, max(n, 64))
+	run, next := 0, 0 // the slots from run to before next are taken, by what was laid out last
 	for i := range old {
-		if old[i].trace != ([2]uint32{}) {
-			g.insert(old[i], len(old)+1)
+		if old[i].trace == ([2]uint32{}) {
+			continue
 		}
+		at := g.home(old[i].hash())
+		if at >= run && at < next {
+			at = next
+		}
+		for ; ; at++ {
+			if at >= len(g.slots) {
+				at = 0
+			}
+			if g.slots[at].trace == ([2]uint32{}) {
+				break
+			}
+		}
+		g.slots[at] = old[i]
+		if at != next {
+			run = at
+		}
+		next = at + 1
 	}
 }
 

@@ -10,21 +10,24 @@ import (
 	"github.com/driftd/driftd/windows"
 )
 
-// linkedRecords are the events of some hundred traces in disorder: whole calls, calls whose prompt stands above or beside them,
-// sometimes both, the nearer one coming last; scores before and after their spans; broken records. The last two events are far ahead,
-// so that everything before it has waited long enough.
-func linkedRecords(r *rand.Rand, n int) [][]byte {
-	type event struct {
-		at   float64
-		line string
-	}
-	var events []event
-	add := func(at float64, format string, args ...any) {
-		at += r.Float64() * 4 // seconds of disorder
-		events = append(events, event{at, fmt.Sprintf(format, args...) + fmt.Sprintf(" @%.3f", at)})
-	}
-	prompt := func() string { return fmt.Sprintf("prompt=%c version=v1", 'a'+r.IntN(5)) }
+// linkedEvent is an event of linkedEvents.
+type linkedEvent struct {
+	at    float64 // seconds
+	trace int
+	score bool
+	line  string
+}
+
+// linkedEvents are the events of some hundred traces in disorder: whole calls, calls whose prompt stands above or beside them,
+// sometimes both, the nearer one coming last; scores before and after their spans.
+func linkedEvents(r *rand.Rand, n int) (events []linkedEvent) {
 	for i := range n {
+		add := func(at float64, format string, args ...any) {
+			at += r.Float64() * 4 // seconds of disorder
+			line := fmt.Sprintf(format, args...) + fmt.Sprintf(" @%.3f", at)
+			events = append(events, linkedEvent{at, i, format[:5] == "score", line})
+		}
+		prompt := func() string { return fmt.Sprintf("prompt=%c version=v1", 'a'+r.IntN(5)) }
 		at := float64(i) * 0.7
 		switch r.IntN(4) {
 		case 0:
@@ -42,7 +45,7 @@ func linkedRecords(r *rand.Rand, n int) [][]byte {
 		}
 		add(at+r.Float64()*20-2, "score t%d s2", i)
 	}
-	slices.SortStableFunc(events, func(a, b event) int {
+	slices.SortStableFunc(events, func(a, b linkedEvent) int {
 		if a.at < b.at {
 			return -1
 		}
@@ -52,8 +55,13 @@ func linkedRecords(r *rand.Rand, n int) [][]byte {
 		i := r.IntN(len(events) - 1)
 		events[i], events[i+1] = events[i+1], events[i]
 	}
-	var records [][]byte
-	for _, e := range events {
+	return events
+}
+
+// linkedRecords are linkedEvents among broken records. The last two events are far ahead, so that everything before them has
+// waited long enough.
+func linkedRecords(r *rand.Rand, n int) (records [][]byte) {
+	for _, e := range linkedEvents(r, n) {
 		if r.IntN(30) == 0 {
 			records = append(records, []byte("{"), nil)
 		}

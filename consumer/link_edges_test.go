@@ -81,6 +81,30 @@ func TestCallsWaitForATopicThatIsTakenUpLater(t *testing.T) {
 	w.expect("when b has been read", "call p/v1//")
 }
 
+// While a topic cannot be read, calls wait if it is known to hold spans, until there is no room for more.
+func TestCallsAndATopicThatCannotBeRead(t *testing.T) {
+	for _, spans := range []bool{false, true} {
+		l := usualLinking
+		l.Memory = 1 << 20
+		w := newLinkWorld(t, l, "a", "b")
+		if spans {
+			w.read("b", "span t9 s1 @1")
+		}
+		w.cores["b"].Failing(true)
+		w.read("a", "call t1 s1<s2 @5", "span t1 s2 @6 prompt=p version=v1", "span t2 s1 @60", "span t2 s2 @60")
+		w.cores["a"].Tend(w.now, false)
+		if waits := w.cores["a"].Waiting() > 0; waits != spans || w.cores["a"].Stuck() != spans {
+			t.Errorf("spans seen %v: waits %v", spans, waits)
+		}
+		for i := range 10_000 {
+			w.read("a", fmt.Sprintf("call t%d s2<s1 @60 model=%s", i, strings.Repeat("m", 100)))
+		}
+		if n := w.cores["a"].Waiting(); n > 2000 || w.cores["a"].Blocked() {
+			t.Errorf("spans seen %v: %d events wait", spans, n)
+		}
+	}
+}
+
 // A topic whose times stay an hour behind, though it is read to its end, holds nobody up for ever.
 func TestTopicWithOldTimesDoesNotHoldOthersForEver(t *testing.T) {
 	w := newLinkWorld(t, usualLinking, "old", "scores")

@@ -124,7 +124,9 @@ func (p *part) bounds(full bool) bounds {
 		}
 		clogged := read && o.full.Load()
 		b.stuck = b.stuck || !read
-		if !(clogged || full && !read) {
+		// Calls do not stand still for what cannot be read unless it is known to hold spans.
+		unsure := o != nil && !read && !o.hasSpans.Load()
+		if !(clogged || full && !read || unsure) {
 			b.calls = min(b.calls, entered-p.wait)
 		}
 		if !(clogged && full) {

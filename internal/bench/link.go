@@ -114,15 +114,19 @@ func (l *linkage) fill(b *bench, c *kafkalog.Client, n int, scores bool) error {
 			}
 		}
 	}
-	// What comes last lets all before it go.
+	// What comes last lets all before it go. One record alone moves no time.
 	for p := range sourcePartitions {
 		last := l.first.Add(time.Duration(n)*traceSpans*time.Second/spanRate + time.Minute)
 		for _, topic := range []string{l.spans, scoreTopic} {
+			if l.whole && topic == scoreTopic { // it is still to be written
+				continue
+			}
 			value := otlpgen.AppendSpans(nil, nil, otlpgen.Span{Trace: make([]byte, 16), ID: make([]byte, 8), End: uint64(last.UnixNano())})
 			if topic == scoreTopic {
-				value = fmt.Appendf(nil, `{"type":"span","kind":"other","time":%d}`, last.UnixNano())
+				value = fmt.Appendf(nil, `{"type":"score","prompt":"end","version":"v1","rubric":"end","value":1,"time":%d}`, last.UnixNano())
 			}
-			msgs = append(msgs, kafkalog.Message{Topic: topic, Partition: p, Key: []byte("end"), Value: value, Time: last})
+			end := kafkalog.Message{Topic: topic, Partition: p, Key: []byte("end"), Value: value, Time: last}
+			msgs = append(msgs, end, end)
 		}
 	}
 	return flush()
@@ -188,7 +192,7 @@ func (b *bench) link() error {
 	if err := l.fill(b, c, traces, true); err != nil {
 		return err
 	}
-	s, set, err := linkStage(c, sourceTopic, traces, traces)
+	s, set, err := linkStage(c, sourceTopic, traces, traces+2*sourcePartitions)
 	if err != nil {
 		return err
 	}
