@@ -2,24 +2,38 @@ package evidence
 
 import "math"
 
-// boundKappa are the bets of a confidence bound, finer than those on a drop: a baseline has seen a day.
-var boundKappa = ladder(0.5, 1.8)
-
-// Lower is a lower confidence bound of the mean of scores, for their number looked at once or at any time, with probability 1 − alpha:
-// the least m that the mixture of bets on E[x | past] > m has not refuted,
+// Lower is a lower confidence bound of the mean of scores with probability 1 − alpha: the least m that a mixture of bets on E[x | past] > m has not refuted,
 //
-//	inf {m: Σ w·Π(1 + λ(x − m)) < 1/α},   λ = κ/m
+//	inf {m: Σ w·Π(1 + λ(x − m)) < 1/α},   λ = √(2 ln(1/α)/(n·v))
 //
-// (Waudby-Smith, Ramdas, Estimating means of bounded random variables by betting, 2010.09686, theorem 1, of which this is the hedged capital process
-// of one side with fixed bets). With λ = κ/m the wealth falls with m, so that the set is an interval. Against the empirical Bernstein bound of Howard et al. (2021) it has no
-// second term of the range and knows the skew: at 1,000 scores of Beta with mean .8, sd .15 it lies .017 below the mean, that one .023. 0 when nothing is known.
+// (Waudby-Smith, Ramdas, Estimating means of bounded random variables by betting, 2010.09686, theorem 1 and section 3.3; one side, fixed bets.) The mixture is over four variances v, from
+// the greatest there is to a sixty-fourth of it. The wealth falls with m, so that the set is an interval. n, how many scores there are when the bound is taken, must
+// not have been chosen by looking at them.
+//
+// It lies 1.5 standard normal bounds below the mean that was seen, for 1,000 scores as for 10⁶ (TestLowerIsTight). The empirical Bernstein bound (Maurer, Pontil 2009; for all
+// times, Howard et al. 2021) is wider by the range's term, 2.4 of them at 1,000 scores. 0 when nothing is known.
 //
 // It is a bound of the mean of all the means that the scores had while they came, whether or not those were equal.
 func Lower(w *Weights, alpha float64) float64 {
-	limit := math.Log(1 / alpha)
+	limit := math.Log(1/alpha) + math.Log(float64(boundBets))
+	var lambda [boundBets]float64
+	for k := range lambda {
+		v := 0.25 / float64(int(1)<<(2*k))
+		lambda[k] = min(0.9, math.Sqrt(2*math.Log(1/alpha)/(float64(w.N())*v)))
+	}
 	low, high := 0.0, 1.0
 	for high-low > 1e-7 {
-		if mid := (low + high) / 2; logWealth(w, mid) < limit {
+		mid, sum := (low+high)/2, math.Inf(-1)
+		for _, l := range lambda {
+			won := 0.0
+			for j, v := range w {
+				if v != 0 {
+					won += float64(v) * math.Log1p(l*(knot(j)-mid))
+				}
+			}
+			sum = addLogs(sum, won/one)
+		}
+		if sum < limit {
 			high = mid
 		} else {
 			low = mid
@@ -28,24 +42,12 @@ func Lower(w *Weights, alpha float64) float64 {
 	return low
 }
 
+const boundBets = 4
+
 // Interval are Lower and its mirror image at alpha/2 each.
 func Interval(w *Weights, alpha float64) (low, high float64) {
 	m := w.Mirror()
 	return Lower(w, alpha/2), 1 - Lower(&m, alpha/2)
-}
-
-func logWealth(w *Weights, m float64) float64 {
-	sum := math.Inf(-1)
-	for _, kappa := range boundKappa {
-		won := 0.0
-		for j, v := range w {
-			if v != 0 {
-				won += float64(v) * math.Log1p(kappa*(knot(j)/m-1))
-			}
-		}
-		sum = addLogs(sum, won/one)
-	}
-	return sum + math.Log(weight)
 }
 
 // What a baseline must be worth.

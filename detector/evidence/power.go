@@ -18,17 +18,18 @@ type Power struct {
 // detector alarms when the best of them has made 1 out of w·b a pane (Shin, Ramdas, Rinaldo, 2203.03532, theorem 5.5, without its slack).
 func (p Power) Delay(drop float64) float64 {
 	mean := p.Mean - drop
+	sd := p.SD * math.Sqrt(mean*(1-mean)/(p.Mean*(1-p.Mean))) // of 0 and 1 that is so; others widen less
 	if !(mean > 0 && p.M > 0 && p.M < 1 && p.N > 0 && p.B > 0) {
 		return math.Inf(1)
 	}
 	best := math.Inf(1)
 	for _, kappa := range kappa {
-		g := growth(kappa/(1-p.M), p.M, mean, p.SD) * p.N
+		g := growth(kappa/(1-p.M), p.M, mean, sd) * p.N
 		if g <= 0 {
 			continue
 		}
-		// R of panes after the drop is b·(e^g + … + e^(tg)); that it must reach 1/w.
-		t := math.Log1p(-math.Expm1(-g)/(weight*p.B)) / g
+		// R of panes after the drop is b·(e^g + … + e^(tg)), and w·R must reach 1; what R held before and the neighbouring bets make it four times that.
+		t := math.Log1p(-math.Expm1(-g)/(4*weight*p.B)) / g
 		best = min(best, t)
 	}
 	return max(1, best)
@@ -53,7 +54,7 @@ func (p Power) Smallest(panes float64) float64 {
 // growth of ln wealth a score, of λ and scores on two points with this mean and deviation: symmetric where [0,1] has room for it.
 func growth(lambda, m, mean, sd float64) float64 {
 	sd = min(sd, math.Sqrt(mean*(1-mean)))
-	if sd <= 0 {
+	if !(sd > 0) {
 		return math.Log1p(lambda * (m - mean))
 	}
 	up, down := sd, sd

@@ -291,3 +291,28 @@ func TestDifference(t *testing.T) {
 		}
 	}
 }
+
+// TestLowerIsTight: the bound is not much lower than one that assumes normal scores and has no guarantee.
+func TestLowerIsTight(t *testing.T) {
+	for i, d := range draws {
+		if d.mean > 0.99 || d.mean < 0.1 {
+			continue // nothing normal there
+		}
+		for _, n := range []int{1000, 15_000, 150_000} {
+			r := seeded(7, uint64(i))
+			ratio := 0.0
+			const runs = 20
+			for range runs {
+				var w Weights
+				for range n {
+					w.Add(d.x(r), 1)
+				}
+				ratio += (w.Mean() - Lower(&w, 0.01)) / (2.326 * math.Sqrt(w.Variance()/float64(n))) / runs
+			}
+			t.Logf("%s, %d scores: %.2f normal bounds below", d.name, n, ratio)
+			if ratio > 1.75 {
+				t.Errorf("%s, %d scores: %.2f normal bounds below, want at most 1.75", d.name, n, ratio)
+			}
+		}
+	}
+}
