@@ -9,6 +9,15 @@ import (
 
 func seeded(a, b uint64) *rand.Rand { return rand.New(rand.NewPCG(a, b)) }
 
+// simulated is how many panes to simulate: a tenth where time is short.
+func simulated(t *testing.T, panes int) int {
+	t.Helper()
+	if testing.Short() {
+		return panes / 10
+	}
+	return panes
+}
+
 // draw makes scores with a known mean.
 type draw struct {
 	name string
@@ -75,7 +84,8 @@ func TestBetIsFair(t *testing.T) {
 
 // TestBudgetHolds counts alarms where many are allowed, so that a budget that is broken by a tenth is seen: one in twenty panes.
 func TestBudgetHolds(t *testing.T) {
-	const panes, b = 200_000, 0.05
+	panes := simulated(t, 200_000)
+	const b = 0.05
 	run := func(t *testing.T, seed uint64, m float64, pane func(r *rand.Rand, i int, w *Weights)) (share float64) {
 		r := seeded(2, seed)
 		var tables Tables
@@ -89,9 +99,9 @@ func TestBudgetHolds(t *testing.T) {
 				alarms++
 			}
 		}
-		share = float64(alarms) / (panes * b)
+		share = float64(alarms) / (float64(panes) * b)
 		// Alarms come no more regularly than by chance: 4 standard errors.
-		if limit := 1 + 4/math.Sqrt(panes*b); share > limit {
+		if limit := 1 + 4/math.Sqrt(float64(panes)*b); share > limit {
 			t.Errorf("%.3f of the budget spent, want at most %.3f", share, limit)
 		}
 		t.Logf("%.3f of the budget spent on false alarms", share)
@@ -149,7 +159,8 @@ func TestBudgetHolds(t *testing.T) {
 
 // TestCanaryBudgetHolds: both sides wander together as they like, and share the traffic as they like.
 func TestCanaryBudgetHolds(t *testing.T) {
-	const panes, b = 100_000, 0.05
+	panes := simulated(t, 60_000)
+	const b = 0.05
 	for _, share := range []float64{0.5, 0.05, 0.9} {
 		for _, tolerance := range []float64{0, 0.1} {
 			t.Run(fmt.Sprint(share, "/", tolerance), func(t *testing.T) {
@@ -170,12 +181,85 @@ func TestCanaryBudgetHolds(t *testing.T) {
 						alarms++
 					}
 				}
-				spent := float64(alarms) / (panes * b)
+				spent := float64(alarms) / (float64(panes) * b)
 				t.Logf("%.3f of the budget spent on false alarms", spent)
-				if limit := 1 + 4/math.Sqrt(panes*b); spent > limit {
+				if limit := 1 + 4/math.Sqrt(float64(panes)*b); spent > limit {
 					t.Errorf("%.3f of the budget spent, want at most %.3f", spent, limit)
 				}
 			})
+		}
+	}
+}
+
+// TestSealedBaseline: measured from a sealed baseline the budget holds; measured from the mean that was seen it does not.
+func TestSealedBaseline(t *testing.T) {
+	const runs, panes, b = 200, 1500, 0.0002
+	sealed, plugin := 0, 0
+	var tables Tables
+	for i := range runs {
+		r := seeded(8, uint64(i))
+		d := draws[i%len(draws)]
+		var base Baseline
+		if _, ok := base.Seal(); ok {
+			t.Fatal("sealed without a score")
+		}
+		for range BaselineN {
+			var w Weights
+			w.Add(d.x(r), 1)
+			base.Learn(&w)
+		}
+		m, ok := base.Seal()
+		if !ok {
+			t.Fatalf("not sealed with %d scores", base.N())
+		}
+		var a, p Series
+		for i := range panes {
+			var w Weights
+			for range 20 {
+				w.Add(d.x(r), 1)
+			}
+			if _, ok := a.Add(int64(i), float64(i+1)*b, Part{tables.For(m), &w}); ok {
+				sealed++
+			}
+			if _, ok := p.Add(int64(i), float64(i+1)*b, Part{tables.For(base.Mean()), &w}); ok {
+				plugin++
+			}
+		}
+	}
+	budget := runs * panes * b
+	t.Logf("a budget of %g alarms: %d against the sealed bound, %d against the mean", budget, sealed, plugin)
+	if float64(sealed) > budget+4*math.Sqrt(budget) {
+		t.Errorf("%d alarms against the sealed bound, want at most %g", sealed, budget)
+	}
+	if float64(plugin) < 2*budget {
+		t.Errorf("%d alarms against the mean that was seen: then nothing need be sealed", plugin)
+	}
+}
+
+// TestExceed: a tail of 5 % keeps the budget, one of 8 % is seen.
+func TestExceed(t *testing.T) {
+	const panes, b = 20_000, 0.005
+	var tables Tables
+	for _, share := range []float64{0.05, 0.08} {
+		r := seeded(9, 0)
+		var s Series
+		alarms := 0
+		for i := range panes {
+			n := int64(r.IntN(40))
+			above := int64(0)
+			for range n {
+				if r.Float64() < share {
+					above++
+				}
+			}
+			w := Exceed(n, above)
+			if _, ok := s.Add(int64(i), float64(i+1)*b, Part{tables.For(1 - 0.05), &w}); ok {
+				alarms++
+			}
+		}
+		budget := float64(panes * b)
+		if share == 0.05 && float64(alarms) > budget+4*math.Sqrt(budget) || share > 0.05 && float64(alarms) < 2*budget {
+			t.Errorf("share %g: %d alarms, of a budget of %g", share, alarms, budget)
 		}
 	}
 }
