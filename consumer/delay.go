@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"bytes"
+	"math"
 	"sync/atomic"
 
 	"github.com/driftd/driftd/windows"
@@ -155,6 +156,15 @@ func (s *source) left() int64 {
 	return s.line.first().before
 }
 
+// wanted is the event time of the first that waits, or that of the events before it where it comes from the future.
+func (s *source) wanted() int64 {
+	if s.line.empty() {
+		return math.MaxInt64
+	}
+	w := s.line.first()
+	return min(w.time, w.before)
+}
+
 // passed is the event time up to which the partition's calls have been looked up.
 func (s *source) passed() int64 {
 	if s.line.next < len(s.line.queue) {
@@ -306,6 +316,7 @@ func (s *source) publish(now int64, atEnd bool) {
 			passed = max(passed, entered)
 		}
 	}
+	s.part.wanted.Store(s.wanted())
 	raise(&s.part.entered, entered)
 	raise(&s.part.passed, passed)
 	if atEnd {

@@ -39,6 +39,8 @@ type part struct {
 	// entered is the event time up to which its spans are in the index, passed that up to which they are there with all that
 	// they are linked to. Unix ns.
 	entered, passed atomic.Int64
+	// wanted is the event time of the first that waits in its delay line; MaxInt64 when none does.
+	wanted atomic.Int64
 	// caught is the clock when it was last read to its end, Unix ns.
 	caught atomic.Int64
 	// atEnd is whether there is nothing more to read for now; full, whether it cannot read on before others let its events go;
@@ -60,6 +62,7 @@ func newLinker(l Linking, slack time.Duration, partitions, topics int, expected 
 // join adds a source partition; leave takes it away again.
 func (l *linker) join(topic string) *part {
 	p := &part{linker: l, topic: topic}
+	p.wanted.Store(math.MaxInt64)
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.parts[topic] = p
@@ -162,7 +165,8 @@ type memo struct {
 }
 
 // remember takes what a record said. steady is the event time that the partition has reached, passed that of the calls that have
-// been looked up: the way to ancestors is kept for all that still wait, in whichever partition.
+// been looked up: the way to ancestors is kept for all that still wait, in whichever partition. What scores may name is kept for
+// those too that have not been read yet, or wait: of a topic with little traffic hours are read at once.
 func (p *part) remember(memos []memo, steady, passed int64) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -172,8 +176,13 @@ func (p *part) remember(memos []memo, steady, passed int64) {
 			passed = min(passed, o.passed.Load())
 		}
 	}
-	l.calls.turn(steady, passed)
 	l.spans.turn(steady, passed)
+	for _, topic := range l.expected() {
+		if topic != p.topic {
+			passed = min(passed, l.parts[topic].judging())
+		}
+	}
+	l.calls.turn(steady, passed)
 	for i := range memos {
 		m := &memos[i]
 		switch {
@@ -187,6 +196,18 @@ func (p *part) remember(memos []memo, steady, passed int64) {
 			l.calls.put(m.id, 1, 0, m.labels, m.flags)
 		}
 	}
+}
+
+// judging is the event time from which on scores of the partition may still come, MaxInt64 where all have. A nil part has not
+// been taken up.
+func (p *part) judging() int64 {
+	switch {
+	case p == nil:
+		return 0
+	case p.atEnd.Load() || p.failing.Load():
+		return p.wanted.Load()
+	}
+	return min(p.wanted.Load(), p.entered.Load())
 }
 
 // resolve gives an event what it lacks. intern makes labels of the event's.
