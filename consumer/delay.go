@@ -89,7 +89,12 @@ func (s *source) memorize(e *Event) {
 	if e.Kind == Score || e.Trace == [16]byte{} && len(e.Response) == 0 {
 		return
 	}
-	m := memo{span: hashSpan(&e.Span), parent: hashSpan(&e.Parent), labels: s.intern(e)}
+	m := memo{span: hashSpan(&e.Span), parent: hashSpan(&e.Parent)}
+	if e.Call && len(e.Prompt) > 0 {
+		m.labels = s.whole(e)
+	} else {
+		m.labels = s.intern(e)
+	}
 	if e.Trace != [16]byte{} {
 		m.trace = hashTrace(&e.Trace)
 	}
@@ -102,6 +107,21 @@ func (s *source) memorize(e *Event) {
 		}
 	}
 	s.memos = append(s.memos, m)
+}
+
+// whole returns the labels of a call that names its prompt. They are kept with its cell, which is found for the sampler too.
+func (s *source) whole(e *Event) *labels {
+	p := s.sampler
+	c, f := p.find(e)
+	if f.Reason != Fine {
+		return nil
+	}
+	p.found = c
+	if l := c.labels; l != nil && l.text[:len(l.text)-1] == string(p.key) && l.text[len(l.text)-1] == fallback(e) {
+		return l
+	}
+	c.labels = s.intern(e)
+	return c.labels
 }
 
 // intern returns the labels of an event; nil when there are none, or one of them is not sound.

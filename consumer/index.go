@@ -3,6 +3,7 @@ package consumer
 import (
 	"hash/maphash"
 	"math/bits"
+	"sync/atomic"
 	"unsafe"
 
 	"github.com/driftd/driftd/windows"
@@ -19,6 +20,15 @@ const (
 	maxPast = 4 * generations
 )
 
+// place is where a generation has labels. It has the generation's number, lest labels keep what is to be forgotten.
+type place struct {
+	in  uint64
+	ref uint32
+}
+
+// made numbers generations.
+var made atomic.Uint64
+
 // index remembers spans and ids by the trace that they belong to, for as long as its horizon and in as much memory as it is
 // given, whichever ends first. It forgets by the generation, so that nothing is ever taken out of a table. What it knows at a
 // place of the log depends on the log alone, as long as memory lasts: event time turns the generations, not the clock.
@@ -33,15 +43,13 @@ type index struct {
 
 // generation is what came within one stretch of time: a table of spans, and the labels that they have.
 type generation struct {
+	id     uint64
+	which  int   // of a linker's indexes it belongs to
 	number int64 // of the stretch that it ended in
 	slots  []slot
 	n      int
-	known  map[string]uint32
 	table  []*labels
 	bytes  int // of labels
-
-	lastKey string // asked for last; often it is the same again
-	lastRef uint32
 }
 
 // slot is a remembered span: 20 bytes. A trace's spans stand behind each other, but for those of other traces between them.
@@ -60,7 +68,8 @@ const (
 	slotBytes = int(unsafe.Sizeof(slot{}))
 )
 
-// labels is what a span says of its prompt, or what linking found out. It is immutable.
+// labels is what a span says of its prompt, or what linking found out. They do not change, but for the place where the index has
+// them.
 type labels struct {
 	Prompt, Version []byte
 	Dimensions      [][]byte
@@ -68,8 +77,9 @@ type labels struct {
 	Model           []byte
 	Variant         []byte
 	Environment     []byte
-	Fallback        int8   // 0 is unknown, 1 no, 2 yes
-	text            string // the canonical form of all this
+	Fallback        int8     // 0 is unknown, 1 no, 2 yes
+	text            string   // the canonical form of all this
+	places          [2]place // in the newest generation of each index of a linker that has them
 }
 
 var hashSeed, idSeed = maphash.MakeSeed(), maphash.MakeSeed()
@@ -84,12 +94,13 @@ func hashSpan(id *[8]byte) uint32 {
 	return uint32(maphash.Bytes(hashSeed, id[:])) | 2
 }
 
-func newIndex(horizon int64, memory int) *index {
-	return &index{stretch: max(horizon/generations, 1), max: memory, now: newGeneration(0)}
+// newIndex makes an index; which is 0 or 1, another one for each index that labels are put into.
+func newIndex(which int, horizon int64, memory int) *index {
+	return &index{stretch: max(horizon/generations, 1), max: memory, now: newGeneration(which)}
 }
 
-func newGeneration(like int) *generation {
-	return &generation{slots: make([]slot, max(like, 64)), known: make(map[string]uint32)}
+func newGeneration(which int) *generation {
+	return &generation{id: made.Add(1), which: which, slots: make([]slot, 64)}
 }
 
 // turn begins a new generation when event time has left the stretch of the one at hand, or when that is full. What came more
@@ -117,9 +128,9 @@ func (x *index) close() {
 	}
 	last := x.now
 	last.fit(last.n*100/88 + 1)
-	last.known, last.lastKey, last.number = nil, "", x.number
+	last.number = x.number
 	x.past = append(x.past, last)
-	x.now = newGeneration(0)
+	x.now = newGeneration(last.which)
 }
 
 func (x *index) size() int {
@@ -289,40 +300,33 @@ func (g *generation) named(at *slot) bool {
 
 // ref numbers labels within the generation.
 func (g *generation) ref(l *labels) uint32 {
-	key := l.key()
-	if g.lastRef > 0 && g.lastKey == key {
-		return g.lastRef
-	}
-	if g.known == nil { // closed: rarely asked
-		g.known = make(map[string]uint32)
-	}
-	ref := g.known[key]
-	if ref == 0 {
+	at := &l.places[g.which]
+	if at.in != g.id {
 		g.table = append(g.table, l)
-		ref = uint32(len(g.table))
-		g.known[key] = ref
-		g.bytes += 256 + 2*len(key)
+		g.bytes += 256 + 2*len(l.text)
+		*at = place{g.id, uint32(len(g.table))}
 	}
-	g.lastKey, g.lastRef = key, ref
-	return ref
+	return at.ref
 }
 
 func (g *generation) size() int { return len(g.slots)*slotBytes + g.bytes }
-
-// key is the canonical form of all that the labels say.
-func (l *labels) key() string { return l.text }
 
 // appendLabels appends the key of an event's labels.
 func appendLabels(dst []byte, e *Event) []byte {
 	dst = windows.AppendKey(dst, e.Prompt, e.Version)
 	dst = windows.AppendKey(dst, e.Dimensions...)
 	dst = windows.AppendKey(dst, e.TemplateHash, e.Model, e.Variant, e.Environment)
-	fallback := byte(0)
-	if e.Has.Has(windows.BuiltinFallback) {
-		fallback = 1
-		if e.Values[windows.BuiltinFallback] != 0 {
-			fallback = 2
-		}
+	return append(dst, fallback(e))
+}
+
+// fallback is 0 when the event does not say whether a fallback prompt was used, 1 when none was, 2 when one was.
+func fallback(e *Event) byte {
+	switch {
+	case !e.Has.Has(windows.BuiltinFallback):
+		return 0
+	case e.Values[windows.BuiltinFallback] == 0:
+		return 1
+	default:
+		return 2
 	}
-	return append(dst, fallback)
 }

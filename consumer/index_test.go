@@ -10,7 +10,7 @@ import (
 func TestIndexFindsWhatAMapWould(t *testing.T) {
 	for seed := range uint64(20) {
 		r := rand.New(rand.NewPCG(seed, 5))
-		x := newIndex(100, 1<<30)
+		x := newIndex(0, 100, 1<<30)
 		type entry struct {
 			span uint32
 			at   int64

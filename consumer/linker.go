@@ -54,7 +54,7 @@ func newLinker(l Linking, slack time.Duration, partitions, topics int, expected 
 	return &linker{
 		wait: int64(l.Wait), slack: int64(slack), lead: int64(l.Horizon) / 2, expected: expected,
 		lineBytes: max(memory/4/max(topics, 1), 64<<10),
-		calls:     newIndex(int64(l.Horizon), memory/2), spans: newIndex(int64(brief), memory/4),
+		calls:     newIndex(0, int64(l.Horizon), memory/2), spans: newIndex(1, int64(brief), memory/4),
 		parts: make(map[string]*part),
 	}
 }

@@ -31,7 +31,7 @@ type callAt struct {
 func newRelinker(dims int) *relinker {
 	return &relinker{
 		traces: make(map[uint64]struct{}), ids: make(map[uint64][]callAt), interns: make(map[string]*labels),
-		spans: newIndex(math.MaxInt64, math.MaxInt), // it forgets nothing
+		spans: newIndex(1, math.MaxInt64, math.MaxInt), // it forgets nothing
 		event: Event{Dimensions: make([][]byte, dims)},
 	}
 }

@@ -45,6 +45,7 @@ type sampler struct {
 	arena   []byte  // their keys
 	scores  []windows.Score
 	dead    []refused
+	found   *cell  // of the event at hand, when it has been looked for; key is its
 	key     []byte // of the cell and the axes of the event at hand
 	cellLen int    // of the cell's part
 }
@@ -136,11 +137,14 @@ func (s *sampler) emit(e *Event, pos windows.Position, why linking) {
 		}
 		return
 	}
-	c, fault := s.find(e)
-	if fault.Reason != Fine {
-		s.refuse(e, pos, fault)
-		return
+	c, fault := s.found, Fault{}
+	if c == nil {
+		if c, fault = s.find(e); fault.Reason != Fine {
+			s.refuse(e, pos, fault)
+			return
+		}
 	}
+	s.found = nil
 	first := len(s.scores)
 	for i := range e.Scores {
 		s.score(e, pos, &e.Scores[i], first)
@@ -180,6 +184,8 @@ func checkFigures(e *Event) {
 type cell struct {
 	lane  int32
 	known windows.Known // to the lane's encoder
+
+	labels *labels // of a call of the cell: the last that was asked for
 }
 
 // find returns the event's cell, and leaves its checked keys in s.key for add.

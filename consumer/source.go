@@ -194,6 +194,7 @@ func (s *source) one(e *Event) {
 	case goes:
 		s.sampler.emit(e, pos, noPrompt)
 	}
+	s.sampler.found = nil
 }
 
 // settle takes what the sampler has made into the round.
