@@ -154,7 +154,7 @@ func (x *index) spans() int {
 func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) {
 	g := x.now
 	if (g.n+1)*100 > len(g.slots)*85 {
-		g.fit(len(g.slots)*6/5 + 64)
+		g.fit(len(g.slots)*8/7 + 64)
 	}
 	s := slot{trace: halves(trace), span: span, parent: parent, labels: flags}
 	if l != nil {

@@ -213,8 +213,12 @@ func (t *task) link(ctx context.Context) {
 // flushes it there too, and links each call to what it was linked to before, though more of its trace may have come since. When
 // the answer is lost, nothing more is read until there is one: the fence may stand.
 func (t *task) raiseFence() bool {
-	if t.storing != nil || len(t.source.fences) > 0 {
+	if t.storing != nil {
 		return false
+	}
+	if len(t.source.fences) > 0 { // the log was cut back below them
+		t.source.fences = nil
+		t.raised = slices.DeleteFunc(t.raised, func(f int64) bool { return f >= t.source.next })
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -28,15 +29,16 @@ func (d promptless) Decode(record []byte, yield func(*Event)) error {
 }
 
 // linkTask is a task of the topic spans, and the linker that it shares with the topic scores.
-func linkTask(t *testing.T, b brokers, d Decoder) (made *task, l *linker, stop func()) {
+func linkTask(t *testing.T, b brokers, d Decoder, fences ...int64) (made *task, l *linker, stop func()) {
 	log, set := slog.New(slog.NewTextHandler(io.Discard, nil)), metrics.NewSet()
 	l = newLinker(Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20}, 10*time.Second, 1, 2,
 		func() []string { return []string{"spans", "scores"} })
 	made = &task{
-		brokers: b, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0),
+		beginning: beginning{fences: fences}, brokers: b, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0),
 		trouble: changes{log: log}, flush: 100 * time.Millisecond, heartbeat: 5 * time.Second, commitEvery: time.Second,
 		source: newSource(sourceConfig{
 			id: windows.Source{Topic: "spans"}, decoder: d, partitions: 3, partition: func(string) int { return 0 }, part: l.join("spans"),
+			fences:   fences,
 			disorder: 10 * time.Second, idle: 15 * time.Second, now: time.Now().UnixNano(),
 		}),
 	}
@@ -112,4 +114,27 @@ func TestFenceWhoseCommitIsUnsureStays(t *testing.T) {
 			}
 		}
 	})
+}
+
+// A fence behind the log's end, which was cut back, does not keep the clock from flushing.
+func TestFenceBehindTheLogsEndIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &lostAnswers{fakeBrokers: newFakeBrokers(3)}
+		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}}, 2, 100)
+		l.join("scores").looked.Store(true)
+		time.Sleep(20 * time.Second)
+		stop()
+		last := b.metadata[len(b.metadata)-1]
+		if _, fences, ok := parseMetadata(last); !ok || !slices.Equal(fences, []int64{2, 3}) || task.source.line.len() > 0 || b.committed != 3 {
+			t.Errorf("%d wait, %d is committed, fences %v", task.source.line.len(), b.committed, fences)
+		}
+	})
+}
+
+func TestMiddleOfTimesIsNoWrongClocks(t *testing.T) {
+	for want, times := range map[int64][]int64{0: nil, 4: {4}, 5: {1 << 60, 5}, 6: {1 << 60, 5, 6, 0, 7}} {
+		if got := middle(times); got != want {
+			t.Errorf("of %v: %d", times, got)
+		}
+	}
 }
