@@ -2,8 +2,8 @@ package evidence
 
 import "math"
 
-// Bets is how many bets are mixed. kappa are their sizes as shares of the greatest that cannot go bankrupt, and weight what each
-// gets of the money.
+// Bets is how many bets are mixed. kappa are their sizes as shares of the greatest that cannot go bankrupt, and weight what
+// each gets of the money.
 const Bets = 10
 
 var (
@@ -23,9 +23,9 @@ func ladder(top, ratio float64) (k [Bets]float64) {
 //
 //	ln(1 + λ(m − x)),   λ ∈ [0, 1/(1−m))
 //
-// whose exponential has a conditional mean of at most 1 under H0: a bet at fair or worse odds (Waudby-Smith, Ramdas, Estimating means of
-// bounded random variables by betting, 2010.09686, section 4). For scores of 0 and 1 it is the likelihood ratio of q = m(1−κ) against m,
-// for x = 0 and for x = 1 alike; so there is no second form for those.
+// whose exponential has a conditional mean of at most 1 under H0: a bet at fair or worse odds (Waudby-Smith, Ramdas, Estimating
+// means of bounded random variables by betting, 2010.09686). For scores of 0 and 1 it is the likelihood ratio of q =
+// m(1−κ) against m, for x = 0 and for x = 1 alike; so there is no second form for those.
 //
 // A table is never changed and may be shared.
 type Table struct {
@@ -55,9 +55,9 @@ type Tables struct{ byLevel map[int]*Table }
 
 const levels = 4096
 
-// For returns the table for H0: E[x | past] ≥ m. m is rounded down by 2⁻²⁴ to 2⁻¹¹, so that tables are shared and the rounding of
-// scores never counts as a drop: a lower m is a weaker claim, and what refutes it refutes m. nil, which is as good as
-// no scores, when m is too low to be refuted: below 2⁻¹¹, or NaN.
+// For returns the table for H0: E[x | past] ≥ m. m is rounded down by 2⁻²⁴ to 2⁻¹¹, so that tables are shared and the rounding
+// of scores never counts as a drop: a lower m is a weaker claim, and what refutes it refutes m. nil, which is as good as no
+// scores, when m is too low to be refuted: below 2⁻¹¹, or NaN.
 func (t *Tables) For(m float64) *Table {
 	level := int(math.Floor((min(m, 1) - 1.0/finest) * levels))
 	if !(m > 0) || level < 1 {

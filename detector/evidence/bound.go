@@ -2,16 +2,19 @@ package evidence
 
 import "math"
 
-// Lower is a lower confidence bound of the mean of scores with probability 1 − alpha: the least m that a mixture of bets on E[x | past] > m has not refuted,
+// Lower is a lower confidence bound of the mean of scores with probability 1 − alpha: the least m that a mixture of bets on E[x
+// | past] > m has not refuted,
 //
 //	inf {m: Σ w·Π(1 + λ(x − m)) < 1/α},   λ = √(2 ln(1/α)/(n·v))
 //
-// (Waudby-Smith, Ramdas, Estimating means of bounded random variables by betting, 2010.09686, theorem 1 and section 3.3; one side, fixed bets.) The mixture is over four variances v, from
-// the greatest there is to a sixty-fourth of it. The wealth falls with m, so that the set is an interval. n, how many scores there are when the bound is taken, must
-// not have been chosen by looking at them.
+// (Waudby-Smith, Ramdas, Estimating means of bounded random variables by betting, 2010.09686; one
+// side, fixed bets.) The mixture is over four variances v, from the greatest there is to a sixty-fourth of it. The wealth falls
+// with m, so that the set is an interval. n, how many scores there are when the bound is taken, must not have been chosen by
+// looking at them.
 //
-// It lies 1.5 standard normal bounds below the mean that was seen, for 1,000 scores as for 10⁶ (TestLowerIsTight). The empirical Bernstein bound (Maurer, Pontil 2009; for all
-// times, Howard et al. 2021) is wider by the range's term, 2.4 of them at 1,000 scores. 0 when nothing is known.
+// It lies 1.5 standard normal bounds below the mean that was seen, for 1,000 scores as for 10⁶ (TestLowerIsTight). The
+// empirical Bernstein bound (Maurer, Pontil 2009; for all times, Howard et al. 2021) is wider by the range's term, 2.4 of them
+// at 1,000 scores. 0 when nothing is known.
 //
 // It is a bound of the mean of all the means that the scores had while they came, whether or not those were equal.
 func Lower(w *Weights, alpha float64) float64 {
@@ -56,8 +59,8 @@ const (
 	BaselineN     = 1000 // scores before it may be sealed
 )
 
-// Baseline learns what a series is compared with. Sealed, it is the number that a drop is measured from: a plug-in mean has no guarantee, for half of
-// them are above the true mean, and every one of those becomes a false alarm in the end.
+// Baseline learns what a series is compared with. Sealed, it is the number that a drop is measured from: a plug-in mean has no
+// guarantee, for half of them are above the true mean, and every one of those becomes a false alarm in the end.
 type Baseline struct{ seen Weights }
 
 // Learn takes a pane's scores into account.
@@ -72,7 +75,8 @@ func (b *Baseline) Mean() float64 { return b.seen.Mean() }
 // Weights are the scores learned from.
 func (b *Baseline) Weights() *Weights { return &b.seen }
 
-// Seal returns the lower confidence bound; ok is false before there are BaselineN scores. The caller keeps the number, and goes on with it.
+// Seal returns the lower confidence bound; ok is false before there are BaselineN scores. The caller keeps the number, and goes
+// on with it.
 func (b *Baseline) Seal() (bound float64, ok bool) {
 	if b.N() < BaselineN {
 		return 0, false

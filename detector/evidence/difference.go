@@ -5,12 +5,12 @@ import (
 	"math"
 )
 
-// Difference compares two concurrent streams for those who want to look: at any time, as often as they like, and stop when they like. The difference of
-// their means, X − Y, is in the interval at all times at once with probability 1 − α. When the difference changes over time it is
-// its mean, weighted by what was staked.
+// Difference compares two concurrent streams for those who want to look: at any time, as often as they like, and stop when they
+// like. The difference of their means, X − Y, is in the interval at all times at once with probability 1 − α. When the
+// difference changes over time it is its mean, weighted by what was staked.
 //
-// It is the set of all d that no bet of Pair has refuted: {d: Σ w·e^(won − stake·d) < 2/α}, from either side (Waudby-Smith, Ramdas, 2010.09686,
-// theorem 1; for two streams as in Pair).
+// It is the set of all d that no bet of Pair has refuted: {d: Σ w·e^(won − stake·d) < 2/α}, from either side (Waudby-Smith,
+// Ramdas, 2010.09686; for two streams as in Pair).
 type Difference struct {
 	pair       Pair
 	below      side // evidence that X − Y is more than …
@@ -81,8 +81,9 @@ const (
 	Worse
 )
 
-// Decide tells whether X is better or worse than Y at confidence 1 − alpha. While it is undecided, more is about how many more scores of
-// both sides together it takes if all goes on as before; 0 when there is no telling, as when the two are equal so far.
+// Decide tells whether X is better or worse than Y at confidence 1 − alpha. While it is undecided, more is about how many more
+// scores of both sides together it takes if all goes on as before; 0 when there is no telling, as when the two are equal so
+// far.
 func (d *Difference) Decide(alpha float64) (v Verdict, more int64) {
 	limit := math.Log(2 / alpha)
 	switch {

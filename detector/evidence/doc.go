@@ -16,13 +16,16 @@
 //	power.go       what a rule can see: delay, smallest drop in a day
 //
 // What the guarantees assume, in one sentence: given all that was before, and given how many scores a pane has, each score of a
-// pane has a mean of at least m. Scores need not be independent, nor of one distribution. What breaks it is a mean that dips below m now and then
-// though nothing is wrong: a daily swing against a fixed m, a mixture of cohorts that shifts, panes whose means wander together.
+// pane has a mean of at least m. Scores need not be independent, nor of one distribution. What breaks it is a mean that dips
+// below m now and then though nothing is wrong: a daily swing against a fixed m, a mixture of cohorts that shifts, panes whose
+// means wander together.
 //
-// What else is published, and why it is not used. Repeated confidence sequences (Shekhar, Ramdas, 2309.09111) need no baseline but a sequence begun at every pane, and
-// are beaten by e-detectors where the healthy mean is known. Conformal test martingales (Vovk; conditional ones, 2602.13848) alarm at any change of distribution, for better too, and
-// claim their budget for exchangeable scores alone. Bayesian online change points state no false alarms. Error over patience of many streams (Dandapanthula, Ramdas, 2501.04130) at the level of
-// false alarms in all (PFER) is what Purse does, with shares that may change. A confidence set of the onset (Saha, Ramdas, 2502.06096) needs the scores themselves.
+// What else is published, and why it is not used. Repeated confidence sequences (Shekhar, Ramdas, 2309.09111) need no baseline
+// but a sequence begun at every pane and kept until the alarm: memory and time that grow. Conformal test martingales
+// (Vovk; conditional ones, 2602.13848) alarm at any change of distribution, for better too, and claim their budget for
+// exchangeable scores alone. Bayesian online change points state no false alarms. Error over patience of many streams
+// (Dandapanthula, Ramdas, 2501.04130) at the level of false alarms in all (PFER) is what Purse does, with shares that may
+// change. A confidence set of the onset (Saha, Ramdas, 2502.06096) needs every pane since the last alarm.
 //
 // The package is pure: no clock, no goroutine, no I/O. Nothing in it is safe for concurrent use unless it says so.
 package evidence

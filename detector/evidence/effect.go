@@ -9,11 +9,13 @@ type Effect struct {
 	N         int64   // scores since the onset
 }
 
-// EffectOf says how great the change behind an alarm is. reference is the mean that it is measured from, and variance that mean's own.
+// EffectOf says how great the change behind an alarm is. reference is the mean that it is measured from, and variance that
+// mean's own.
 //
-// The interval is that of Agresti and Coull (Approximate is better than exact, 1998) for scores between 0 and 1, at 95 % and as if the onset had been known: few
-// scores say little of their own variance, so four more are thought in, two of 0 and two of 1. The onset is chosen because what follows it looks worst, so that small effects are
-// overstated; the bench prints how often the interval holds the truth. It is to be read, never to be decided by. The zero Effect when there are no scores.
+// The interval is that of Agresti and Coull (Approximate is better than exact, 1998) for scores between 0 and 1, at 95 % and as
+// if the onset had been known: few scores say little of their own variance, so four more are thought in, two of 0 and two of 1.
+// The onset is chosen because what follows it looks worst, so that small effects are overstated; the bench prints how often the
+// interval holds the truth. It is to be read, never to be decided by. The zero Effect when there are no scores.
 func EffectOf(since *Moments, reference, variance float64) Effect {
 	if since.N <= 0 {
 		return Effect{}

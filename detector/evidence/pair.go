@@ -5,18 +5,19 @@ import "math"
 // pairKappa are the sizes of the bets on two streams.
 var pairKappa = ladder(0.9, 1.6)
 
-// Pair are two concurrent streams: X of the new side, Y of the one that it is compared with. For H0: E[Y | past] − E[X | past] ≤ d,
-// a bet with λx·nx = λy·ny = L is worth
+// Pair are two concurrent streams: X of the new side, Y of the one that it is compared with. For H0: E[Y | past] − E[X | past]
+// ≤ d, a bet with λx·nx = λy·ny = L is worth
 //
 //	Σ ln(1 + λx(cx − x)) + Σ ln(1 + λy(y − cy)) − L(cx − cy) − L·d
 //
-// and its exponential has a mean of at most 1, given the past and the pane's counts: with 1+z ≤ e^z the means of the factors multiply to at most
-// e^(L(μy − μx) + L(cx − cy)). The two means enter by their difference alone; so a bad day that moves both is no evidence, and neither is a
-// swing, or panes that wander together. A bet that is quadratic in x (Howard, Ramdas, McAuliffe, Sekhon, Time-uniform, nonparametric, nonasymptotic confidence
-// sequences, 2021) has the same shape and loses as Weights says.
+// and its exponential has a mean of at most 1, given the past and the pane's counts: with 1+z ≤ e^z the means of the factors
+// multiply to at most e^(L(μy − μx) + L(cx − cy)). The two means enter by their difference alone; so a bad day that moves both
+// is no evidence, and neither is a swing, or panes that wander together. A bet that is quadratic in x (Howard, Ramdas,
+// McAuliffe, Sekhon, Time-uniform, nonparametric, nonasymptotic confidence sequences, 2021) has the same shape and loses as
+// Weights says.
 //
-// The centres cx, cy are the running means of the panes before: any that are known before the pane would do, and these lose least.
-// λx = λ·ny/(nx+ny), λy = λ·nx/(nx+ny): the rarer side decides, with nx of 1 and ny of 99 as with nx of 1 and Y known.
+// The centres cx, cy are the running means of the panes before: any that are known before the pane would do, and these lose
+// least. λx = λ·ny/(nx+ny), λy = λ·nx/(nx+ny): the rarer side decides, with nx of 1 and ny of 99 as with nx of 1 and Y known.
 type Pair struct {
 	x, y           Weights // of panes that wait for the other side
 	sumX, sumY     float64 // of the panes before, for the centres

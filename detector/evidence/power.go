@@ -2,8 +2,8 @@ package evidence
 
 import "math"
 
-// Power says what a rule can see, before there is anything to see. It is a forecast, not a bound: of scores with a given mean and standard deviation,
-// the skew unknown.
+// Power says what a rule can see, before there is anything to see. It is a forecast, not a bound: of scores with a given mean
+// and standard deviation, the skew unknown.
 type Power struct {
 	M    float64 // H0: the mean is at least M
 	Mean float64 // before the drop, ≥ M; the two differ by the baseline's uncertainty
@@ -14,8 +14,8 @@ type Power struct {
 
 // Delay is about how many panes it takes in the mean to see a drop; +Inf when it cannot be seen.
 //
-// A bet grows by E[ln(1 + λ(m − x))] a score, here of the distribution on two points that has the mean and the deviation, and the
-// detector alarms when the best of them has made 1 out of w·b a pane (Shin, Ramdas, Rinaldo, 2203.03532, theorem 5.5, without its slack).
+// A bet grows by E[ln(1 + λ(m − x))] a score, here of the distribution on two points that has the mean and the deviation, and
+// the detector alarms when the best of them has made 1 out of w·b a pane (Shin, Ramdas, Rinaldo, 2203.03532).
 func (p Power) Delay(drop float64) float64 {
 	mean := p.Mean - drop
 	sd := p.SD * math.Sqrt(mean*(1-mean)/(p.Mean*(1-p.Mean))) // of 0 and 1 that is so; others widen less
@@ -28,7 +28,8 @@ func (p Power) Delay(drop float64) float64 {
 		if g <= 0 {
 			continue
 		}
-		// R of panes after the drop is b·(e^g + … + e^(tg)), and w·R must reach 1; what R held before and the neighbouring bets make it four times that.
+		// R of panes after the drop is b·(e^g + … + e^(tg)), and w·R must reach 1; what R held before and the neighbouring bets
+		// make it four times that.
 		t := math.Log1p(-math.Expm1(-g)/(4*weight*p.B)) / g
 		best = min(best, t)
 	}
@@ -51,7 +52,8 @@ func (p Power) Smallest(panes float64) float64 {
 	return high
 }
 
-// growth of ln wealth a score, of λ and scores on two points with this mean and deviation: symmetric where [0,1] has room for it.
+// growth of ln wealth a score, of λ and scores on two points with this mean and deviation: symmetric where [0,1] has room for
+// it.
 func growth(lambda, m, mean, sd float64) float64 {
 	sd = min(sd, math.Sqrt(mean*(1-mean)))
 	if !(sd > 0) {

@@ -5,20 +5,22 @@ import (
 	"math"
 )
 
-// Series is the evidence that the mean of one series has dropped: a Shiryaev–Roberts e-detector over the mixture of bets (Shin, Ramdas, Rinaldo,
-// E-detectors, 2203.03532, sections 2 and 5). For each bet
+// Series is the evidence that the mean of one series has dropped: a Shiryaev–Roberts e-detector over the mixture of bets (Shin,
+// Ramdas, Rinaldo, E-detectors, 2203.03532). For each bet
 //
 //	R ← (b + R)·e^inc,   M = Σ w·R,   alarm when M ≥ 1, and then R ← 0
 //
-// where b is what the purse pays for the pane: the letters of the paper with R in units of A = 1/b, so that b may change from pane to pane.
+// where b is what the purse pays for the pane: the letters of the paper with R in units of A = 1/b, so that b may change from
+// pane to pane.
 //
-// Why the budget holds. Let a be the number of alarms so far and P the money paid in. Before the reset E[Σ w·R | past] ≤ b + M, for e^inc has a
-// conditional mean of at most 1; at an alarm M falls from at least 1 to 0 while a grows by 1. So M + a − P is a supermartingale that starts at 0, and M ≥ 0:
-// E[a] ≤ E[P] at any time, for every b that is known before the pane is seen. A mean that is at or above m may do what it likes.
+// Why the budget holds. Let a be the number of alarms so far and P the money paid in. Before the reset E[Σ w·R | past] ≤ b + M,
+// for e^inc has a conditional mean of at most 1; at an alarm M falls from at least 1 to 0 while a grows by 1. So M + a − P is a
+// supermartingale that starts at 0, and M ≥ 0: E[a] ≤ E[P] at any time, for every b that is known before the pane is seen. A
+// mean that is at or above m may do what it likes.
 //
-// Nothing overflows, though a pane of 10⁶ scores may move ln R by 10⁷: in units of A, R is below 1/w after every pane or there was an alarm, an R beyond all
-// numbers is an alarm too, and one that is too small for a number is nothing beside the next b. The zero value is a series that has
-// seen nothing and was born when the purse's Paid was 0; see Start.
+// Nothing overflows, though a pane of 10⁶ scores may move ln R by 10⁷: in units of A, R is below 1/w after every pane or there
+// was an alarm, an R beyond all numbers is an alarm too, and one that is too small for a number is nothing beside the next b.
+// The zero value is a series that has seen nothing and was born when the purse's Paid was 0; see Start.
 type Series struct {
 	bets [Bets]bet
 	paid float64 // reading of the purse up to which b has been paid in
@@ -59,14 +61,16 @@ type Alarm struct {
 // Start says that nothing before the purse's present reading is for this series.
 func (s *Series) Start(paid float64) { *s = Series{paid: paid} }
 
-// Add takes a pane's scores into account and tells whether that is an alarm; the evidence is reset by it. Panes come in
-// order. paid is the purse's reading that includes this pane. A pane without scores may be left out: what it was paid comes with the next.
+// Add takes a pane's scores into account and tells whether that is an alarm; the evidence is reset by it. Panes come in order.
+// paid is the purse's reading that includes this pane. A pane without scores may be left out: what it was paid comes with the
+// next.
 //
-// With several parts the claim is that in each of them the mean is at least that part's own M: their bets are multiplied. So a total over cohorts is judged against what each cohort
-// used to be, and a mixture that shifts between good and bad cohorts is no evidence.
+// With several parts the claim is that in each of them the mean is at least that part's own M: their bets are multiplied. So a
+// total over cohorts is judged against what each cohort used to be, and a mixture that shifts between good and bad cohorts is
+// no evidence.
 //
-// Panes of several cells may be merged before, with the same result to the last bit. Merging panes of different times gives nearly the same alarms, not the same: a
-// bet begun between the two is lost. The guarantee holds both ways.
+// Panes of several cells may be merged before, with the same result to the last bit. Merging panes of different times gives
+// nearly the same alarms, not the same: a bet begun between the two is lost. The guarantee holds both ways.
 func (s *Series) Add(pane int64, paid float64, parts ...Part) (Alarm, bool) {
 	var inc [Bets]float64
 	var all Weights

@@ -93,7 +93,8 @@ func TestCanaryRestart(t *testing.T) {
 	}
 }
 
-// TestMergeOfCells: cells of one minute may be merged in any order. Minutes merged by fives give the same alarms to within that.
+// TestMergeOfCells: cells of one minute may be merged in any order. Minutes merged by fives give the same alarms to within
+// that.
 func TestMergeOfCells(t *testing.T) {
 	r := seeded(12, 0)
 	var tables Tables

@@ -6,8 +6,8 @@ import (
 	"math/bits"
 )
 
-// Steps is the number of intervals that [0,1] is cut into. 16 has 0, 1 and the five values of a 1–5 scale among its knots, where
-// nothing is lost; between knots a bet loses about (λ/Steps)²/8 of its growth, 3 % where it matters most.
+// Steps is the number of intervals that [0,1] is cut into. 16 has 0, 1 and the five values of a 1–5 scale among its knots,
+// where nothing is lost; between knots a bet loses about (λ/Steps)²/8 of its growth, 3 % where it matters most.
 const Steps = 16
 
 const (
@@ -19,8 +19,9 @@ const (
 // the more the nearer, so that ΣW is the number of scores and Σ g·W their sum.
 //
 // They are all that a bet needs: ln(1+λ(m−x)) is concave in x, so that the chord between two knots is below it, and a wealth
-// reckoned from W is at most the true one. That holds for every λ and m, so that both may be chosen later. A quadratic bound from n, Σx, Σx²
-// (Fan, Grama, Liu, Exponential inequalities for martingales with applications, 2015) is as valid and gives away a third of the growth.
+// reckoned from W is at most the true one. That holds for every λ and m, so that both may be chosen later. A quadratic bound
+// from n, Σx, Σx² (Fan, Grama, Liu, Exponential inequalities for martingales with applications, 2015) is as valid and gives
+// away a third of the growth.
 //
 // The unit is 2⁻²⁰ of a score. Sums are of integers, so that the order of adding never matters, and hold 8·10¹² scores.
 type Weights [Steps + 1]int64

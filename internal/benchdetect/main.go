@@ -1,6 +1,6 @@
 // Command benchdetect shows by simulation what the detection kinds promise: how often they are wrong, and how long they take,
-// beside what monitors and streaming libraries do instead. All of it is seeded: the same table each time. It is a tool for developers; the
-// daemon does not need it.
+// beside what monitors and streaming libraries do instead. All of it is seeded: the same table each time. It is a tool for
+// developers; the daemon does not need it.
 package main
 
 import (

@@ -144,8 +144,8 @@ func (c *canary) pane(p *pane) bool {
 	return fires
 }
 
-// quadratic is the e-detector from n, Σx, Σx² alone, with a known mean, to show what is gained by more:
-// λ(nm−s)/(1−c) − ψ(λ)(Σ(x−c)²)/(1−c)², ψ(λ) = −ln(1−λ) − λ, c = m, 12 λ (Fan, Grama, Liu 2015; Shin, Ramdas, Rinaldo, 2203.03532).
+// quadratic is the e-detector from n, Σx, Σx² alone, with a known mean, to show what is gained by more: λ(nm−s)/(1−c) −
+// ψ(λ)(Σ(x−c)²)/(1−c)², ψ(λ) = −ln(1−λ) − λ, c = m, 12 λ (Fan, Grama, Liu 2015; Shin, Ramdas, Rinaldo, 2203.03532).
 type quadratic struct {
 	mean float64
 	logR [12]float64

@@ -20,9 +20,9 @@ type change struct {
 	delays   []float64 // calls until the first alarm after, one a shuffle; +Inf for none
 }
 
-// recorded holds the detector to a change that happened: the answers of two models to the same questions, by an old and by a new
-// snapshot of each; gpt-4's began to answer in another way, gpt-3.5's did not. The reference is sealed from the first two thirds of the old
-// snapshot's answers, and every call is a pane of its own.
+// recorded holds the detector to a change that happened: the answers of two models to the same questions, by an old and by a
+// new snapshot of each; gpt-4's began to answer in another way, gpt-3.5's did not. The reference is sealed from the first two
+// thirds of the old snapshot's answers, and every call is a pane of its own.
 func recorded(path string, shuffles int) ([]change, error) {
 	f, err := os.Open(path)
 	if err != nil {
