@@ -45,6 +45,7 @@ type index struct {
 type generation struct {
 	id     uint64
 	which  int   // of a linker's indexes it belongs to
+	closed int   // 1 when it is
 	number int64 // of the stretch that it ended in
 	slots  []slot
 	n      int
@@ -77,9 +78,9 @@ type labels struct {
 	Model           []byte
 	Variant         []byte
 	Environment     []byte
-	Fallback        int8     // 0 is unknown, 1 no, 2 yes
-	text            string   // the canonical form of all this
-	places          [2]place // in the newest generation of each index of a linker that has them
+	Fallback        int8        // 0 is unknown, 1 no, 2 yes
+	text            string      // the canonical form of all this
+	places          [2][2]place // in each index of a linker: in its generation at hand, and in the last closed one that was asked
 }
 
 var hashSeed, idSeed = maphash.MakeSeed(), maphash.MakeSeed()
@@ -128,7 +129,7 @@ func (x *index) close() {
 	}
 	last := x.now
 	last.fit(last.n*100/88 + 1)
-	last.number = x.number
+	last.number, last.closed = x.number, 1
 	x.past = append(x.past, last)
 	x.now = newGeneration(last.which)
 }
@@ -300,7 +301,11 @@ func (g *generation) named(at *slot) bool {
 
 // ref numbers labels within the generation.
 func (g *generation) ref(l *labels) uint32 {
-	at := &l.places[g.which]
+	places := &l.places[g.which]
+	at := &places[g.closed]
+	if places[0].in == g.id { // closed since
+		at = &places[0]
+	}
 	if at.in != g.id {
 		g.table = append(g.table, l)
 		g.bytes += 256 + 2*len(l.text)

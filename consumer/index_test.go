@@ -63,3 +63,22 @@ func TestIndexFindsWhatAMapWould(t *testing.T) {
 		}
 	}
 }
+
+// Calls are linked while others come, some of them after their generation was closed: labels stand in each but once or twice.
+func TestLabelsStandInAGenerationOnce(t *testing.T) {
+	x := newIndex(0, 400, 1<<30)
+	l := newLabels(&Event{Prompt: []byte("p")}, string(appendLabels(nil, &Event{Prompt: []byte("p")})))
+	for i := range int64(1000) {
+		x.turn(1000+i, 1000+i-150)
+		x.put(uint64(2*i+1)<<20|1, 2, 0, nil, isCall)
+		x.put(uint64(2*i+2)<<20|1, 2, 0, l, 0)
+		if i > 150 {
+			x.refine(uint64(2*(i-150)+1)<<20|1, 2, l)
+		}
+	}
+	for _, g := range append(x.past, x.now) {
+		if len(g.table) > 2 {
+			t.Errorf("labels stand %d times in a generation", len(g.table))
+		}
+	}
+}
