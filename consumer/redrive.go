@@ -21,13 +21,14 @@ const (
 	Withheld                     // its record holds secrets, nothing of it was kept
 	NotKept                      // nothing of it was kept
 	NoSource                     // its topic is none of the sources
+	Unsettled                    // ingest has not committed it: it may read it once more, and count it then
 	NothingCounts                // the record can be read now, and holds nothing that counts
 	NumOutcomes
 )
 
 var outcomeNames = [NumOutcomes]string{
 	"offered", "still_unlinked", "already_offered", "already_counted", "dies_again", "too_old", "truncated", "private", "not_kept", "no_source",
-	"nothing_counts",
+	"not_settled", "nothing_counts",
 }
 
 func (o Outcome) String() string { return outcomeNames[o] }
@@ -44,6 +45,7 @@ type redriver struct {
 	sampler *sampler // tries what ingest would make of an event
 
 	oldest  int64                                            // event time before which nothing can be counted, Unix ns
+	settled map[windows.Source]int64                         // by source partition, what ingest reads next
 	offered *names                                           // before and now
 	wanted  map[windows.Source]map[windows.Position]struct{} // may have been counted
 	counted map[name128]struct{}
@@ -63,7 +65,7 @@ type letterSource struct {
 
 func newRedriver(native Decoder, dims []string, scales Scales, linking bool, now int64) *redriver {
 	r := &redriver{
-		sources: make(map[string]*letterSource), native: native, dims: dims, sampler: newSampler(dims, scales, func(string) int { return 0 }),
+		sources: make(map[string]*letterSource), settled: make(map[windows.Source]int64), native: native, dims: dims, sampler: newSampler(dims, scales, func(string) int { return 0 }),
 		offered: newNames(), wanted: make(map[windows.Source]map[windows.Position]struct{}), counted: make(map[name128]struct{}),
 		first: math.MaxInt64, askedFirst: math.MaxInt64,
 	}
@@ -85,6 +87,8 @@ func (r *redriver) open(l *deadLetter, yield func(*Event, windows.Position)) Out
 		return CutShort
 	case len(l.record.Value) == 0:
 		return NotKept
+	case r.unsettled(l):
+		return Unsettled
 	case l.event && !l.reason.mendable():
 		return DiesAgain
 	case l.event:
@@ -113,6 +117,13 @@ func (r *redriver) open(l *deadLetter, yield func(*Event, windows.Position)) Out
 		pos.Index++
 	})
 	return Offerable
+}
+
+// unsettled tells whether ingest may read the letter's event once more: when it crashes before its commit it does, and may then
+// link what it could not, and count it itself.
+func (r *redriver) unsettled(l *deadLetter) bool {
+	next, read := r.settled[l.source]
+	return read && l.pos.Offset >= next
 }
 
 // counts tells whether an event is more than a part of its trace.

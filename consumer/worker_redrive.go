@@ -75,11 +75,14 @@ type redriving struct {
 // Redrive reads the dead letters and says which of their events would count now: what was wrong with them is right by now, or
 // the span is found that a score belongs to, in whichever partition it stands. With o.Do it writes those to the topic
 // of cfg.Sources that is marked Again, where ingest counts each once; so it may be killed, run again, and run twice at the same
-// time. Of cfg it needs Client, Now, Sources, Encodings, Dimensions, Lists, Scales, Linking, TopicPrefix and Disorder. After an
+// time. Of cfg it needs Client, Now, Sources, Encodings, Dimensions, Lists, Scales, Linking, TopicPrefix, Group and Disorder. After an
 // error the report says what was offered before.
 func Redrive(ctx context.Context, cfg Config, o RedriveOptions) (*RedriveReport, error) {
 	if cfg.TopicPrefix == "" {
 		cfg.TopicPrefix = "driftd."
+	}
+	if cfg.Group == "" {
+		cfg.Group = "driftd-ingest"
 	}
 	r := &redriving{
 		cfg: cfg, o: o, dead: cfg.TopicPrefix + "dead", samples: cfg.TopicPrefix + "samples", rows: make(map[[2]string]*RedriveRow),
@@ -91,7 +94,7 @@ func Redrive(ctx context.Context, cfg Config, o RedriveOptions) (*RedriveReport,
 	if err := r.prepare(); err != nil {
 		return nil, err
 	}
-	for _, step := range []func(context.Context) error{r.look, r.readOffered, r.readWatermark, r.readLetters, r.readSamples, r.readSpans, r.offer} {
+	for _, step := range []func(context.Context) error{r.look, r.readOffered, r.readWatermark, r.readCommitted, r.readLetters, r.readSamples, r.readSpans, r.offer} {
 		if err := step(ctx); err != nil {
 			return r.report(), err
 		}
@@ -182,6 +185,34 @@ func (r *redriving) readWatermark(ctx context.Context) error {
 	}
 	if newest > 0 {
 		r.oldest = newest - int64(keptFor)
+	}
+	return nil
+}
+
+// readCommitted finds out what ingest is done with. It comes before the samples are read: what is committed by now stands in them.
+func (r *redriving) readCommitted(ctx context.Context) error {
+	for _, s := range r.cfg.Sources {
+		topic := r.topics[s.Topic]
+		for p := range topic.Partitions {
+			err := r.try(ctx, func() error {
+				offset, metadata, err := r.cfg.Client.Committed(ctx, r.cfg.Group, s.Topic, p)
+				if err != nil {
+					return err
+				}
+				at, _, ours := parseMetadata(metadata)
+				if !ours || at.topic != topic.ID {
+					at, offset = lineage{topic: topic.ID}, max(offset, 0)
+					if ours {
+						offset = 0 // of a topic of this name that was deleted
+					}
+				}
+				r.settled[windows.Source{Topic: s.Topic, Partition: int32(p), Incarnation: at.incarnation()}] = offset
+				return nil
+			})
+			if err != nil {
+				return err
+			}
+		}
 	}
 	return nil
 }

@@ -41,7 +41,7 @@ func (s *redriveStage) configure(c *consumer.Config) {
 		{Topic: s.again, Encoding: "driftd_json", Again: true},
 	}
 	c.Linking = consumer.Linking{Wait: 100 * time.Millisecond, Horizon: time.Minute, Memory: 16 << 20}
-	c.Disorder, c.Idle = 100*time.Millisecond, 300*time.Millisecond
+	c.Disorder, c.Idle, c.Group = 100*time.Millisecond, 300*time.Millisecond, s.group
 }
 
 func (s *redriveStage) start() (stop func()) { return s.run(s.configure) }
@@ -54,6 +54,33 @@ func (s *redriveStage) redrive(ctx context.Context, o consumer.RedriveOptions) (
 	}
 	s.configure(&c)
 	return consumer.Redrive(ctx, c, o)
+}
+
+// untilCommitted waits until ingest goes on from an offset.
+func (s *redriveStage) untilCommitted(topic string, partition int, want int64) {
+	s.t.Helper()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.Now().Add(patience); ; <-poll.C {
+		if at, _, err := s.client.Committed(s.t.Context(), s.group, topic, partition); err == nil && at >= want {
+			return
+		}
+		if time.Now().After(end) {
+			s.t.Fatalf("%s[%d]@%d is not committed", topic, partition, want)
+		}
+	}
+}
+
+// settle waits until ingest has committed what the letters are of.
+func (s *redriveStage) settle() {
+	s.t.Helper()
+	poll := time.NewTicker(10 * time.Millisecond)
+	defer poll.Stop()
+	for end := time.Now().Add(patience); events(s.must(consumer.RedriveOptions{}))["not_settled"] > 0; <-poll.C {
+		if time.Now().After(end) {
+			s.t.Fatal("ingest does not commit")
+		}
+	}
 }
 
 func (s *redriveStage) must(o consumer.RedriveOptions) *consumer.RedriveReport {
@@ -143,6 +170,7 @@ func (s *redriveStage) unlinked(n int) {
 	s.produce(s.natives, 1, spans...)
 	s.produce(s.scores, 2, scores...)
 	s.untilLetters(n)
+	s.settle()
 }
 
 func TestRedriveFindsSpansInOtherPartitions(t *testing.T) {
@@ -234,12 +262,16 @@ func (s *redriveStage) bury(topic string, offset int, reason, value string, head
 		s.t.Fatal(err)
 	}
 	id := topics[topic].ID
+	partition := "0"
+	if offset > 0 && offset < 5000 { // of a partition that nobody reads any more, so that it is settled
+		partition = "7"
+	}
 	m := kafkalog.Message{Topic: s.prefix + "dead", Value: []byte(value)}
 	for i := 0; i < len(headers); i += 2 {
 		m.Headers = append(m.Headers, kafkalog.Header{Key: headers[i], Value: []byte(headers[i+1])})
 	}
 	for k, v := range map[string]string{
-		"driftd-topic": topic, "driftd-partition": "0", "driftd-offset": fmt.Sprint(offset), "driftd-reason": reason, "driftd-incarnation": hex.EncodeToString(id[:]),
+		"driftd-topic": topic, "driftd-partition": partition, "driftd-offset": fmt.Sprint(offset), "driftd-reason": reason, "driftd-incarnation": hex.EncodeToString(id[:]),
 	} {
 		m.Headers = append(m.Headers, kafkalog.Header{Key: k, Value: []byte(v)})
 	}
@@ -259,6 +291,7 @@ func TestRedriveOutcomes(t *testing.T) {
 		fmt.Appendf(otlpgen.AppendNative(nil, &bare)[:0:0], `{"type":"span","time":%d,"trace_id":"%x","span_id":"0000000000000002","response_id":"resp-1"}`, now.UnixNano(), bare.Trace))
 	s.start()
 	s.samples.until("the call", func() bool { return s.samples.counted[s.natives] == 2 })
+	s.untilCommitted(s.natives, 0, 1)
 
 	event := []string{"driftd-index", "0"}
 	score := func(rest string) string {
@@ -317,6 +350,10 @@ func TestRedriveOutcomes(t *testing.T) {
 	f("no_source", s.group+"-gone", "malformed", `{"type":"span"}`)
 	f("no_source", s.prefix+"samples", "bad_samples", `no batch`)
 
+	// Ingest may read it once more and count it itself.
+	offset = 5000
+	f("not_settled", s.scores, "unknown_label", score(`"prompt":"p","rubric":"verdict","label":"pass"`), event...)
+
 	// Counted after all: the letter is of a reading that did not come to its commit.
 	offset = -1
 	f("already_counted", s.natives, "wrong_type", string(otlpgen.AppendNative(nil, &call)))
@@ -365,9 +402,10 @@ func TestRedriveReadsEnvelopes(t *testing.T) {
 			t.Error("the letter has a secret of the record's headers")
 		}
 	}
+	s.untilCommitted(s.natives, 0, 1)
 	source.Encoding = "driftd_json"
 	r, err := consumer.Redrive(t.Context(), consumer.Config{
-		Client: s.client, Now: time.Now, TopicPrefix: s.prefix, Sources: []consumer.SourceTopic{source, {Topic: s.again, Encoding: "driftd_json", Again: true}},
+		Client: s.client, Now: time.Now, TopicPrefix: s.prefix, Group: s.group, Sources: []consumer.SourceTopic{source, {Topic: s.again, Encoding: "driftd_json", Again: true}},
 		Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}},
 	}, consumer.RedriveOptions{})
 	if err != nil {

@@ -215,8 +215,10 @@ func topicSpecs(k *config.Kafka) []kafkalog.TopicSpec {
 }
 
 // groupID names a consumer group: installations with prefixes of their own do not share groups.
-func (d *daemon) groupID(stage string) string {
-	return strings.TrimRight(d.Config.Kafka.TopicPrefix, ".-_") + "-" + stage
+func (d *daemon) groupID(stage string) string { return groupID(&d.Config.Kafka, stage) }
+
+func groupID(k *config.Kafka, stage string) string {
+	return strings.TrimRight(k.TopicPrefix, ".-_") + "-" + stage
 }
 
 func (d *daemon) newIngest() (*consumer.Worker, error) {

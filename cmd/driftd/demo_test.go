@@ -13,7 +13,7 @@ import (
 func TestDemo(t *testing.T) {
 	plan := demo.Day
 	plan.Length, plan.Speed, plan.Limit = 105*time.Minute, 1200, 2*time.Minute
-	plan.Figures, plan.Good, plan.Fine, plan.Bad = 10*time.Minute, 3*time.Minute, 14*time.Minute, 15*time.Minute
+	plan.Figures, plan.Good, plan.Fine, plan.Bad = 8*time.Minute, 3*time.Minute, 10*time.Minute, 15*time.Minute
 	var out, logs strings.Builder
 	screen := &demo.Screen{Out: &out, Err: &logs}
 	log := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: slog.LevelWarn}))

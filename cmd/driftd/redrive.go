@@ -102,7 +102,7 @@ func redrive(ctx context.Context, cfg *config.Config, set *rules.Set, o consumer
 	inForce.Store(set)
 	c := ingestConfig(cfg)
 	c.Sources = append(c.Sources, redriveSource(cfg))
-	c.Client, c.Now, c.Scales = client, time.Now, (*scales)(&inForce)
+	c.Client, c.Now, c.Scales, c.Group = client, time.Now, (*scales)(&inForce), groupID(&cfg.Kafka, "ingest")
 	return consumer.Redrive(ctx, c, o)
 }
 

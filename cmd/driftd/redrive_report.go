@@ -38,6 +38,7 @@ var cannot = []struct {
 	outcome consumer.Outcome
 	why     string
 }{
+	{consumer.Unsettled, "ingest has not committed it yet: try again in a moment"},
 	{consumer.DiesAgain, "what was wrong still is, or the letter leaves it out"},
 	{consumer.TooOld, "more than a day old: no window holds it"},
 	{consumer.CutShort, "too large: only the beginning of the record was kept"},

@@ -114,9 +114,10 @@ func TestRedriveEndToEnd(t *testing.T) {
 		return d.counter("driftd_consumer_dead_total") == n
 	})
 
-	if code, out := w.redrive(); code != exitFine || !strings.Contains(out, fmt.Sprintf("%d events would count: --yes offers them again", n)) {
-		t.Fatalf("exit code %d: %s", code, out)
-	}
+	w.until("ingest has committed them, and redrive would offer them", func() bool {
+		code, out := w.redrive()
+		return code == exitFine && strings.Contains(out, fmt.Sprintf("%d events would count: --yes offers them again", n))
+	})
 	if code, out := w.redrive("--yes", "--reason", "unlinked", "--since", "1h"); code != exitFine || !strings.Contains(out, fmt.Sprintf("%d events offered again", n)) {
 		t.Fatalf("exit code %d: %s", code, out)
 	}

@@ -126,7 +126,7 @@ func (c *checker) tls(t *TLS) {
 }
 
 func (c *checker) sources() {
-	own := []string{"samples", "state", "alerts", "dead"}
+	own := []string{"samples", "state", "alerts", "dead", "redrive"}
 	seen := make(map[string]strictyaml.Place)
 	for i := range c.config.Sources {
 		s := &c.config.Sources[i]

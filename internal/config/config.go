@@ -34,7 +34,7 @@ type Kafka struct {
 	ClientID          string   `yaml:"client_id" default:"driftd" doc:"How this process is known to the brokers."`
 	TLS               TLS      `yaml:"tls" doc:"Encryption of the connection."`
 	SASL              *SASL    `yaml:"sasl" doc:"Authentication."`
-	TopicPrefix       string   `yaml:"topic_prefix" default:"driftd." doc:"Before the names of samples, state, alerts and dead."`
+	TopicPrefix       string   `yaml:"topic_prefix" default:"driftd." doc:"Before the names of samples, state, alerts, dead and redrive."`
 	Partitions        int      `yaml:"partitions" default:"16" min:"1" max:"10000" doc:"Of samples, alerts and state; pinned when the topics are made."`
 	ReplicationFactor int      `yaml:"replication_factor" default:"3" min:"1" max:"100" doc:"Of driftd's own topics; no more than there are brokers."`
 }

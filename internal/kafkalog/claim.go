@@ -19,26 +19,32 @@ type Claim struct {
 
 // Committed returns what the group has committed last: the offset to go on from, -1 when there is none, and the metadata.
 func (c *Claim) Committed(ctx context.Context) (offset int64, metadata string, err error) {
+	return c.group.client.Committed(ctx, c.group.cfg.ID, c.Topic, c.Partition)
+}
+
+// Committed returns what a group has committed last of a partition: the offset to go on from, -1 when there is none, and the
+// metadata. Whoever asks need not be a member.
+func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (offset int64, metadata string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
-	g := c.group
-	res, err := g.client.admin.OffsetFetch(ctx, &kafka.OffsetFetchRequest{
-		GroupID: g.cfg.ID, Topics: map[string][]int{c.Topic: {c.Partition}},
-	})
+	res, err := c.admin.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {partition}}})
 	if err == nil {
 		err = res.Error
 	}
 	if err == nil {
 		err = errors.New("the answer does not mention it")
-		for _, p := range res.Topics[c.Topic] {
-			if p.Partition == c.Partition {
+		for _, p := range res.Topics[topic] {
+			if p.Partition == partition {
 				offset, metadata, err = p.CommittedOffset, p.Metadata, p.Error
 			}
 		}
 	}
-	g.client.note(err)
+	if errors.Is(err, kafka.GroupIdNotFound) { // nobody has joined it yet
+		return -1, "", nil
+	}
+	c.note(err)
 	if err != nil {
-		return -1, "", fmt.Errorf("look up what group %s committed of %s[%d]: %w", g.cfg.ID, c.Topic, c.Partition, err)
+		return -1, "", fmt.Errorf("look up what group %s committed of %s[%d]: %w", group, topic, partition, err)
 	}
 	return offset, metadata, nil
 }
