@@ -44,8 +44,12 @@ const (
 // keyingTrouble says what keeps the records of the topics from being linked, and the cure; nothing when they are keyed well.
 // The counts are of records that needed a link, in topics of more than one partition.
 func keyingTrouble(topics []string, counts map[string][numKeying]uint64) (trouble []string) {
-	const cure = "have it keyed by trace id (Collector's Kafka exporter: partition_traces_by_id: true for traces, " +
-		"partition_logs_by_trace_id: true for logs)"
+	const (
+		noKey = "have it keyed by trace id (Collector's Kafka exporter: partition_traces_by_id: true for traces, " +
+			"partition_logs_by_trace_id: true for logs)"
+		otherKey = "key them by the trace that they are about; scores that are written in a trace of their own, with a span link to " +
+			"what they judge, stand beside it by chance alone: write them in the context of the judged span, or use `driftd redrive`"
+	)
 	var here, elsewhere []string
 	for _, t := range topics {
 		n := counts[t]
@@ -54,7 +58,11 @@ func keyingTrouble(topics []string, counts map[string][numKeying]uint64) (troubl
 			continue
 		}
 		if bad := n[keyedOther] + n[keyedNot]; bad*100 >= all*keyingShare {
-			trouble = append(trouble, fmt.Sprintf("topic %s: %d of %d records that need linking are not keyed by their trace id: %s", t, bad, all, cure))
+			what, cure := "have no key", noKey
+			if n[keyedOther] > n[keyedNot] {
+				what, cure = "have another key than their trace's id", otherKey
+			}
+			trouble = append(trouble, fmt.Sprintf("topic %s: of %d records that need linking %d %s: %s", t, all, bad, what, cure))
 			continue
 		}
 		if n[keyedElse]*50 > all { // another hash agrees now and then, by chance
