@@ -7,7 +7,8 @@ import (
 
 // TestLower: the bound is above the mean no more often than it says, and not far below it.
 func TestLower(t *testing.T) {
-	const runs, n, alpha = 2000, 300, 0.05
+	const n, alpha = 300, 0.05
+	runs := simulated(t, 2000)
 	for i, d := range draws {
 		t.Run(d.name, func(t *testing.T) {
 			r := seeded(5, uint64(i))
@@ -23,12 +24,12 @@ func TestLower(t *testing.T) {
 				}
 				gap += d.mean - l
 			}
-			t.Logf("above the mean in %.4f of runs; %.4f below it in the mean", float64(wrong)/runs, gap/runs)
-			if limit := alpha + 4*math.Sqrt(alpha/runs); float64(wrong)/runs > limit {
+			t.Logf("above the mean in %.4f of runs; %.4f below it in the mean", float64(wrong)/float64(runs), gap/float64(runs))
+			if limit := alpha + 4*math.Sqrt(alpha/float64(runs)); float64(wrong)/float64(runs) > limit {
 				t.Errorf("above the mean in %d of %d runs, want at most %.3f of them", wrong, runs, limit)
 			}
-			if sd := math.Sqrt(d.mean * (1 - d.mean)); gap/runs > 4.5*sd/math.Sqrt(n)+0.02 {
-				t.Errorf("%.4f below the mean", gap/runs)
+			if sd := math.Sqrt(d.mean * (1 - d.mean)); gap/float64(runs) > 4.5*sd/math.Sqrt(n)+0.02 {
+				t.Errorf("%.4f below the mean", gap/float64(runs))
 			}
 		})
 	}
@@ -40,7 +41,7 @@ func TestLowerIsTight(t *testing.T) {
 		if d.mean > 0.99 || d.mean < 0.1 {
 			continue // nothing normal there
 		}
-		for _, n := range []int{1000, 15_000, 150_000} {
+		for _, n := range []int{1000, 15_000, simulated(t, 150_000)} {
 			r := seeded(7, uint64(i))
 			ratio := 0.0
 			const runs = 20
@@ -61,7 +62,8 @@ func TestLowerIsTight(t *testing.T) {
 
 // TestSealedBaseline: measured from a sealed baseline the budget holds; measured from the mean that was seen it does not.
 func TestSealedBaseline(t *testing.T) {
-	const runs, panes, b = 200, 1500, 0.0002
+	const panes, b = 1500, 0.0002
+	runs := simulated(t, 200)
 	sealed, plugin := 0, 0
 	var tables Tables
 	for i := range runs {
@@ -94,7 +96,7 @@ func TestSealedBaseline(t *testing.T) {
 			}
 		}
 	}
-	budget := runs * panes * b
+	budget := float64(runs) * panes * b
 	t.Logf("a budget of %g alarms: %d against the sealed bound, %d against the mean", budget, sealed, plugin)
 	if float64(sealed) > budget+4*math.Sqrt(budget) {
 		t.Errorf("%d alarms against the sealed bound, want at most %g", sealed, budget)
@@ -106,7 +108,8 @@ func TestSealedBaseline(t *testing.T) {
 
 // TestDifference: the true difference is in the interval at all looks but for a share of alpha of the runs.
 func TestDifference(t *testing.T) {
-	const runs, looks, alpha = 400, 60, 0.1
+	const looks, alpha = 60, 0.1
+	runs := simulated(t, 400)
 	for _, diff := range []float64{0, -0.1} {
 		r := seeded(6, uint64(-diff*100))
 		missed, decided := 0, 0
@@ -135,7 +138,7 @@ func TestDifference(t *testing.T) {
 			}
 		}
 		t.Logf("difference %g: missed in %d of %d runs, found worse in %d", diff, missed, runs, decided)
-		if limit := runs*alpha + 4*math.Sqrt(runs*alpha); float64(missed) > limit {
+		if limit := float64(runs)*alpha + 4*math.Sqrt(float64(runs)*alpha); float64(missed) > limit {
 			t.Errorf("difference %g: outside the interval in %d of %d runs", diff, missed, runs)
 		}
 		if diff < 0 && decided < runs/2 {

@@ -49,7 +49,7 @@ var draws = []draw{
 
 // TestBetIsFair: under H0 the wealth of every bet has a mean of at most 1 after a pane, whatever the pane's size.
 func TestBetIsFair(t *testing.T) {
-	const panes = 20_000
+	panes := simulated(t, 20_000)
 	for _, d := range draws {
 		for _, n := range []int{1, 7} {
 			t.Run(fmt.Sprint(d.name, "/", n), func(t *testing.T) {
@@ -71,8 +71,8 @@ func TestBetIsFair(t *testing.T) {
 					}
 				}
 				for k := range sum {
-					mean := sum[k] / panes
-					se := math.Sqrt((squares[k]/panes - mean*mean) / panes)
+					mean := sum[k] / float64(panes)
+					se := math.Sqrt((squares[k]/float64(panes) - mean*mean) / float64(panes))
 					if mean > 1+4*se+1e-12 {
 						t.Errorf("bet %d: mean wealth %.5f ± %.5f, want at most 1", k, mean, se)
 					}

@@ -22,7 +22,7 @@ func main() {
 	data := flag.String("data", "../shared/data/llmdrift_opinionqa.csv", "recorded answers to try the detector on; left out where the file is not there")
 	workers := flag.Int("workers", 2, "cells at a time")
 	flag.Parse()
-	if flag.NArg() > 0 || *workers < 1 {
+	if flag.NArg() > 0 || *workers < 1 || *only != "" && byName(*only) == nil || !slices.Contains([]float64{0, 1, 10, 100}, *rate) {
 		flag.Usage()
 		os.Exit(2)
 	}

@@ -127,10 +127,9 @@ func (h *pageHinkley) pane(p *pane) (fires bool) {
 // adwin with δ = .002, on falls (Bifet, Gavaldà, Learning from time-changing data with adaptive windowing, 2007): at most five
 // buckets of each size, looked at each 32 scores.
 type adwin struct {
-	rows  [40][]bucket // row i: buckets of 2^i scores, newest last
-	all   bucket
-	tick  int
-	total float64
+	rows [40][]bucket // row i: buckets of 2^i scores, newest last
+	all  bucket
+	tick int
 }
 
 type bucket struct{ n, s, ss float64 }
