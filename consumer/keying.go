@@ -3,6 +3,9 @@ package consumer
 import (
 	"encoding/hex"
 	"fmt"
+	"maps"
+	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -81,18 +84,20 @@ func keyingTrouble(topics []string, counts map[string][numKeying]uint64) (troubl
 
 // countTrouble says which topics cannot be linked for their numbers of partitions.
 func countTrouble(topics []string, partitions map[string]int) []string {
-	var said []string
+	var counts, groups []string
+	by := make(map[int][]string)
 	for _, t := range topics {
-		n := partitions[t]
-		if n == 0 {
-			continue
-		}
-		for _, o := range topics {
-			if m := partitions[o]; o < t && m != 0 && m != n {
-				said = append(said, fmt.Sprintf("topics %s (%d partitions) and %s (%d) cannot be linked with each other: "+
-					"give them equal numbers of partitions", o, m, t, n))
-			}
+		if n := partitions[t]; n > 0 {
+			by[n] = append(by[n], t)
 		}
 	}
-	return said
+	if len(by) < 2 {
+		return nil
+	}
+	for _, n := range slices.Sorted(maps.Keys(by)) {
+		counts = append(counts, strconv.Itoa(n))
+		groups = append(groups, fmt.Sprintf("%s (%d)", strings.Join(by[n], ", "), n))
+	}
+	return []string{fmt.Sprintf("topics of %s partitions cannot be linked with each other: %s: give those that hold parts of the same traces "+
+		"equal numbers", strings.Join(counts, " and "), strings.Join(groups, "; "))}
 }

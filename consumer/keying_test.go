@@ -66,8 +66,8 @@ func TestTroubleSaysTheCure(t *testing.T) {
 	if got := countTrouble(topics, map[string]int{"scores": 3}); len(got) > 0 {
 		t.Errorf("a topic that is not there yet: %q", got)
 	}
-	got := countTrouble(topics, map[string]int{"scores": 3, "spans": 12})
-	if len(got) != 1 || !strings.Contains(got[0], "scores (3 partitions) and spans (12)") {
-		t.Errorf("3 and 12 partitions: %q", got)
+	got := countTrouble([]string{"events", "logs", "scores", "spans"}, map[string]int{"events": 1, "logs": 12, "scores": 3, "spans": 12})
+	if len(got) != 1 || !strings.Contains(got[0], "1 and 3 and 12 partitions") || !strings.Contains(got[0], "events (1); scores (3); logs, spans (12)") {
+		t.Errorf("1, 3 and 12 partitions: %q", got)
 	}
 }
