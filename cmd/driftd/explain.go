@@ -116,7 +116,7 @@ func plainConfig() consumer.Config {
 
 // explainConfig reads a config and its rules. Rules that are wrong do not matter here, but that there are no scales then.
 func explainConfig(file string, stderr io.Writer) (*config.Config, *rules.Set, error) {
-	cfg, problems := config.Load(config.Sources{File: file, Environ: os.Environ()})
+	cfg, problems := config.Load(config.Sources{File: file, Environ: os.Environ(), NoSecrets: true})
 	if problems.Err() != nil {
 		fmt.Fprintln(stderr, problems.Text())
 		return nil, nil, errors.New("the config cannot be used")

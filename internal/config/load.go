@@ -28,6 +28,8 @@ type Sources struct {
 	File    string            // path of the YAML file; "" for none
 	Environ []string          // as os.Environ gives it; also where ${VAR} of secrets is looked up. Empty values count as unset
 	Flags   map[string]string // from RegisterFlags
+	// NoSecrets leaves secrets unread, and empty: for what connects to nothing, on a machine that does not have them.
+	NoSecrets bool
 }
 
 // Load reads and checks the config and gives all problems, errors first. The config is of use only where Problems.Err is nil.
@@ -67,7 +69,7 @@ func parse(src Sources, data []byte) (*Config, strictyaml.Problems) {
 		c.Dir = filepath.Dir(src.File)
 	}
 	if wasYAML {
-		(&checker{doc: p.doc, config: c, lookup: lookup(src.Environ)}).check()
+		(&checker{doc: p.doc, config: c, lookup: lookup(src.Environ), noSecrets: src.NoSecrets}).check()
 	}
 	p.doc.Redact(redact)
 	problems := append(p.doc.Problems(), unknown...)
