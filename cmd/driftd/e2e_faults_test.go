@@ -63,18 +63,37 @@ func TestRestartsAndRebalances(t *testing.T) {
 		for len(alive) < 1+round%2 {
 			alive = append(alive, w.start())
 		}
-		for next := s.until(at); sent < next; {
-			n := min(sent+1+rng.IntN(40), next)
-			w.publish(s.msgs[sent:n])
-			sent = n
+		next := s.until(at)
+		publish := func(to int) {
+			for sent < to {
+				n := min(sent+1+rng.IntN(40), to)
+				w.publish(s.msgs[sent:n])
+				sent = n
+			}
 		}
+		written := func() (n float64) {
+			for _, d := range alive {
+				n += d.counter("driftd_consumer_rounds_total")
+			}
+			return n
+		}
+		kills := at < storyEnds && round%3 != 0 // others are stopped
+		if kills && skipped == 0 {              // it dies with events that it wrote and cannot commit
+			publish(max(sent, next-40))
+			w.until("ingest reads", func() bool { return written() > 0 })
+			crash.Store(true)
+			before := written()
+			publish(next)
+			w.until("ingest has written what it cannot commit", func() bool { return written() > before })
+		}
+		publish(next)
 		if at == rolledBackAt { // what is over before anybody looks is not rolled back
 			w.until("the registry has promoted", func() bool { return len(w.registry.Promotions()) > 0 })
 		}
 		if at < storyEnds {
 			<-time.After(time.Duration(rng.IntN(400)) * time.Millisecond) // some moment between joining the group and having read it all
 			i := rng.IntN(len(alive))
-			crash.Store(round%3 != 0)
+			crash.Store(kills)
 			alive[i].stop()
 			crash.Store(false)
 			skipped += alive[i].counter("driftd_detector_skipped_samples_total")
