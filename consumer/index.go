@@ -97,11 +97,12 @@ func hashSpan(id *[8]byte) uint32 {
 
 // newIndex makes an index; which is 0 or 1, another one for each index that labels are put into.
 func newIndex(which int, horizon int64, memory int) *index {
-	return &index{stretch: max(horizon/generations, 1), max: memory, now: newGeneration(which)}
+	return &index{stretch: max(horizon/generations, 1), max: memory, now: newGeneration(which, 0)}
 }
 
-func newGeneration(which int) *generation {
-	return &generation{id: made.Add(1), which: which, slots: make([]slot, 64)}
+// newGeneration has room for so many slots.
+func newGeneration(which, slots int) *generation {
+	return &generation{id: made.Add(1), which: which, slots: make([]slot, max(slots, 64))}
 }
 
 // turn begins a new generation when event time has left the stretch of the one at hand, or when that is full. What came more
@@ -131,7 +132,7 @@ func (x *index) close() {
 	last.fit(last.n*100/88 + 1)
 	last.number, last.closed = x.number, 1
 	x.past = append(x.past, last)
-	x.now = newGeneration(last.which)
+	x.now = newGeneration(last.which, len(last.slots)/2) // it will most likely have as many
 }
 
 func (x *index) size() int {
@@ -155,7 +156,11 @@ func (x *index) spans() int {
 func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) {
 	g := x.now
 	if (g.n+1)*100 > len(g.slots)*85 {
-		g.fit(len(g.slots)*8/7 + 64)
+		grown := len(g.slots)*8/7 + 64
+		if len(x.past) == 0 { // there is memory to spare
+			grown = len(g.slots)*3/2 + 64
+		}
+		g.fit(grown)
 	}
 	s := slot{trace: halves(trace), span: span, parent: parent, labels: flags}
 	if l != nil {
