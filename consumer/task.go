@@ -291,7 +291,7 @@ func (t *task) landed(r *round) {
 	for reason, n := range r.counted.dead {
 		if n > 0 && !t.reported[reason] {
 			t.reported[reason] = true
-			t.log.Warn("events of this partition go to the dead letters", "reason", Reason(reason).String(), "first", n)
+			t.log.Warn("events of this partition go to the dead letters", "reason", Reason(reason).String(), "events", n)
 		}
 	}
 	t.source.recycle(r)
