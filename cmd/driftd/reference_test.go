@@ -33,6 +33,7 @@ func TestMetricsReference(t *testing.T) {
 	w.untilStep(badRule, detector.Firing)
 	w.until("the poison is counted", func() bool { return d.counter("driftd_consumer_dead_total") > 0 })
 	w.until("a promotion is counted", func() bool { return d.counter("driftd_alert_rollbacks_total") > 0 })
+	w.until("a delivery is counted", func() bool { return d.counter("driftd_alert_notifications_total") > 0 })
 	w.until("a checkpoint is counted", func() bool { return d.counter("driftd_detector_checkpoints_total") > 0 })
 
 	var shown bytes.Buffer
