@@ -32,6 +32,16 @@ var fieldDocs = [fieldDimension]string{
 	FieldOffline:      "Marks evaluation runs, of which nothing is taken.",
 }
 
+// AttributeNames are the attributes of the whole table.
+func AttributeNames() (names []string) {
+	for f := range fieldDimension {
+		for _, r := range table[f] {
+			names = append(names, r.attr)
+		}
+	}
+	return names
+}
+
 // Reference is the documentation of the table, in Markdown.
 func Reference() string {
 	var b strings.Builder

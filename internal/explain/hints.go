@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/internal/strictyaml"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -29,7 +30,7 @@ var fieldWords = map[string]string{
 func (h *hinter) hints() (hints []string) {
 	add := func(format string, args ...any) { hints = append(hints, fmt.Sprintf(format, args...)) }
 	near := h.near()
-	for _, text := range []string{h.dead(), near, h.otherPreset()} {
+	for _, text := range []string{h.dead(), h.misspelt(), near, h.otherPreset()} {
 		if text != "" {
 			add("%s", text)
 		}
@@ -246,6 +247,32 @@ func (h *hinter) howToLink() string {
 	}
 	return "it counts when the span that it names has been read, up to linking.horizon before it: key both topics by trace id " +
 		"(Collector's Kafka exporter: " + setting + ") and give them equal numbers of partitions"
+}
+
+// misspelt says which unread attributes are a letter or two off one that is read.
+func (h *hinter) misspelt() string {
+	complete := h.e.Fate == consumer.Counts && len(h.e.Prompt) > 0 && len(h.e.Version) > 0
+	if complete || !strings.HasPrefix(h.encoding, "otlp") {
+		return ""
+	}
+	const shortest, most = 10, 2 // bytes of a name that can be told from others, and edits
+	var said []string
+	known := consumer.AttributeNames()
+	for _, u := range slices.Concat(h.unread, h.resource) {
+		if len(u.key) < shortest || len(u.key) > 64 || attributeName(u.key) != u.key || slices.Contains(known, u.key) {
+			continue
+		}
+		for _, k := range known {
+			if d := len(u.key) - len(k); d >= -most && d <= most && len(k) >= shortest && strictyaml.Edits(u.key, k) <= most {
+				said = append(said, fmt.Sprintf("`%s` (did you mean `%s`?)", u.key, k))
+				break
+			}
+		}
+	}
+	if len(said) == 0 {
+		return ""
+	}
+	return "not read: " + and(said[:min(len(said), 5)])
 }
 
 // and joins words as prose does.

@@ -13,15 +13,15 @@ func Nearest(word string, candidates []string) string {
 		if w := normal(word); len(w) >= 4 && strings.HasPrefix(c, w) && distance > 1 {
 			best, distance = c, 1
 		}
-		if d := edits(normal(word), normal(c)); d < distance {
+		if d := Edits(normal(word), normal(c)); d < distance {
 			best, distance = c, d
 		}
 	}
 	return best
 }
 
-// edits is the number of characters to insert, drop, replace or swap with their neighbour to make b of a.
-func edits(a, b string) int {
+// Edits is the number of characters to insert, drop, replace or swap with their neighbour to make b of a.
+func Edits(a, b string) int {
 	s, t := []rune(a), []rune(b)
 	before, last, row := make([]int, len(t)+1), make([]int, len(t)+1), make([]int, len(t)+1)
 	for j := range last {
