@@ -1,20 +1,21 @@
 package consumer
 
 // kinds says of what producers call a span whether it is a model call. Those that are not repeat the figures of the calls
-// below them. A word that does not stand here decides nothing.
+// below them; embeddings are made of queries and documents, not of prompts, and would take the prompt of the answer that they are
+// fetched for. A word that does not stand here decides nothing.
 var kinds = map[string]bool{
 	// gen_ai.operation.name
-	"chat": true, "text_completion": true, "generate_content": true, "embeddings": true,
+	"chat": true, "text_completion": true, "generate_content": true, "embeddings": false,
 	"invoke_agent": false, "create_agent": false, "execute_tool": false, "invoke_workflow": false, "retrieval": false,
 
 	// openinference.span.kind, and FutureAGI's after it
-	"LLM": true, "EMBEDDING": true,
+	"LLM": true, "EMBEDDING": false,
 	"AGENT": false, "CHAIN": false, "TOOL": false, "RETRIEVER": false, "RERANKER": false, "GUARDRAIL": false, "EVALUATOR": false,
 	"PROMPT": false, "WORKFLOW": false, "CONVERSATION": false,
 
 	// langfuse.observation.type, traceloop.span.kind, llm.request.type, langwatch.span.type, langsmith.span.kind, ag.type.node,
 	// type of braintrust.span_attributes
-	"generation": true, "embedding": true, "completion": true, "llm": true,
+	"generation": true, "embedding": false, "completion": true, "llm": true,
 	"span": false, "event": false, "agent": false, "chain": false, "tool": false, "retriever": false, "evaluator": false, "guardrail": false,
 	"workflow": false, "task": false, "rerank": false, "rag": false, "component": false, "module": false, "server": false, "prompt": false,
 	"parser": false, "evaluation": false, "query": false, "function": false, "score": false, "eval": false,
@@ -24,7 +25,7 @@ var kinds = map[string]bool{
 
 	// ai.operationId
 	"ai.generateText.doGenerate": true, "ai.streamText.doStream": true, "ai.generateObject.doGenerate": true, "ai.streamObject.doStream": true,
-	"ai.embed.doEmbed": true, "ai.embedMany.doEmbed": true,
+	"ai.embed.doEmbed": false, "ai.embedMany.doEmbed": false,
 	"ai.generateText": false, "ai.streamText": false, "ai.generateObject": false, "ai.streamObject": false, "ai.embed": false, "ai.embedMany": false,
 	"ai.toolCall": false,
 }

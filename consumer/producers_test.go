@@ -48,9 +48,14 @@ var producers = []producer{
 		want: words{Call: true, Model: "davinci", Values: values{"input_tokens": 7, "output_tokens": 9, "cost": 0.002}},
 	},
 	{
-		name: "OpenTelemetry embeddings with a cost", presets: ofGenAI,
+		name: "OpenTelemetry embeddings, which are no call of a prompt", presets: ofGenAI,
 		span: []any{"gen_ai.operation.name", "embeddings", "gen_ai.request.model", "e3", "gen_ai.usage.cost", 0.01, "gen_ai.cost.total_cost", 9.0},
-		want: words{Call: true, Model: "e3", Values: values{"cost": 0.01}},
+		want: words{Model: "e3"},
+	},
+	{
+		name: "OpenTelemetry with a cost", presets: ofGenAI,
+		span: []any{"gen_ai.operation.name", "chat", "gen_ai.request.model", "m", "gen_ai.usage.cost", 0.01, "gen_ai.cost.total_cost", 9.0},
+		want: words{Call: true, Model: "m", Values: values{"cost": 0.01}},
 	},
 	{
 		name: "a cost by another name", presets: ofGenAI,
@@ -84,7 +89,7 @@ var producers = []producer{
 	},
 	{
 		name: "OpenInference with the name of the request alone", presets: []string{"openinference"},
-		span: []any{"openinference.span.kind", "EMBEDDING", "llm.request.model_name", "e3"},
+		span: []any{"openinference.span.kind", "LLM", "llm.request.model_name", "e3"},
 		want: words{Call: true, Model: "e3"},
 	},
 	{

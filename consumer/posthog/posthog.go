@@ -4,11 +4,11 @@
 // UTC without saying so, with a blank between day and time and 3 or 6 digits of a second. PostHog's SDKs send a row when a call
 // is over, so it is the call's end; of spans that came by OpenTelemetry ($ai_ingestion_source otel) it is the start.
 //
-//   - $ai_generation and $ai_embedding are model calls. $ai_latency and $ai_time_to_first_token are seconds, $ai_total_cost_usd
+//   - $ai_generation is a model call. $ai_latency and $ai_time_to_first_token are seconds, $ai_total_cost_usd
 //     is what PostHog's own ingestion worked out. $ai_is_error stands there when it is true. $ai_prompt_name, $ai_prompt_version
 //     (an integer) and $ai_prompt_source are the application's to send; the source code_fallback says that the prompt could not
 //     be had from PostHog, and is no version.
-//   - $ai_span and $ai_trace are what stands around calls. They may carry the prompt.
+//   - $ai_span, $ai_embedding and $ai_trace are what stands around calls. They may carry the prompt.
 //   - $ai_evaluation is a score. $ai_evaluation_result is a boolean; newer kinds of evaluation write
 //     $ai_evaluation_numeric_result with an optional _min and _max, $ai_sentiment_label, or $ai_evaluation_categorical_result, a
 //     list. $ai_evaluation_applicable false and $ai_evaluation_skipped true say that there is none. $ai_target_event_id is the
@@ -44,7 +44,7 @@ const (
 )
 
 var kinds = map[string]kind{
-	"$ai_generation": call, "$ai_embedding": call, "$ai_span": span, "$ai_trace": trace, "$ai_evaluation": evaluation, "$ai_metric": metric,
+	"$ai_generation": call, "$ai_embedding": span, "$ai_span": span, "$ai_trace": trace, "$ai_evaluation": evaluation, "$ai_metric": metric,
 }
 
 type decoder struct {
