@@ -148,9 +148,4 @@ func (d *decoder) object(field func(key []byte) error) error {
 	}
 }
 
-func (d *decoder) malformed() error {
-	if d.json.Deep() {
-		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", jsonscan.MaxDepth)
-	}
-	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d", d.json.Pos())
-}
+func (d *decoder) malformed() error { return consumer.MalformedJSON(&d.json, "") }

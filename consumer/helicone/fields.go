@@ -7,7 +7,6 @@ import (
 	"unsafe"
 
 	"github.com/driftd/driftd/consumer"
-	"github.com/driftd/driftd/internal/jsonscan"
 )
 
 // field is one that is read, by number. All others are skipped unread.
@@ -272,30 +271,9 @@ func (d *decoder) each(one func(key []byte) error) error {
 	}
 }
 
-// scalar reads a value. null, lists and objects come out as Other. The text of a number is there too, as it is written.
+// scalar reads a value; see consumer.JSONValue.
 func (d *decoder) scalar() (v consumer.Value, err error) {
-	s := &d.json
-	ok := false
-	switch c := s.Peek(); {
-	case c == '"':
-		v.Text, ok = s.Text()
-	case c == 't' || c == 'f':
-		v.Type = consumer.Bool
-		if ok = s.Skip(); c == 't' {
-			v.Int = 1
-		}
-	case jsonscan.IsNumber(c):
-		v.Type = consumer.Real
-		if v.Text, ok = s.Number(); ok {
-			v.Real = jsonscan.ParseFloat(v.Text)
-			if v.Real == math.Trunc(v.Real) && math.Abs(v.Real) < 1<<53 {
-				v.Type, v.Int = consumer.Int, int64(v.Real)
-			}
-		}
-	default:
-		v.Type = consumer.Other
-		ok = s.Skip()
-	}
+	v, ok := consumer.JSONValue(&d.json)
 	if !ok {
 		return v, d.malformed()
 	}
@@ -309,9 +287,4 @@ func (d *decoder) skip() error {
 	return nil
 }
 
-func (d *decoder) malformed() error {
-	if d.json.Deep() {
-		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", jsonscan.MaxDepth)
-	}
-	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d", d.json.Pos())
-}
+func (d *decoder) malformed() error { return consumer.MalformedJSON(&d.json, "") }

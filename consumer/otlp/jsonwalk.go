@@ -2,7 +2,6 @@ package otlp
 
 import (
 	"github.com/driftd/driftd/consumer"
-	"github.com/driftd/driftd/internal/jsonscan"
 )
 
 // object is a walk over the members of an object.
@@ -112,12 +111,7 @@ func (d *jsonDecoder) skip() error {
 	return nil
 }
 
-func (d *jsonDecoder) malformed() error {
-	if d.json.Deep() {
-		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", jsonscan.MaxDepth)
-	}
-	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d", d.json.Pos())
-}
+func (d *jsonDecoder) malformed() error { return consumer.MalformedJSON(&d.json, "") }
 
 // wrongType refuses a value of another type than want; what is no value at all stays malformed.
 func (d *jsonDecoder) wrongType(key, want string) error {

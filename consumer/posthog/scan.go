@@ -1,10 +1,7 @@
 package posthog
 
 import (
-	"math"
-
 	"github.com/driftd/driftd/consumer"
-	"github.com/driftd/driftd/internal/jsonscan"
 )
 
 // object reads an object and calls field with each key, to read its value.
@@ -46,30 +43,9 @@ func (d *decoder) text(to *[]byte) error {
 	return nil
 }
 
-// scalar reads a value. null, lists and objects come out as Other. The text of a number is there too, as it is written.
+// scalar reads a value; see consumer.JSONValue.
 func (d *decoder) scalar(where string) (v consumer.Value, err error) {
-	s := &d.json
-	ok := false
-	switch c := s.Peek(); {
-	case c == '"':
-		v.Text, ok = s.Text()
-	case c == 't' || c == 'f':
-		v.Type = consumer.Bool
-		if ok = s.Skip(); c == 't' {
-			v.Int = 1
-		}
-	case jsonscan.IsNumber(c):
-		v.Type = consumer.Real
-		if v.Text, ok = s.Number(); ok {
-			v.Real = jsonscan.ParseFloat(v.Text)
-			if v.Real == math.Trunc(v.Real) && math.Abs(v.Real) < 1<<53 {
-				v.Type, v.Int = consumer.Int, int64(v.Real)
-			}
-		}
-	default:
-		v.Type = consumer.Other
-		ok = s.Skip()
-	}
+	v, ok := consumer.JSONValue(&d.json)
 	if !ok {
 		return v, d.malformed(where)
 	}
@@ -100,9 +76,4 @@ func (d *decoder) skip(where string) error {
 	return nil
 }
 
-func (d *decoder) malformed(where string) error {
-	if d.json.Deep() {
-		return consumer.Refused(consumer.TooDeep, "nested deeper than %d levels", jsonscan.MaxDepth)
-	}
-	return consumer.Refused(consumer.Malformed, "no well-formed JSON at byte %d%s", d.json.Pos(), where)
-}
+func (d *decoder) malformed(where string) error { return consumer.MalformedJSON(&d.json, where) }

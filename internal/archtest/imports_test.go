@@ -31,7 +31,7 @@ var table = map[string][]string{
 	"configs":  {}, // tests alone
 	"windows":  {},
 	"rules":    {"windows", "internal/strictyaml"},
-	"consumer": {"windows"},
+	"consumer": {"windows", "internal/jsonscan"},
 	"detector": {"windows", "rules", "detector/evidence"},
 	"alert":    {"detector", "rules", "internal/outbound"},
 
