@@ -1,7 +1,6 @@
 package consumer
 
 import (
-	"bytes"
 	"math"
 	"sync/atomic"
 
@@ -11,23 +10,17 @@ import (
 // releaseBatch bounds the events that leave the delay line in one go.
 const releaseBatch = 256
 
-// internBytes bounds the labels remembered by their text; past it the memory starts afresh.
-const internBytes = 4 << 20
-
 // delayed is the part of a source that links: what it holds back, and what it remembers of the record at hand.
 //
 // Nothing overtakes: once an event waits, all behind it do, so each lane still gets its samples in the order of their positions.
 // What an event is linked to depends on the log alone, not on when it was read, so that reading it again finds the same: a call
 // leaves when the newest event time of its partition is a wait ahead of that at its entry. Only a partition that falls silent
-// is flushed by the clock, and the place where that happened is committed first (see task.flushLine).
+// is flushed by the clock, and the place where that happened is committed first (see task.raiseFence).
 type delayed struct {
 	line    line
 	event   Event // taken out of the line
 	memos   []memo
-	interns map[string]*labels
-	texts   int     // bytes of interns
-	lately  *labels // interned last
-	key     []byte
+	interns interner
 	bounds  bounds // that other partitions set
 	steady  int64  // event time that two records have reached, Unix ns
 	read    int    // records
@@ -38,10 +31,11 @@ type delayed struct {
 
 // What holds, and what cannot:
 //
-// In one topic, every event counts once and is linked to the same, whatever crashes, lives on as a zombie or is read again, as
-// long as what is remembered reaches back as far as it did at first (see Worker.rewind), there was memory for it, and the fences
-// are not lost. An offset that is set by hand loses them: a call that a silence had parted from its trace may then find another
-// prompt, and count under both if these stand in different partitions of the samples.
+// In one topic, every event counts once and is linked to the same, whatever crashes, is written twice or is read again, as long
+// as what is remembered reaches back as far as it did at first (see Worker.rewind), there was memory for it, and whoever reads
+// knows the fences. An offset that is set by hand loses them; a zombie, which reads on while another worker has its partition, does
+// not learn of those that are raised meanwhile. A call that a silence had parted from its trace may then find another prompt, and
+// count under both if these stand in different partitions of the samples.
 //
 // Between two topics there is no order in the log. What a call or a score finds in the other one depends on how far that was
 // read: at least as far as the event's time, and what producers may be late by. So what comes in time is found, whatever crashes,
@@ -93,7 +87,7 @@ func (s *source) memorize(e *Event) {
 	if e.Call && len(e.Prompt) > 0 {
 		m.labels = s.whole(e)
 	} else {
-		m.labels = s.intern(e)
+		m.labels = s.interns.of(e)
 	}
 	if e.Trace != [16]byte{} {
 		m.trace = hashTrace(&e.Trace)
@@ -120,52 +114,8 @@ func (s *source) whole(e *Event) *labels {
 	if l := c.labels; l != nil && l.text[:len(l.text)-1] == string(p.key) && l.text[len(l.text)-1] == fallback(e) {
 		return l
 	}
-	c.labels = s.intern(e)
+	c.labels = s.interns.of(e)
 	return c.labels
-}
-
-// intern returns the labels of an event; nil when there are none, or one of them is not sound.
-func (s *source) intern(e *Event) *labels {
-	s.key = appendLabels(s.key[:0], e)
-	if s.lately != nil && s.lately.text == string(s.key) {
-		return s.lately
-	}
-	l, known := s.interns[string(s.key)]
-	if !known {
-		if checkLabels(e).Reason != Fine || checkAxes(e).Reason != Fine { // it may be a text of any length
-			return nil
-		}
-		l = newLabels(e, string(s.key))
-		if s.interns == nil || s.texts > internBytes {
-			s.interns, s.texts = make(map[string]*labels), 0
-		}
-		s.interns[string(s.key)] = l
-		s.texts += 256 + 2*len(s.key)
-	}
-	if l != nil {
-		s.lately = l
-	}
-	return l
-}
-
-func newLabels(e *Event, key string) *labels {
-	some := len(e.Prompt) > 0 || len(e.Version) > 0 || len(e.TemplateHash) > 0 || len(e.Model) > 0 ||
-		len(e.Variant) > 0 || len(e.Environment) > 0
-	for _, d := range e.Dimensions {
-		some = some || len(d) > 0
-	}
-	if !some || checkLabels(e).Reason != Fine || checkAxes(e).Reason != Fine {
-		return nil
-	}
-	l := &labels{
-		Prompt: bytes.Clone(e.Prompt), Version: bytes.Clone(e.Version), TemplateHash: bytes.Clone(e.TemplateHash),
-		Model: bytes.Clone(e.Model), Variant: bytes.Clone(e.Variant), Environment: bytes.Clone(e.Environment),
-		Fallback: int8(key[len(key)-1]), text: key,
-	}
-	for _, d := range e.Dimensions {
-		l.Dimensions = append(l.Dimensions, bytes.Clone(d))
-	}
-	return l
 }
 
 // left is the event time up to which the partition's events have left the line.
@@ -232,7 +182,7 @@ func (s *source) link() {
 			s.building.counted.early++
 		}
 		l.look(w, &s.event)
-		w.labels, w.why = s.part.resolve(&s.event, s.intern)
+		w.labels, w.why = s.part.resolve(&s.event, s.interns.of)
 	}
 }
 
@@ -267,7 +217,7 @@ func (s *source) let(now int64, however bool) {
 			e := &s.event
 			switch {
 			case w.score:
-				_, w.why = s.part.resolve(e, s.intern)
+				_, w.why = s.part.resolve(e, s.interns.of)
 			case w.labels != nil:
 				e.wear(w.labels)
 			}

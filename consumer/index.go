@@ -5,8 +5,6 @@ import (
 	"math/bits"
 	"sync/atomic"
 	"unsafe"
-
-	"github.com/driftd/driftd/windows"
 )
 
 const (
@@ -68,20 +66,6 @@ const (
 
 	slotBytes = int(unsafe.Sizeof(slot{}))
 )
-
-// labels is what a span says of its prompt, or what linking found out. They do not change, but for the place where the index has
-// them.
-type labels struct {
-	Prompt, Version []byte
-	Dimensions      [][]byte
-	TemplateHash    []byte
-	Model           []byte
-	Variant         []byte
-	Environment     []byte
-	Fallback        int8        // 0 is unknown, 1 no, 2 yes
-	text            string      // the canonical form of all this
-	places          [2][2]place // in each index of a linker: in its generation at hand, and in the last closed one that was asked
-}
 
 var hashSeed, idSeed = maphash.MakeSeed(), maphash.MakeSeed()
 
@@ -320,23 +304,3 @@ func (g *generation) ref(l *labels) uint32 {
 }
 
 func (g *generation) size() int { return len(g.slots)*slotBytes + g.bytes }
-
-// appendLabels appends the key of an event's labels.
-func appendLabels(dst []byte, e *Event) []byte {
-	dst = windows.AppendKey(dst, e.Prompt, e.Version)
-	dst = windows.AppendKey(dst, e.Dimensions...)
-	dst = windows.AppendKey(dst, e.TemplateHash, e.Model, e.Variant, e.Environment)
-	return append(dst, fallback(e))
-}
-
-// fallback is 0 when the event does not say whether a fallback prompt was used, 1 when none was, 2 when one was.
-func fallback(e *Event) byte {
-	switch {
-	case !e.Has.Has(windows.BuiltinFallback):
-		return 0
-	case e.Values[windows.BuiltinFallback] == 0:
-		return 1
-	default:
-		return 2
-	}
-}

@@ -164,7 +164,7 @@ func (s *source) decide(e *ProbedEvent, pos windows.Position, now int64) {
 	}
 	why := noPrompt
 	if needs := len(e.Prompt) == 0; needs && s.part != nil {
-		_, why = s.part.resolve(&e.Event, s.intern)
+		_, why = s.part.resolve(&e.Event, s.interns.of)
 		e.Link = why.String()
 	}
 	if !e.Call {

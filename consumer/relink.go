@@ -14,11 +14,10 @@ type relinker struct {
 	ids    map[uint64][]callAt
 	spans  *index
 
-	interns map[string]*labels
+	interns interner
 	found   []span
 	named   []span // calls by a response id
 	event   Event
-	key     []byte
 }
 
 // callAt is a call that has a response id which was asked for.
@@ -30,7 +29,7 @@ type callAt struct {
 
 func newRelinker(dims int) *relinker {
 	return &relinker{
-		traces: make(map[uint64]struct{}), ids: make(map[uint64][]callAt), interns: make(map[string]*labels),
+		traces: make(map[uint64]struct{}), ids: make(map[uint64][]callAt),
 		spans: newIndex(1, math.MaxInt64, math.MaxInt), // it forgets nothing
 		event: Event{Dimensions: make([][]byte, dims)},
 	}
@@ -63,7 +62,7 @@ func (k *relinker) learnID(e *Event) {
 		c.trace = hashTrace(&e.Trace)
 		k.traces[c.trace] = struct{}{}
 	} else {
-		c.labels = k.intern(e)
+		c.labels = k.interns.of(e)
 	}
 	if !slices.Contains(calls, c) {
 		k.ids[h] = append(calls, c)
@@ -83,7 +82,7 @@ func (k *relinker) learn(e *Event) {
 	if e.Call {
 		flags = isCall
 	}
-	k.spans.put(trace, hashSpan(&e.Span), hashSpan(&e.Parent), k.intern(e), flags)
+	k.spans.put(trace, hashSpan(&e.Span), hashSpan(&e.Parent), k.interns.of(e), flags)
 }
 
 // size is about the memory that it takes, bytes.
@@ -134,22 +133,8 @@ func (k *relinker) trace(trace uint64) []span {
 			e.wear(s.labels)
 		}
 		if linkCallAt(e, s.span, s.parent, k.found) == linked {
-			s.labels, s.linked = k.intern(e), true
+			s.labels, s.linked = k.interns.of(e), true
 		}
 	}
 	return k.found
-}
-
-// intern returns the labels of an event; nil when there are none, or one of them is not sound.
-func (k *relinker) intern(e *Event) *labels {
-	k.key = appendLabels(k.key[:0], e)
-	l, known := k.interns[string(k.key)]
-	if !known {
-		l = newLabels(e, string(k.key))
-		if len(k.interns) >= maxCells {
-			clear(k.interns)
-		}
-		k.interns[string(k.key)] = l
-	}
-	return l
 }
