@@ -1,6 +1,8 @@
 package main
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,6 +46,36 @@ func TestReadyWaitsForSources(t *testing.T) {
 		ok, body := d.ready()
 		return ok && !strings.Contains(body, "waiting for it")
 	})
+}
+
+// TestReadySaysWhatCannotBeLinked: a daemon is ready where linking cannot work, but says why, and the cure.
+func TestReadySaysWhatCannotBeLinked(t *testing.T) {
+	w, _ := newStoryWorld(t, testkit.Broker(t))
+	var specs []kafkalog.TopicSpec
+	for i, name := range []string{spansSource, nativeEvent} {
+		specs = append(specs, kafkalog.TopicSpec{Name: w.prefix + name, Partitions: 2 + i, ReplicationFactor: 1})
+	}
+	if err := w.client.EnsureTopics(t.Context(), specs); err != nil {
+		t.Fatal(err)
+	}
+	d := w.start()
+	says := func(parts ...string) func() bool {
+		return func() bool {
+			ok, body := d.ready()
+			return ok && !slices.ContainsFunc(parts, func(part string) bool { return !strings.Contains(body, part) })
+		}
+	}
+	w.until("it says that the counts differ", says("2 and 3 partitions cannot be linked", w.prefix+spansSource))
+	if !strings.Contains(w.log.String(), "records cannot be linked") {
+		t.Error("the log says nothing of it")
+	}
+	var msgs []kafkalog.Message
+	for i := range 200 {
+		msgs = append(msgs, kafkalog.Message{Topic: w.prefix + nativeEvent, Value: fmt.Appendf(nil,
+			`{"type":"span","time":%d,"trace_id":"%032x","span_id":"%016x"}`, w.now.Load(), i+1, i+1)})
+	}
+	w.publish(msgs)
+	w.until("it says that keys are missing", says("have no key", "partition_traces_by_id: true"))
 }
 
 // TestPartitionCountHint says what to set.
