@@ -80,11 +80,11 @@ func plan(only string, rate float64, quick bool) (cells []*cell) {
 }
 
 func simulate(cells []*cell, workers int) {
-	todo := make(chan int)
+	queue := make(chan int)
 	var wg sync.WaitGroup
 	for range workers {
 		wg.Go(func() {
-			for i := range todo {
+			for i := range queue {
 				c := cells[i]
 				c.run(uint64(slices.Index(nulls, c.null)) + 10*uint64(c.rate) + 10_000*uint64(slices.Index(dists, c.dist)))
 			}
@@ -94,9 +94,9 @@ func simulate(cells []*cell, workers int) {
 		if info, err := os.Stderr.Stat(); err == nil && info.Mode()&os.ModeCharDevice != 0 {
 			fmt.Fprintf(os.Stderr, "\r%d of %d", i, len(cells))
 		}
-		todo <- i
+		queue <- i
 	}
-	close(todo)
+	close(queue)
 	wg.Wait()
 	fmt.Fprint(os.Stderr, "\r")
 }
