@@ -186,14 +186,6 @@ func (c *Client) encode(dst []byte, req kmsg.Request) (out []byte, serial int32)
 	return kmsg.NewRequestFormatter(kmsg.FormatterClientID(c.clientID)).AppendRequest(dst, req, serial), serial
 }
 
-// call makes one exchange of request and answer with the broker that route names.
-func (c *Client) call(ctx context.Context, timeout time.Duration, route func(protocol.Cluster) (int32, error), req kmsg.Request, res kmsg.Response) error {
-	return c.send(ctx, timeout, &exchange{
-		key: req.Key(), route: route,
-		talk: func(rw io.ReadWriter) error { return c.talk(rw, req, res) },
-	})
-}
-
 func (c *Client) talk(rw io.ReadWriter, req kmsg.Request, res kmsg.Response) error {
 	out, serial := c.encode(nil, req)
 	res.SetVersion(req.GetVersion())

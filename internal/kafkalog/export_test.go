@@ -2,6 +2,7 @@ package kafkalog
 
 import (
 	"context"
+	"io"
 
 	"github.com/segmentio/kafka-go/protocol"
 	"github.com/twmb/franz-go/pkg/kmsg"
@@ -10,8 +11,11 @@ import (
 // Call lets tests ask a partition's leader for what the package has no use for.
 func (c *Client) Call(ctx context.Context, topic string, partition int, req kmsg.Request) (kmsg.Response, error) {
 	res := req.ResponseKind()
-	err := c.call(ctx, requestTimeout, func(l protocol.Cluster) (int32, error) { return leader(l, topic, int32(partition)) }, req, res)
-	return res, err
+	return res, c.send(ctx, requestTimeout, &exchange{
+		key:   req.Key(),
+		route: func(l protocol.Cluster) (int32, error) { return leader(l, topic, int32(partition)) },
+		talk:  func(rw io.ReadWriter) error { return c.talk(rw, req, res) },
+	})
 }
 
 // Generation is the member's name and generation, for a test that plays an outdated one.
