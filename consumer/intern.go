@@ -2,6 +2,7 @@ package consumer
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/driftd/driftd/windows"
 )
@@ -34,6 +35,9 @@ type interner struct {
 // of returns the labels of an event; nil when there are none, or one of them is not sound: that may be a text of any length, and
 // is not kept.
 func (n *interner) of(e *Event) *labels {
+	if !e.labelled() {
+		return nil
+	}
 	n.key = appendLabels(n.key[:0], e)
 	if n.lately != nil && n.lately.text == string(n.key) {
 		return n.lately
@@ -50,22 +54,18 @@ func (n *interner) of(e *Event) *labels {
 		n.known[string(n.key)] = l
 		n.bytes += 256 + 2*len(n.key)
 	}
-	if l != nil {
-		n.lately = l
-	}
+	n.lately = l
 	return l
 }
 
-// newLabels makes labels of sound ones, whose key is given; nil when there are none.
+// labelled tells whether the event has any label, as most spans of a service have not.
+func (e *Event) labelled() bool {
+	return len(e.Prompt) > 0 || len(e.Version) > 0 || len(e.TemplateHash) > 0 || len(e.Model) > 0 || len(e.Variant) > 0 ||
+		len(e.Environment) > 0 || slices.ContainsFunc(e.Dimensions, func(d []byte) bool { return len(d) > 0 })
+}
+
+// newLabels makes labels of sound ones, whose key is given.
 func newLabels(e *Event, key string) *labels {
-	some := len(e.Prompt) > 0 || len(e.Version) > 0 || len(e.TemplateHash) > 0 || len(e.Model) > 0 ||
-		len(e.Variant) > 0 || len(e.Environment) > 0
-	for _, d := range e.Dimensions {
-		some = some || len(d) > 0
-	}
-	if !some {
-		return nil
-	}
 	l := &labels{
 		Prompt: bytes.Clone(e.Prompt), Version: bytes.Clone(e.Version), TemplateHash: bytes.Clone(e.TemplateHash),
 		Model: bytes.Clone(e.Model), Variant: bytes.Clone(e.Variant), Environment: bytes.Clone(e.Environment),
