@@ -27,16 +27,25 @@ type Record struct {
 	Value     *float64          `json:"value,omitempty"`     // of the watched figure; absent where the window is empty
 	Reference *float64          `json:"reference,omitempty"` // what it is compared with: the number in the rule, or the baseline's figure
 	Bound     *float64          `json:"bound,omitempty"`     // the limit that was crossed, in the metric's unit
-	Interval  []float64         `json:"interval,omitempty"`
-	Samples   int64             `json:"samples"` // in the window; calls for a volume or coverage
+	Interval  []float64         `json:"interval,omitempty"`  // of the value: 95 %, low and high
+	Samples   int64             `json:"samples"`             // in the window; calls for a volume or coverage
 	Window    string            `json:"window,omitempty"`
 	Onset     *time.Time        `json:"onset,omitempty"` // first tick of the breach that led here
 
-	FalseAlarms string   `json:"false_alarms,omitempty"`
+	FalseAlarms string   `json:"false_alarms,omitempty"` // the rule's budget, such as 1/30d
 	Against     *Against `json:"against,omitempty"`
-	Previous    string   `json:"previous,omitempty"` // version that held most of the prompt's traffic before this one came
-	Exemplars   []string `json:"exemplars,omitempty"`
-	Rollback    string   `json:"rollback,omitempty"` // what the rule allows: dry_run, approve, auto; absent is off
+
+	// Why, as far as the log tells. Of firing steps of rules that watch values.
+	Cause              Cause       `json:"cause,omitempty"`
+	Because            []string    `json:"because,omitempty"`      // the facts that it rests on, as short sentences
+	ExplainedBy        []Explained `json:"explained_by,omitempty"` // cohorts, the greatest share first
+	Changed            []Changed   `json:"changed,omitempty"`      // near the onset, the nearest first; of a change, what changed
+	OtherVersionsMoved bool        `json:"other_versions_moved,omitempty"`
+	Model              string      `json:"model,omitempty"` // of most calls since the onset
+
+	Previous  string   `json:"previous,omitempty"` // version that held most of the prompt's traffic before this one came
+	Exemplars []string `json:"exemplars,omitempty"`
+	Rollback  string   `json:"rollback,omitempty"` // what the rule allows: dry_run, approve, auto; absent is off
 
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -50,8 +59,39 @@ type Record struct {
 
 // Against says what a rule compares with.
 type Against struct {
-	Kind    string `json:"kind"` // previous_version, 24h
-	Version string `json:"version,omitempty"`
+	Kind        string `json:"kind"` // previous_version, 24h, fixed, version, variant, environment
+	Version     string `json:"version,omitempty"`
+	Variant     string `json:"variant,omitempty"`
+	Environment string `json:"environment,omitempty"`
+
+	// Of a baseline that was sealed.
+	Sealed  *time.Time `json:"sealed,omitempty"`
+	Samples int64      `json:"samples,omitempty"`
+}
+
+// Cause is the likely cause of an alert. The set is closed.
+type Cause string
+
+const (
+	CausePromptVersion Cause = "prompt version"
+	CauseModelSnapshot Cause = "model snapshot"
+	CauseOneCohort     Cause = "one cohort"
+	CauseEverything    Cause = "everything moved: not the prompt"
+	CauseUnclear       Cause = "unclear"
+)
+
+// Explained is a cohort and the share of the whole change that it makes up, weighted by its values.
+type Explained struct {
+	Cohort map[string]string `json:"cohort"`
+	Share  float64           `json:"share"`
+}
+
+// Changed says that an axis took a new value.
+type Changed struct {
+	Axis string    `json:"axis"` // version, or one of rules.Axes
+	From string    `json:"from"`
+	To   string    `json:"to"`
+	Time time.Time `json:"time"` // end of the minute that first had it
 }
 
 // RecordType is the closed set of things that can happen to an alert.

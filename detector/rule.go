@@ -72,7 +72,7 @@ func headOf(g *rules.Group, r *rules.Rule) *Record {
 		Window: rules.Duration(r.Window()).String(), Labels: r.Labels,
 	}
 	if a := r.Against(); a.Kind != rules.AgainstNone {
-		h.Against = &Against{Kind: a.String()}
+		h.Against = &Against{Kind: a.Word()}
 	}
 	if r.Rollback != rules.RollbackOff {
 		h.Rollback = r.Rollback.String()

@@ -6,6 +6,7 @@ package rules
 import (
 	"time"
 
+	"github.com/driftd/driftd/internal/strictyaml"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -38,7 +39,7 @@ type Group struct {
 	Line int
 }
 
-// Rule says when one alert fires. Exactly one of Threshold and Volume is set.
+// Rule says when one alert fires. Exactly one of its kinds is set, from Threshold to TrafficShare.
 type Rule struct {
 	Alert         string // unique in its group
 	Metric        string // name of a built-in metric or of a rubric; "volume" for a Volume
@@ -46,10 +47,18 @@ type Rule struct {
 	ScoredOn      string // of score_coverage: the rubric whose scores count; "" is the one with the most of them
 	LowerIsBetter bool   // true for all built-in metrics but volume and the coverages; of a rubric, as its scale says
 
-	Threshold *Threshold
-	Volume    *Volume
+	Threshold    *Threshold
+	Volume       *Volume
+	Drift        *Drift
+	Canary       *Drift // against a version or variant that serves at the same time
+	Exceed       *Exceed
+	Shape        *Shape
+	Change       string // name of an axis, one of Axes; "" is no such rule
+	TrafficShare *TrafficShare
 
-	MinSamples         int           // values in the window, calls for a coverage, before the rule may begin to breach; ≥ 1, but 0 for a Volume
+	Scale Rubric // range of the values that the mean of a Drift or Canary is of; HasRange is true
+
+	MinSamples         int           // values in the window, calls for a coverage, before the rule may begin to breach; ≥ 1, but 0 where there is no such thing
 	For, KeepFiringFor time.Duration // ≥ 0
 
 	Labels      map[string]string // the group's with the rule's own over them
@@ -79,6 +88,80 @@ type Volume struct {
 	Against      Against       // none or the last 24h
 }
 
+// Drift tests the mean of a series, each minute's values as they come, against a baseline, or as a Canary against what serves
+// beside it. It needs a range: see Rule.Scale.
+type Drift struct {
+	By      Bound // how far the mean must have moved to be worth an alert, > 0, in the metric's unit; Percent: of the reference
+	Rise    bool  // up; else down
+	Against Against
+	Budget  Budget
+}
+
+// Exceed tests whether more than a share of the values lie beyond a limit.
+type Exceed struct {
+	Limit  float64 // in the metric's unit
+	Below  bool    // values under it count; else those over it
+	Share  float64 // of the values that is allowed, in (0, 1)
+	Budget Budget
+}
+
+// Budget is how many false alarms a rule may be expected to give in Per, all its series together.
+type Budget struct {
+	Count float64 // > 0
+	Per   time.Duration
+}
+
+// PerDay is the budget of a day of 24 h.
+func (b Budget) PerDay() float64 { return b.Count * float64(24*time.Hour) / float64(b.Per) }
+
+// String is how rule files write it: 1/30d.
+func (b Budget) String() string { return digits(b.Count, 6) + "/" + strictyaml.FormatDuration(b.Per) }
+
+// DefaultBudget is that of a rule without one, and RollbackBudget of one that may roll back.
+var (
+	DefaultBudget  = Budget{1, 30 * 24 * time.Hour}
+	RollbackBudget = Budget{1, 300 * 24 * time.Hour}
+)
+
+// Shape compares the distribution of a window with that of a reference. It is advisory.
+type Shape struct {
+	Distance Distance
+	Above    float64       // > 0; Wasserstein in the metric's unit, the others without one
+	Window   time.Duration // as a Threshold's
+	Against  Against
+}
+
+// Distance is how two distributions are compared.
+type Distance string
+
+const (
+	Wasserstein   Distance = "wasserstein"    // W1: area between the two distribution functions
+	KS            Distance = "ks"             // greatest gap between them
+	PSI           Distance = "psi"            // population stability index
+	JensenShannon Distance = "jensen_shannon" // divergence, in bits
+)
+
+// Axes are the attributes whose changes inside one version a rule can watch.
+var Axes = []string{"template_hash", "model", "variant", "environment", "fallback"}
+
+// TrafficShare watches the share of a prompt's calls in the window that some of its versions, or a variant, hold.
+type TrafficShare struct {
+	Of           ShareOf
+	Name         string // of the version or variant
+	Above, Below *Bound // shares from 0 to 1, never Percent; at least one is set
+	Window       time.Duration
+}
+
+// ShareOf says whose share it is.
+type ShareOf int
+
+const (
+	OfSuperseded ShareOf = iota // each version that another has taken over from
+	OfCurrent                   // the version that came last to hold most of the calls
+	OfVersion                   // the one by Name
+	OfVariant                   // a variant by Name, over all versions
+)
+
 // Bound is a limit.
 type Bound struct {
 	Value   float64 // in the metric's unit (seconds, tokens, USD, 0..1 for a rate); 0.9 for 90 % where Percent is set
@@ -92,20 +175,33 @@ const (
 	AgainstNone            AgainstKind = iota // limits are plain numbers
 	AgainstLast24h                            // the same statistic of the same series over the trailing 24 h
 	AgainstPreviousVersion                    // the same statistic and cohort of the previous version, over its last 24 h of data
+	AgainstFixed                              // Value
+	AgainstVersion                            // the same cohort of the version by Name
+	AgainstVariant                            // the same cohort of the variant by Name, all versions together
+	AgainstEnvironment                        // the same version and cohort in the environment by Name
 )
 
-// Against is the reference of a rule.
-type Against struct{ Kind AgainstKind }
+// Against is the reference of a rule. A Drift freezes it: the last 24 h are then the first that the rule saw of the series.
+type Against struct {
+	Kind  AgainstKind
+	Value float64 // of AgainstFixed, in the metric's unit
+	Name  string  // of a version, variant or environment
+}
 
-// String is the word in the rule file, "" for none.
+// Word is the word or key in the rule file, "" for none.
+func (a Against) Word() string {
+	return [...]string{"", "24h", "previous_version", "fixed", "version", "variant", "environment"}[a.Kind]
+}
+
+// String is what stands in the rule file, "" for none.
 func (a Against) String() string {
 	switch a.Kind {
-	case AgainstLast24h:
-		return "24h"
-	case AgainstPreviousVersion:
-		return "previous_version"
+	case AgainstFixed:
+		return "{fixed: " + digits(a.Value, 6) + "}"
+	case AgainstVersion, AgainstVariant, AgainstEnvironment:
+		return "{" + a.Word() + ": " + a.Name + "}"
 	}
-	return ""
+	return a.Word()
 }
 
 // Rollback is what may be done about a firing alert.
@@ -133,8 +229,21 @@ func (r Rollback) String() string {
 
 // Kind is the word for the rule's kind in the rule file.
 func (r *Rule) Kind() string {
-	if r.Volume != nil {
+	switch {
+	case r.Volume != nil:
 		return "volume"
+	case r.Drift != nil:
+		return "drift"
+	case r.Canary != nil:
+		return "canary"
+	case r.Exceed != nil:
+		return "exceed"
+	case r.Shape != nil:
+		return "shape"
+	case r.Change != "":
+		return "change"
+	case r.TrafficShare != nil:
+		return "traffic_share"
 	}
 	return "threshold"
 }
@@ -143,34 +252,74 @@ func (r *Rule) Kind() string {
 // have no version.
 func (r *Rule) AllVersions() bool { return r.Volume != nil || r.Metric == windows.LinkCoverage }
 
-// Window is how much event time the rule looks at.
-func (r *Rule) Window() time.Duration {
-	if r.Volume != nil {
-		return r.Volume.Window
+// Budget is that of false alarms; ok is false for the kinds that state none.
+func (r *Rule) Budget() (b Budget, ok bool) {
+	switch {
+	case r.Drift != nil:
+		return r.Drift.Budget, true
+	case r.Canary != nil:
+		return r.Canary.Budget, true
+	case r.Exceed != nil:
+		return r.Exceed.Budget, true
 	}
-	return r.Threshold.Window
+	return Budget{}, false
+}
+
+// Window is how much event time the rule looks at; 0 for the kinds that look at all there is since their evidence began.
+func (r *Rule) Window() time.Duration {
+	switch {
+	case r.Threshold != nil:
+		return r.Threshold.Window
+	case r.Volume != nil:
+		return r.Volume.Window
+	case r.Shape != nil:
+		return r.Shape.Window
+	case r.TrafficShare != nil:
+		return r.TrafficShare.Window
+	}
+	return 0
 }
 
 // Against is what the rule compares with.
 func (r *Rule) Against() Against {
-	if r.Volume != nil {
+	switch {
+	case r.Threshold != nil:
+		return r.Threshold.Against
+	case r.Volume != nil:
 		return r.Volume.Against
+	case r.Drift != nil:
+		return r.Drift.Against
+	case r.Canary != nil:
+		return r.Canary.Against
+	case r.Shape != nil:
+		return r.Shape.Against
 	}
-	return r.Threshold.Against
+	return Against{}
 }
 
-// Stat is the watched statistic; that of a volume is its count.
+// Stat is the watched statistic: the mean of a Drift, the count of a Volume, the share of an Exceed and a TrafficShare. That of
+// a Shape and a Change says nothing.
 func (r *Rule) Stat() Stat {
-	if r.Volume != nil {
+	switch {
+	case r.Threshold != nil:
+		return r.Threshold.Stat
+	case r.Volume != nil:
 		return Stat{Kind: Count}
+	case r.Exceed != nil, r.TrafficShare != nil:
+		return Stat{Kind: Rate}
 	}
-	return r.Threshold.Stat
+	return Stat{Kind: Mean}
 }
 
-// Bounds are the limits; either may be nil.
+// Bounds are the limits of a Threshold, Volume or TrafficShare; either may be nil.
 func (r *Rule) Bounds() (below, above *Bound) {
-	if r.Volume != nil {
+	switch {
+	case r.Threshold != nil:
+		return r.Threshold.Below, r.Threshold.Above
+	case r.Volume != nil:
 		return r.Volume.Below, r.Volume.Above
+	case r.TrafficShare != nil:
+		return r.TrafficShare.Below, r.TrafficShare.Above
 	}
-	return r.Threshold.Below, r.Threshold.Above
+	return nil, nil
 }

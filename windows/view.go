@@ -16,6 +16,17 @@ type ViewSpec struct {
 	Quantiles  bool                                             // Quantile, Min or Max will be read; of values alone
 	Exemplars  bool                                             // worst traces will be asked for; of values alone
 	LowIsWorse bool                                             // which end they come from
+
+	AllVersions bool     // a group has the cells of all versions of the prompt that match, and Version is empty
+	Weigh       *Scale   // Pane will be read; of values alone
+	Over        *float64 // PaneOver will be read; of values alone
+	Axes        bool     // PaneAxes will be read
+}
+
+// Scale maps values to [0,1].
+type Scale struct {
+	Min, Max float64 // Min < Max
+	Mirror   bool    // Max is 0 and Min is 1
 }
 
 // View keeps the windows of one metric for every group of cells that its spec makes. Counts and sums are kept running, a
@@ -37,6 +48,7 @@ type Group struct {
 	Prompt, Version string
 	Cohort          []string // values in the order of the spec's By; nil is the total
 	State           any      // the caller's; a group with State is never dropped
+	Memo            any      // the caller's too; it does not keep the group
 
 	view   *View
 	key    string

@@ -30,7 +30,7 @@ func ladder(top, ratio float64) (k [Bets]float64) {
 // A table is never changed and may be shared.
 type Table struct {
 	m   float64
-	log [Bets][Steps + 1]float64 // nats a score
+	log [Bets][steps + 1]float64 // nats a score
 }
 
 // M is the mean that H0 claims at least: at most 1/2048 below the one that the table was asked for.

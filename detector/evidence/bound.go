@@ -85,15 +85,12 @@ func (b *Baseline) Seal() (bound float64, ok bool) {
 }
 
 // Save appends the state.
-func (b *Baseline) Save(dst []byte) []byte { return b.seen.append(dst) }
+func (b *Baseline) Save(dst []byte) []byte { return b.seen.Append(dst) }
 
 // Load is the inverse of Save. It returns the bytes that follow.
 func (b *Baseline) Load(src []byte) (rest []byte, err error) {
 	r := reader{b: src}
-	b.seen.read(&r)
-	for _, v := range b.seen {
-		r.err = r.err || v < 0
-	}
+	readWeights(&r, &b.seen)
 	if r.err {
 		b.seen = Weights{}
 		return nil, errState

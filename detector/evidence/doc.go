@@ -4,7 +4,7 @@
 // All of it is for scores scaled to x ∈ [0,1] of which higher is better; Weights.Mirror turns a scale round. One formula stands
 // in one file, in the letters of its source:
 //
-//	weights.go     the pane's sums W: all that is kept of its scores
+//	weights.go     the pane's sums W, all that is kept of its scores: made in package windows
 //	bet.go         ln of the wealth of a bet against E[x | past] ≥ m
 //	exceed.go      a tail as scores of 0 and 1
 //	pair.go        the same of two concurrent streams, whose common ups and downs cancel

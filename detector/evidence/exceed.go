@@ -5,6 +5,6 @@ package evidence
 // by this and never by a digest's quantile, whose error would be taken for evidence.
 func Exceed(n, above int64) (w Weights) {
 	w[0] = above * one
-	w[Steps] = (n - above) * one
+	w[steps] = (n - above) * one
 	return w
 }

@@ -65,14 +65,14 @@ func (p *Pair) add(x, y *Weights) (s swing, moved Weights, ok bool) {
 func centre(sum float64, n int64) float64 { return (sum + 0.5) / float64(n+1) }
 
 func (p *Pair) save(dst []byte) []byte {
-	dst = p.y.append(p.x.append(dst))
+	dst = p.y.Append(p.x.Append(dst))
 	dst = appendFloat(appendFloat(dst, p.sumX), p.sumY)
 	return appendFloat(appendFloat(dst, float64(p.countX)), float64(p.countY))
 }
 
 func (p *Pair) load(r *reader) {
-	p.x.read(r)
-	p.y.read(r)
+	readWeights(r, &p.x)
+	readWeights(r, &p.y)
 	p.sumX, p.sumY = r.float(), r.float()
 	p.countX, p.countY = int64(r.float()), int64(r.float())
 	if !(p.sumX >= 0 && p.sumY >= 0 && p.countX >= 0 && p.countY >= 0) {

@@ -35,7 +35,7 @@ var table = map[string][]string{
 	"detector": {"windows", "rules", "detector/evidence"},
 	"alert":    {"detector", "rules", "internal/outbound"},
 
-	"detector/evidence": {}, // mathematics alone
+	"detector/evidence": {"windows"}, // mathematics, of panes
 
 	"consumer/…": {"windows", "consumer", "internal/jsonscan"},
 	"alert/…":    {"alert", "alert/registry", "detector", "rules", "internal/outbound", "internal/signature"},
