@@ -271,11 +271,16 @@ func (s *source) beat(announced []windows.Source) {
 // cut ends the round and begins the next one. It returns nil when there is nothing to write nor to commit. atEnd says that
 // the partition has been read to its end.
 func (s *source) cut(now int64, atEnd bool) *round {
-	r := s.building
-	if !s.begun() && !r.beat {
+	if !s.begun() && !s.building.beat {
 		return nil
 	}
 	s.advance(now, atEnd)
+	return s.close(now)
+}
+
+// close ends the round, with the watermark as it is, and begins the next one.
+func (s *source) close(now int64) *round {
+	r := s.building
 	for i := range s.lanes {
 		if s.lanes[i].enc.Len() > 0 || s.lanes[i].due {
 			s.seal(i, now)

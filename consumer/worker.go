@@ -64,6 +64,9 @@ type Format struct {
 // refreshEvery is how often the source topics are looked up, for new partitions and for topics that were made again.
 const refreshEvery = 30 * time.Second
 
+// defaultDisorder is by how much event times may go back within a source partition.
+const defaultDisorder = 10 * time.Second
+
 // Worker is the ingest stage of one process.
 type Worker struct {
 	cfg     Config
@@ -95,7 +98,7 @@ func New(cfg Config) (*Worker, error) {
 			*d = usual
 		}
 	}
-	orDuration(&cfg.Disorder, 10*time.Second)
+	orDuration(&cfg.Disorder, defaultDisorder)
 	orDuration(&cfg.Idle, 15*time.Second)
 	orDuration(&cfg.Flush, 100*time.Millisecond)
 	orDuration(&cfg.Heartbeat, 5*time.Second)
