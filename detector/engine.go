@@ -17,6 +17,7 @@ import (
 type engine struct {
 	store *windows.Store
 	dims  []string
+	axes  *axes
 
 	rules  []*rule
 	alerts map[ID]*alert // pending and firing
@@ -35,7 +36,7 @@ type emitted struct {
 }
 
 func newEngine(s *windows.Store, dims []string) *engine {
-	return &engine{store: s, dims: dims, alerts: make(map[ID]*alert), steps: newSteps()}
+	return &engine{store: s, dims: dims, axes: newAxes(), alerts: make(map[ID]*alert), steps: newSteps()}
 }
 
 // use replaces the rules. Alerts live on in the rules that still watch their subjects, and so does what rules of the same
