@@ -152,3 +152,17 @@ func (g *Group) Exemplars() []string {
 	}
 	return out
 }
+
+// Distribution is the group's window as points in ascending order, appended to dst: values with their counts while each pane has
+// few distinct ones, else the centroids of t-digests. Views that count calls have none.
+func (g *Group) Distribution(dst []Bin) []Bin {
+	if g.view.of != ofValues {
+		return dst
+	}
+	f := g.window()
+	g.view.store.merger.order(&f.dist)
+	for _, p := range f.dist.pts {
+		dst = append(dst, Bin{p.Mean, p.Weight, f.dist.exact})
+	}
+	return dst
+}

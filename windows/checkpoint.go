@@ -16,7 +16,7 @@ import (
 // A checkpoint names by their offsets the pane records that its windows need, so that starting reads those and nothing else.
 // Every checkpoint is true for ever: a store is a function of its log, so it does not matter which of two writers wrote it.
 const (
-	stateVersion = 1
+	stateVersion = 2
 	maxRecord    = 800 << 10
 	stateHeader  = 6
 	panesRecord  = 'P'

@@ -16,7 +16,7 @@ type openPane struct {
 	n        int32 // rows
 	digested int32 // samples in partial; after a restart the calls among them
 	rows     []uint64
-	partial  []byte // what was digested before the rows
+	partial  []byte // what was digested before the rows: length of what gauges said of it, that, pane
 }
 
 func (p *openPane) add(shape *foldShape, vals, trace []byte) {
@@ -113,6 +113,14 @@ func (c *cell) closePane(i int) {
 
 // compact digests the rows of an open pane that has many.
 func (s *Store) compact(c *cell, p *openPane) {
-	p.partial = slices.Clone(s.columns.seal(s, p))
+	pane := s.columns.seal(s, p)
+	var beside []byte
+	if !p.late {
+		beside = s.columns.appendGauges(nil, s)
+	}
+	partial := make([]byte, 0, binary.MaxVarintLen32+len(beside)+len(pane))
+	partial = binary.AppendUvarint(partial, uint64(len(beside)))
+	partial = append(partial, beside...)
+	p.partial = append(partial, pane...)
 	p.rows, p.n, p.digested = p.rows[:0], 0, p.digested+p.n
 }

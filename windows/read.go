@@ -189,3 +189,62 @@ func (s *Store) eachPane(q Query, window int64, f func(quarter int64, c *cell, b
 		}
 	}
 }
+
+// Moments are count, sum and sum of squares of values.
+type Moments struct {
+	N            int64
+	Sum, Squares float64
+}
+
+// Between reads a metric of the selected cells in the panes that begin in [from, to): of a minute in the last hour, of a quarter
+// of an hour before it. Of Volume there is the count of calls alone. All are zero where nothing is held.
+func (s *Store) Between(q Query, metric string, from, to time.Time) Moments {
+	id, ok := s.metricID[metric]
+	if !ok && metric != Volume {
+		return Moments{}
+	}
+	var f figures
+	f.reset()
+	calls := int64(0)
+	add := func(blob []byte) {
+		if blob == nil {
+			return
+		}
+		calls += readBlob(blob).calls
+		if payload := findEntry(blob, figuresKey(id)); payload != nil {
+			f.dist.pts = f.dist.pts[:0]
+			f.add(payload)
+		}
+	}
+	first := func(t time.Time, length int64) int64 { // pane of that many minutes that begins at t or after it
+		at := max(t.Unix(), 0)
+		if t.Nanosecond() > 0 {
+			at++
+		}
+		return (at + 60*length - 1) / (60 * length)
+	}
+	// The minutes that are held and do not make whole quarters are read as a part of their quarter.
+	minutes := (s.sealed - minutesKept + quarterMinutes - 1) / quarterMinutes * quarterMinutes
+	for _, c := range s.matching(q) {
+		for p := max(first(from, quarterMinutes), s.sealed/quarterMinutes-quartersKept); p < min(first(to, quarterMinutes), minutes/quarterMinutes); p++ {
+			add(s.quarterBlob(c, p))
+		}
+		for m := max(first(from, 1), minutes); m < min(first(to, 1), s.sealed); m++ {
+			add(s.minuteBlob(c, m))
+		}
+	}
+	if metric == Volume {
+		return Moments{N: calls}
+	}
+	return Moments{f.n, f.sum.Float(), f.squares}
+}
+
+// Cohorts are the tuples of dimension values, in the order of Options, that a version of a prompt has cells of, sorted.
+func (s *Store) Cohorts(prompt, version string) [][]string {
+	var out [][]string
+	for _, c := range s.matching(Query{Prompt: prompt, Version: version}) {
+		out = append(out, slices.Clone(c.dims))
+	}
+	slices.SortFunc(out, slices.Compare)
+	return out
+}

@@ -253,7 +253,9 @@ func (s *Store) readOpenPane(r *reader, c *cell) (ok bool) {
 	}
 	if partial := r.bytes(); len(partial) > 0 {
 		p.partial = slices.Clone(partial)
-		p.digested = int32(readBlob(partial).calls)
+		pane := reader{b: partial}
+		pane.bytes()
+		p.digested = int32(readBlob(pane.b).calls)
 	}
 	c.open = append(c.open, p)
 	if !p.late {

@@ -2,7 +2,9 @@ package windows
 
 import (
 	"encoding/binary"
+	"iter"
 	"math"
+	"math/bits"
 	"slices"
 	"time"
 )
@@ -67,16 +69,40 @@ func (s *Store) sealMinute(m int64) {
 	g := s.startMinute(m)
 	g.buf = s.building[:0]
 	slot := minuteSlot(m)
-	for _, c := range s.open[m] {
+	for _, v := range s.views {
+		v.sealed = s.sealed
+		v.fresh.reset()
+	}
+	for c := range s.inOrder(s.open[m]) {
 		i := slices.IndexFunc(c.open, func(p openPane) bool { return p.at == m && !p.late })
 		blob := s.columns.seal(s, &c.open[i])
 		c.minute[slot] = g.add(c.id, blob)
 		c.enter(m, blob, s.sealed)
+		c.tell(s, &s.columns)
 		c.ver.sealed = s.sealed
 		c.closePane(i)
 	}
 	delete(s.open, m)
 	s.built(g)
+}
+
+// inOrder gives the cells, which are different ones, in the order of their ids: it is the same after a restart, and they lie
+// in memory much like that.
+func (s *Store) inOrder(cells []*cell) iter.Seq[*cell] {
+	s.order = slices.Grow(s.order[:0], len(s.byID)/64+1)[:len(s.byID)/64+1]
+	clear(s.order)
+	for _, c := range cells {
+		s.order[c.id/64] |= 1 << (c.id % 64)
+	}
+	return func(yield func(*cell) bool) {
+		for i, word := range s.order {
+			for ; word != 0; word &= word - 1 {
+				if !yield(s.byID[i*64+bits.TrailingZeros64(word)]) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // built gives a new segment a buffer of its own, without spare capacity.
@@ -170,16 +196,21 @@ type columns struct {
 	blob, out []byte
 	payload   []byte
 	fig       figures
+	pane      uint64 // number of the pane at hand, for the gauges
 }
 
 // seal returns the pane that the rows and the partial digest of p make. The result is good until the next call.
 func (k *columns) seal(s *Store, p *openPane) []byte {
 	calls := k.split(s, p.rows)
+	k.pane++
 	slices.Sort(k.touched)
 	k.blob = binary.AppendUvarint(k.blob[:0], uint64(calls))
 	for _, id := range k.touched {
 		k.payload = s.merger.appendValues(k.payload[:0], &k.fig, k.values[id])
 		k.blob = appendEntry(k.blob, figuresKey(id), k.payload)
+		if !p.late {
+			k.gauges(s, id)
+		}
 		for i := range k.worst {
 			if w := k.worst[i][id]; len(w) > 0 {
 				k.payload = appendExemplars(k.payload[:0], w)
@@ -190,7 +221,12 @@ func (k *columns) seal(s *Store, p *openPane) []byte {
 	if p.partial == nil {
 		return k.blob
 	}
-	k.out = s.merger.merge(k.out[:0], minuteCompression, p.partial, k.blob)
+	earlier := reader{b: p.partial}
+	beside := earlier.bytes()
+	if !p.late {
+		k.readGauges(s, &reader{b: beside})
+	}
+	k.out = s.merger.merge(k.out[:0], minuteCompression, earlier.b, k.blob)
 	return k.out
 }
 
@@ -236,7 +272,7 @@ func (k *columns) value(s *Store, id uint16, bits uint64, trace []uint64) {
 		k.touched = append(k.touched, id)
 	}
 	k.values[id] = append(k.values[id], v)
-	if w := s.watched[id]; trace != nil && (w.greatest || w.least) {
+	if w := &s.watched[id]; trace != nil && (w.greatest || w.least) {
 		e := exemplar{value: v}
 		binary.LittleEndian.PutUint64(e.trace[:], trace[0])
 		binary.LittleEndian.PutUint64(e.trace[8:], trace[1])

@@ -47,9 +47,10 @@ type Store struct {
 
 	metrics  []string // by number; the built-in ones first; "" where a rubric was dropped
 	metricID map[string]uint16
-	watched  []watch // by metric: whose exemplars are kept
+	watched  []watch // by metric
 
-	keepTraces bool // some are
+	keepTraces bool    // exemplars are wanted
+	gauges     []gauge // of the views
 
 	clockwork // sources, log clock, watermark
 
@@ -66,10 +67,14 @@ type Store struct {
 	columns  columns
 	fold     folding
 	building []byte // a segment on its way
+	order    []uint64
 }
 
-// watch says which ends of a metric views want exemplars from.
-type watch struct{ greatest, least bool }
+// watch says what views want of a metric.
+type watch struct {
+	greatest, least bool  // ends that exemplars come from
+	gauges          []int // of Store.gauges
+}
 
 // NewStore returns an empty store.
 func NewStore(o Options) *Store {

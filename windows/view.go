@@ -40,10 +40,14 @@ type View struct {
 	by     []int  // positions of spec.By in Options.Dimensions
 	groups []*Group
 	index  map[string]*Group
+
+	weigh, over int        // of Store.gauges, or noGauge
+	sealed      int64      // end of the minute that fresh is of
+	fresh       freshPanes // of the minute sealed last
 }
 
 // Group is one window of a view: the cells of a prompt version that share the values of the view's dimensions; of LinkCoverage
-// those of all versions of the prompt, and Version is empty.
+// and with AllVersions those of all versions of the prompt, and Version is empty.
 type Group struct {
 	Prompt, Version string
 	Cohort          []string // values in the order of the spec's By; nil is the total
@@ -57,18 +61,21 @@ type Group struct {
 	sum    Sum
 	scores []tally // of ofScores
 	agg    aggregate
+	sealed int64 // end of the last minute with a pane that was sealed in its time
+	place  int32 // in view.fresh, if that is of this minute
 }
 
 // SetViews replaces all views by one for each spec, filled from the panes held.
 func (s *Store) SetViews(specs []ViewSpec) []*View {
 	s.views = nil
 	s.watched = make([]watch, len(s.metrics))
+	s.gauges = nil
 	s.keepTraces = false
 	for _, c := range s.cells {
 		c.views = nil
 	}
 	for _, spec := range specs {
-		v := &View{spec: spec, store: s, of: measureOf(spec.Metric), window: int64(spec.Window / time.Minute), index: make(map[string]*Group)}
+		v := &View{spec: spec, store: s, of: measureOf(spec.Metric), window: int64(spec.Window / time.Minute), index: make(map[string]*Group), weigh: noGauge, over: noGauge}
 		switch {
 		case v.of == ofValues:
 			v.metric = s.wanted(spec.Metric)
@@ -77,6 +84,12 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 				w.least = w.least || spec.LowIsWorse
 				w.greatest = w.greatest || !spec.LowIsWorse
 				s.keepTraces = true
+			}
+			if spec.Weigh != nil && v.metric != noMetricID {
+				v.weigh = s.gauge(question{metric: v.metric, lo: spec.Weigh.Min, hi: spec.Weigh.Max})
+			}
+			if spec.Over != nil && v.metric != noMetricID {
+				v.over = s.gauge(question{metric: v.metric, over: true, lo: *spec.Over})
 			}
 		case v.of == ofScores && spec.Rubric != "":
 			v.metric = s.wanted(spec.Rubric)
@@ -149,7 +162,7 @@ func (v *View) attach(c *cell) {
 	}
 	cv := cellView{view: v}
 	version := c.ver.name
-	if v.of == ofLinks {
+	if v.of == ofLinks || v.spec.AllVersions {
 		version = ""
 	}
 	if len(v.by) > 0 {
