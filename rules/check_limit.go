@@ -32,31 +32,6 @@ func (c *ruleCheck) window(w *time.Duration) {
 	}
 }
 
-// against finds the reference. One that is wrong is marked so, and limits are not judged by it.
-func (c *ruleCheck) against(f *against, previous bool) AgainstKind {
-	at := c.doc.At(f)
-	switch f.kind {
-	case "":
-		if at.Present() { // what is wrong was told where it was decoded
-			f.kind, c.ok = againstWrong, false
-		}
-	case "24h":
-		return AgainstLast24h
-	case "previous_version":
-		if previous {
-			return AgainstPreviousVersion
-		}
-		c.wrong(at, "write 24h", "the number of calls is compared with the last 24h, not with the previous version")
-	case "fixed":
-		if !previous {
-			c.wrong(at, "write the number of calls under `below` or `above`, without `against`", "the number of calls is compared with the last 24h alone")
-		}
-	default:
-		c.wrong(at, againstHint, "`against` a %s is not supported yet", f.kind)
-	}
-	return AgainstNone
-}
-
 const againstWrong = "wrong"
 
 // limit turns one limit into the metric's unit; nil where there is none or it is wrong.
@@ -127,8 +102,11 @@ func (c *ruleCheck) noChange(at strictyaml.Place, key string, l limit) {
 
 // watched is what the rule looks at, in words.
 func (c *ruleCheck) watched() string {
-	if c.rule.Volume != nil {
+	switch {
+	case c.rule.Volume != nil:
 		return "the number of calls"
+	case c.rule.TrafficShare != nil:
+		return "the share of calls"
 	}
 	return c.rule.Stat().String() + " of " + c.rule.Metric
 }

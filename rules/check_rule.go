@@ -14,6 +14,7 @@ import (
 type ruleCheck struct {
 	l      *loader
 	doc    *strictyaml.Document
+	group  *groupFile
 	file   *ruleFile
 	rule   Rule
 	rubric Rubric // of the rule; HasRange is false where nothing is known
@@ -27,7 +28,7 @@ func (c *ruleCheck) wrong(at strictyaml.Place, hint, format string, args ...any)
 
 // rule gives the rule, and false where it is of no use.
 func (l *loader) rule(p *parsed, g *groupFile, f *ruleFile) (Rule, bool) {
-	c := &ruleCheck{l: l, doc: p.doc, file: f, ok: true}
+	c := &ruleCheck{l: l, doc: p.doc, group: g, file: f, ok: true}
 	at := c.doc.At(&f.Alert)
 	c.rule = Rule{Alert: f.Alert, For: f.For, KeepFiringFor: f.KeepFiringFor, Annotations: f.Annotations, File: p.name(), Line: at.Line()}
 	c.rule.Labels = make(map[string]string, len(g.Labels)+len(f.Labels))
@@ -44,25 +45,47 @@ func (l *loader) rule(p *parsed, g *groupFile, f *ruleFile) (Rule, bool) {
 		}
 	}
 	c.rollback()
-	switch c.kind() {
+	kind := c.kind()
+	switch kind {
 	case "threshold":
+		c.rule.Threshold = new(Threshold)
 		c.metric()
 		c.threshold()
 		if coverage(c.rule.Metric) {
 			c.coverage(g)
 		}
 	case "volume":
+		c.rule.Volume = new(Volume)
 		c.volume()
-	case "drift", "canary", "exceed", "shape":
+	case "drift":
+		c.rule.Drift = new(Drift)
 		c.metric()
-		return Rule{}, false
+		c.driftOrCanary(f.Drift, c.rule.Drift, AgainstPreviousVersion, AgainstLast24h, AgainstFixed, AgainstVersion, AgainstVariant, AgainstEnvironment)
+	case "canary":
+		c.rule.Canary = new(Drift)
+		c.metric()
+		c.driftOrCanary(f.Canary, c.rule.Canary, AgainstPreviousVersion, AgainstVersion, AgainstVariant)
+	case "exceed":
+		c.rule.Exceed = new(Exceed)
+		c.metric()
+		c.exceed(f.Exceed)
+	case "shape":
+		c.rule.Shape = new(Shape)
+		c.metric()
+		c.shape(f.Shape)
+	case "change":
+		c.rule.Change = f.Change
+		c.change()
+	case "traffic_share":
+		c.rule.TrafficShare = new(TrafficShare)
+		c.trafficShare(f.TrafficShare)
 	default:
 		return Rule{}, false
 	}
 	return c.rule, c.ok
 }
 
-// kind is that of the rule; "" where it has none that is supported, which it reports.
+// kind is that of the rule; "" where it has none, which it reports.
 func (c *ruleCheck) kind() string {
 	f := c.file
 	kinds := []struct {
@@ -83,12 +106,10 @@ func (c *ruleCheck) kind() string {
 			continue
 		}
 		kind = k.name
-		if kind != "threshold" && kind != "volume" {
-			k.at.KeyErrorf("`threshold` and `volume` rules are", "%s rules are not supported yet", kind)
-		}
+		c.ok = c.ok && !k.at.Faulty()
 	}
 	if kind == "" && !c.doc.Misspelt(f) {
-		c.doc.At(&f.Alert).KeyErrorf("add `threshold: {stat: mean, window: 1h, below: …}` or `volume: {below: …}`", "the rule does not say when it fires")
+		c.doc.At(&f.Alert).KeyErrorf("add `threshold: {stat: mean, window: 1h, below: …}`, `drift: {drop: …, against: previous_version}` or another kind", "the rule does not say when it fires")
 	}
 	return kind
 }
@@ -135,7 +156,7 @@ func (c *ruleCheck) metric() {
 		known, ok := c.l.rubrics[f.Rubric]
 		c.rubric = known.Rubric
 		c.rule.LowerIsBetter = known.LowerIsBetter
-		if !ok {
+		if !ok && c.rule.Drift == nil && c.rule.Canary == nil { // which report it as an error
 			c.noScale(rubric, "the range of limits is not checked")
 		}
 	case c.doc.Misspelt(f):
@@ -181,10 +202,13 @@ func (c *ruleCheck) threshold() {
 	}
 	known := c.ok && f.Stat.ok // without metric and statistic, limits have no unit
 	c.ok = known
-	t := &Threshold{Stat: f.Stat.Stat, Window: f.Window}
-	c.rule.Threshold = t
+	t := c.rule.Threshold
+	t.Stat, t.Window = f.Stat.Stat, f.Window
 	c.window(&f.Window)
-	t.Against.Kind = c.against(&f.Against, true)
+	t.Against = c.against(&f.Against, AgainstLast24h, AgainstPreviousVersion, AgainstFixed)
+	if t.Against.Kind == AgainstFixed {
+		t.Against = Against{} // limits are plain numbers then
+	}
 	if known {
 		c.stat(f)
 		t.Below, t.Above = c.limit("below", &f.Below, f.Against), c.limit("above", &f.Above, f.Against)
@@ -250,31 +274,45 @@ func (c *ruleCheck) minSamples(t *Threshold) {
 func (c *ruleCheck) volume() {
 	f := c.file.Volume
 	c.rule.Metric, c.rule.LowerIsBetter = windows.Volume, false
-	if c.rule.Rollback != RollbackOff {
-		c.wrong(c.doc.At(&c.file.Rollback), "remove it", "a volume rule counts the calls of all versions: there is none to roll back")
-	}
-	for _, at := range []strictyaml.Place{c.doc.At(&c.file.Metric), c.doc.At(&c.file.Rubric)} {
-		if at.Present() {
-			at.KeyErrorf("remove it", "a volume rule watches the number of calls")
-			c.ok = false
-		}
-	}
-	if at := c.doc.At(&c.file.MinSamples); at.Present() {
-		at.KeyErrorf("remove it", "a volume rule counts calls itself: `min_samples` would keep it from seeing that there are few")
-		c.ok = false
-	}
+	c.noRollback("a volume rule counts the calls of all versions: there is none to roll back")
+	c.noMetric("a volume rule watches the number of calls")
+	c.noMinSamples("a volume rule counts calls itself: `min_samples` would keep it from seeing that there are few")
 	if f == nil {
 		c.ok = false
 		return
 	}
-	v := &Volume{Window: f.Window}
-	c.rule.Volume = v
+	v := c.rule.Volume
+	v.Window = f.Window
 	c.window(&f.Window)
-	v.Against.Kind = c.against(&f.Against, false)
+	v.Against = c.against(&f.Against, AgainstLast24h)
 	v.Below, v.Above = c.limit("below", &f.Below, f.Against), c.limit("above", &f.Above, f.Against)
 	c.sides(&f.Below, &f.Above, v.Below, v.Above)
 	if !c.doc.Misspelt(f) {
 		c.someLimit(c.doc.At(&c.file.Volume), f.Below, f.Above)
 	}
 	c.sameDay(&f.Window, v.Against)
+}
+
+// noMetric refuses metrics and rubrics.
+func (c *ruleCheck) noMetric(why string) {
+	for _, at := range []strictyaml.Place{c.doc.At(&c.file.Metric), c.doc.At(&c.file.Rubric)} {
+		if at.Present() {
+			at.KeyErrorf("remove it", "%s", why)
+			c.ok = false
+		}
+	}
+}
+
+func (c *ruleCheck) noMinSamples(why string) {
+	if at := c.doc.At(&c.file.MinSamples); at.Present() {
+		at.KeyErrorf("remove it", "%s", why)
+		c.ok = false
+	}
+}
+
+// noRollback refuses what cannot find the version that is at fault.
+func (c *ruleCheck) noRollback(why string) {
+	if c.rule.Rollback != RollbackOff {
+		c.wrong(c.doc.At(&c.file.Rollback), "remove it", "%s", why)
+	}
 }

@@ -2,8 +2,10 @@ package rules
 
 import (
 	"flag"
+	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"unicode/utf8"
@@ -163,9 +165,8 @@ func FuzzParse(f *testing.F) {
 			g.Matches(func(string) string { return "x" })
 			for j := range g.Rules {
 				r := &g.Rules[j]
-				below, above := r.Bounds()
-				if (r.Threshold == nil) == (r.Volume == nil) || below == nil && above == nil || r.Window() <= 0 {
-					t.Errorf("%q: rule %+v is not whole", text, r)
+				if fault := unusable(r); fault != "" {
+					t.Errorf("%q: rule %+v: %s", text, r, fault)
 				}
 				if _, err := Expand(r, TemplateData{Value: r.NumberOf(1), Labels: r.Labels}); err != nil {
 					t.Errorf("%q: %v", text, err)
@@ -173,4 +174,49 @@ func FuzzParse(f *testing.F) {
 			}
 		}
 	})
+}
+
+// unusable says what the engine could not work with.
+func unusable(r *Rule) string {
+	kinds := 0
+	for _, set := range []bool{r.Threshold != nil, r.Volume != nil, r.Drift != nil, r.Canary != nil, r.Exceed != nil, r.Shape != nil, r.Change != "", r.TrafficShare != nil} {
+		if set {
+			kinds++
+		}
+	}
+	if kinds != 1 || r.Metric == "" {
+		return "it has not one kind and a metric"
+	}
+	finite := func(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
+	if b, ok := r.Budget(); ok {
+		if !(b.Count > 0) || b.Per <= 0 || !(b.PerDay() > 0) || !finite(b.PerDay()) {
+			return "its budget is none"
+		}
+		if r.For != 0 || r.MinSamples != 0 || r.Window() != 0 {
+			return "a sequential kind has a window"
+		}
+	}
+	for _, d := range []*Drift{r.Drift, r.Canary} {
+		if d == nil {
+			continue
+		}
+		s := r.Scale
+		switch {
+		case !s.HasRange || !(s.Min < s.Max) || !(d.By.Value > 0) || !finite(d.By.Value) || d.Against.Kind == AgainstNone:
+			return "it cannot be tested"
+		case d.Against.Kind == AgainstFixed && (d.By.Percent || !(d.Against.Value > s.Min && d.Against.Value < s.Max)):
+			return "its reference is outside the scale"
+		}
+	}
+	switch below, above := r.Bounds(); {
+	case r.Exceed != nil && (!(r.Exceed.Share > 0 && r.Exceed.Share < 1) || !finite(r.Exceed.Limit)):
+		return "its share or limit is none"
+	case r.Shape != nil && (!(r.Shape.Above > 0) || r.Window() <= 0 || r.Against().Kind == AgainstNone || r.Rollback != RollbackOff):
+		return "the shape is not whole"
+	case r.Change != "" && !slices.Contains(Axes, r.Change):
+		return "there is no such axis"
+	case (r.Threshold != nil || r.Volume != nil || r.TrafficShare != nil) && (below == nil && above == nil || r.Window() <= 0):
+		return "it has no limit or window"
+	}
+	return ""
 }

@@ -33,9 +33,12 @@ type Number struct {
 // NumberOf is a value of the rule's statistic.
 func (r *Rule) NumberOf(v float64) Number { return Number{Float: v, Unit: r.Unit(), Known: true} }
 
-// Unit is that of the watched statistic and of plain limits on it.
+// Unit is that of the watched statistic and of plain limits on it: of a Drift's mean, an Exceed's and a TrafficShare's share, a
+// Shape's distance.
 func (r *Rule) Unit() Unit {
 	switch kind := r.Stat().Kind; {
+	case r.Shape != nil && r.Shape.Distance != Wasserstein:
+		return Plain
 	case kind == Count:
 		return Whole
 	case kind == Rate:
@@ -136,6 +139,28 @@ func dollars(v float64) string {
 		return strconv.FormatFloat(v, 'f', 2, 64)
 	}
 	return digits(v, 2)
+}
+
+// Interval is where a value lies with 95 % confidence. The zero Interval is no data.
+type Interval struct{ Low, High Number }
+
+// String is "0.75 to 0.81".
+func (i Interval) String() string {
+	if !i.Low.Known || !i.High.Known {
+		return "no data"
+	}
+	return i.Low.String() + " to " + i.High.String()
+}
+
+// Time is a moment that reads well; the methods of time.Time are there too, such as .Onset.Format "15:04".
+type Time struct{ time.Time }
+
+// String is "2026-11-20 14:22 UTC", "" for none.
+func (t Time) String() string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.UTC().Format("2006-01-02 15:04 UTC")
 }
 
 // Duration is a length of time that reads well: 1h, 5m, 1h30m.

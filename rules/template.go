@@ -10,6 +10,7 @@ import (
 	"strings"
 	"text/template"
 	"text/template/parse"
+	"time"
 
 	"github.com/driftd/driftd/internal/strictyaml"
 )
@@ -25,10 +26,15 @@ type TemplateData struct {
 	Cohort           Cohort
 	Metric           string
 	Stat             Stat
-	Value, Reference Number // of the window; of what it is compared with
-	Bound            Number // the limit that was crossed
-	Samples          int64  // in the window
-	Window           Duration
+	Value, Reference Number   // of the window, of a drift, canary or exceed since the onset; of what it is compared with
+	Bound            Number   // the limit that was crossed; of a drift the mean that the evidence is against
+	Interval         Interval // of the value, 95 %: Interval.Low and Interval.High; "no data" for kinds that give none
+	Samples          int64    // in the window, or since the onset
+	Window           Duration // 0s for kinds without one
+	Onset            Time     // when it began, such as 2026-11-20 14:22 UTC
+	Cause            string   // likely cause of a firing alert: prompt version, model snapshot, one cohort, everything moved: not the prompt, unclear; empty where none is looked for
+	FalseAlarms      string   // budget of the rule, such as 1/30d; empty for kinds that state none
+	From, To         string   // of a change: the value that the axis had, and the new one
 	Labels           map[string]string
 }
 
@@ -182,7 +188,8 @@ var (
 
 func samples(slices []string, labels map[string]string) []TemplateData {
 	full := TemplateData{Rule: "Rule", Group: "group", Prompt: "prompt", Version: "v2", Previous: "v1", Cohort: Cohort{}, Metric: "latency", Samples: 100,
-		Value: Number{Float: 1, Known: true}, Reference: Number{Float: 2, Known: true}, Bound: Number{Float: 1.5, Known: true}, Window: 3600e9, Labels: labels}
+		Value: Number{Float: 1, Known: true}, Reference: Number{Float: 2, Known: true}, Bound: Number{Float: 1.5, Known: true}, Window: 3600e9, Labels: labels,
+		Interval: Interval{Number{Float: 0.9, Known: true}, Number{Float: 1.1, Known: true}}, Onset: Time{time.Unix(1e9, 0)}, Cause: "prompt version", FalseAlarms: "1/30d", From: "a", To: "b"}
 	for _, s := range slices {
 		full.Cohort[s] = "value"
 	}

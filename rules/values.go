@@ -2,7 +2,6 @@ package rules
 
 import (
 	"reflect"
-	"regexp"
 	"strings"
 	"time"
 
@@ -140,85 +139,6 @@ func (statWord) JSONSchema() map[string]any {
 
 // Words implements strictyaml.Worded.
 func (statWord) Words() string { return StatNames }
-
-// against is what a rule compares with: a word, or one key and what it names.
-type against struct {
-	kind  string // "", 24h, previous_version, fixed, version, variant, environment
-	fixed limit
-	name  string // of the version, variant or environment
-}
-
-type againstKeys struct {
-	Fixed       *limit `yaml:"fixed" doc:"A number, in the metric's unit."`
-	Version     string `yaml:"version" doc:"A version by name."`
-	Variant     string `yaml:"variant" doc:"A variant, such as control."`
-	Environment string `yaml:"environment" doc:"An environment, such as eval."`
-}
-
-const againstHint = "write 24h, previous_version or {fixed: 0.91}"
-
-// UnmarshalStrict implements strictyaml.Unmarshaler.
-func (a *against) UnmarshalStrict(n strictyaml.Node) {
-	if n.IsMapping() {
-		var keys againstKeys
-		n.Decode(&keys)
-		set := 0
-		if keys.Fixed != nil {
-			a.kind, a.fixed = "fixed", *keys.Fixed
-			set++
-		}
-		for _, k := range []struct{ kind, name string }{{"version", keys.Version}, {"variant", keys.Variant}, {"environment", keys.Environment}} {
-			if k.name != "" {
-				a.kind, a.name = k.kind, k.name
-				set++
-			}
-		}
-		if set > 1 {
-			n.Errorf("keep one of them", "`against` has more than one key")
-		} else if set == 0 && !n.Misspelt(&keys) {
-			n.Errorf(againstHint, "`against` names nothing")
-		}
-		return
-	}
-	text, ok := n.Text()
-	if !ok {
-		n.Wrong("a word or one key with a value")
-		return
-	}
-	switch text {
-	case "24h", "previous_version":
-		a.kind = text
-		return
-	}
-	hint := againstHint
-	if text == "24" || text == "1d" {
-		hint = "write 24h"
-	} else if strings.HasPrefix(text, "prev") {
-		hint = "did you mean `previous_version`?"
-	} else if _, err := strictyaml.ParseNumber(text); err == nil {
-		hint = "write {fixed: " + text + "}"
-	} else if near := strictyaml.Nearest(text, []string{"previous_version", "24h"}); near != "" {
-		hint = "did you mean `" + near + "`?"
-	} else if versionLike.MatchString(text) {
-		hint = "write {version: " + text + "}"
-	}
-	n.Errorf(hint, "`against` cannot be `%s`", text)
-}
-
-var versionLike = regexp.MustCompile(`^v[0-9]`)
-
-// JSONSchema implements strictyaml.Schemer.
-func (against) JSONSchema() map[string]any {
-	text := map[string]any{"type": []string{"string", "number"}}
-	return map[string]any{"anyOf": []any{
-		map[string]any{"enum": []string{"24h", "previous_version"}},
-		map[string]any{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
-			"properties": map[string]any{"fixed": limit{}.JSONSchema(), "version": text, "variant": text, "environment": text}},
-	}}
-}
-
-// Words implements strictyaml.Worded.
-func (against) Words() string { return "24h, previous_version, {fixed: …}" }
 
 // falseAlarms is a budget such as 1/30d.
 type falseAlarms struct {
