@@ -70,11 +70,13 @@ func (e *engine) memory() map[string][]byte {
 
 // resume binds the rules to new views of the store and gives them their memory and their alerts.
 func (e *engine) resume(memory map[string][]byte) error {
-	var specs []windows.ViewSpec
+	specs := []windows.ViewSpec{e.axes.spec()}
 	for _, r := range e.rules {
 		specs = append(specs, r.views()...)
 	}
 	views := e.store.SetViews(specs)
+	e.axes.bind(views[0])
+	views = views[1:]
 	for _, r := range e.rules {
 		if err := r.load(memory[r.key]); err != nil {
 			return fmt.Errorf("restore rule %s of group %s: %w", r.Alert, r.group.Name, err)
@@ -114,6 +116,7 @@ func (e *engine) tick(now time.Time) {
 		e.emit(a, Resolved, reasonRuleRemoved, nil, nil)
 	}
 	e.lost = nil
+	e.axes.tick(now, e.store)
 	for _, r := range e.rules {
 		r.tick(e)
 	}

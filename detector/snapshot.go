@@ -21,7 +21,7 @@ const snapshotVersion = 1
 
 // snapshot appends the engine's state:
 //
-//	version 1 byte · heads of rules, as JSON, each once · alerts · steps · memory of the rules
+//	version 1 byte · heads of rules, as JSON, each once · alerts · steps · memory of the rules · axes
 //
 // The same state always gives the same bytes.
 func (e *engine) snapshot(dst []byte) ([]byte, error) {
@@ -70,7 +70,7 @@ func (e *engine) snapshot(dst []byte) ([]byte, error) {
 	for _, key := range slices.Sorted(maps.Keys(memory)) {
 		dst = windows.AppendKey(dst, []byte(key), memory[key])
 	}
-	return dst, nil
+	return e.axes.save(dst), nil
 }
 
 // headState is what alerts of one rule share.
@@ -123,6 +123,7 @@ func (e *engine) restore(src []byte) error {
 		key := r.text()
 		memory[key] = r.bytes()
 	}
+	e.axes.load(&r)
 	if r.bad || len(r.rest) > 0 {
 		return fmt.Errorf("%w: cut short or too long", errState)
 	}
