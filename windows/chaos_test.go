@@ -60,6 +60,7 @@ func chaos(seed uint64, steps int) (batches [][]byte) {
 			if r.IntN(6) == 0 {
 				s.Mask = MaskTrace
 			}
+			s.Axes = AppendKey(nil, pick("h", 2, at, 3*time.Hour), pick("m", 2, at, 11*time.Hour), "", "")
 			binary.LittleEndian.PutUint64(s.TraceID[:], r.Uint64())
 			s.Values[BuiltinLatency], s.Values[BuiltinError] = float64(r.IntN(500))/7, float64(r.IntN(2))
 			if r.IntN(2) == 0 {
@@ -154,6 +155,13 @@ func (in *instance) figures() []string {
 				}
 				all = append(all, line)
 			}
+		}
+	}
+	for i, v := range in.views {
+		for _, g := range v.Fresh() {
+			weights, clamped := g.Pane()
+			n, over := g.PaneOver()
+			all = append(all, fmt.Sprint(i, g.key, *weights, clamped, n, over, g.PaneAxes()))
 		}
 	}
 	slices.Sort(all) // groups lie as they were first met

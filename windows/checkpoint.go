@@ -157,6 +157,7 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 	for _, name := range s.metrics[NumBuiltin:] {
 		str(name)
 	}
+	dst = s.axes.append(dst)
 	u(uint64(len(s.prompts)))
 	for _, p := range s.prompts {
 		str(p.name)

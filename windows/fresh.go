@@ -7,6 +7,7 @@ type freshPanes struct {
 	weights []Weights // of Weigh, by the group's place
 	clamped []int64
 	over    []exceeded // of Over, by the group's place
+	axes    freshAxes
 }
 
 // exceeded is how many values there are, and how many of them are greater than a limit.
@@ -14,6 +15,7 @@ type exceeded struct{ n, over int64 }
 
 func (f *freshPanes) reset() {
 	f.groups, f.weights, f.clamped, f.over = f.groups[:0], f.weights[:0], f.clamped[:0], f.over[:0]
+	f.axes.rows, f.axes.sorted = f.axes.rows[:0], false
 }
 
 // tell gives the pane that k has just made of the cell to the cell's groups.
@@ -45,7 +47,7 @@ func (v *View) tell(g *Group, sealed int64) {
 	}
 }
 
-// measure adds what the gauges say of the pane at hand.
+// measure adds what the gauges and the axes of the pane at hand say.
 func (v *View) measure(g *Group, s *Store, k *columns) {
 	f := &v.fresh
 	if v.weigh != noGauge {
@@ -65,6 +67,11 @@ func (v *View) measure(g *Group, s *Store, k *columns) {
 		if r := &s.gauges[v.over]; r.pane == k.pane {
 			e := &f.over[g.place]
 			e.n, e.over = e.n+r.n, e.over+r.out
+		}
+	}
+	if v.spec.Axes {
+		for _, a := range k.axes {
+			f.axes.rows = append(f.axes.rows, axisRow{g.place, a})
 		}
 	}
 }

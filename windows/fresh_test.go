@@ -18,6 +18,8 @@ type call struct {
 	latency         float64
 	grounding       float64
 	scored, alone   bool
+	axes            Axes
+	fallback        bool
 }
 
 func limit(v float64) *float64 { return &v }
@@ -28,7 +30,8 @@ var freshViews = []ViewSpec{
 	{Metric: "grounding", Window: 5 * time.Minute, Weigh: &Scale{Min: 0.2, Max: 0.8}, AllVersions: true},
 	{Metric: Latency, Window: time.Hour, By: []string{"locale"}, Total: true, Weigh: &Scale{Min: 0.5, Max: 3}, Over: limit(2)},
 	{Metric: Latency, Window: 24 * time.Hour, Over: limit(0), AllVersions: true, By: []string{"tier"}},
-	{Metric: Volume, Window: time.Hour, By: testDimensions, Total: true},
+	{Metric: Volume, Window: time.Hour, By: testDimensions, Total: true, Axes: true},
+	{Metric: Latency, Window: time.Hour, By: []string{"locale"}, Axes: true, AllVersions: true},
 	{Metric: LinkCoverage, Window: time.Hour},
 	{Metric: Latency, Window: time.Hour, By: []string{"tier"}},
 }
@@ -42,6 +45,11 @@ type plain struct {
 type wanted struct {
 	weights          Weights
 	clamped, n, over int64
+	axes             map[Axes]AxisCount
+}
+
+func (w *wanted) sortedAxes() []AxisCount {
+	return slices.SortedFunc(maps.Values(w.axes), func(a, b AxisCount) int { return a.compare(&b.Axes) })
 }
 
 func (p *plain) groups(spec *ViewSpec, minute int64) map[string]*wanted {
@@ -53,11 +61,20 @@ func (p *plain) groups(spec *ViewSpec, minute int64) map[string]*wanted {
 		}
 		key := groupKey(c.prompt, version, cohort)
 		if out[key] == nil {
-			out[key] = &wanted{}
+			out[key] = &wanted{axes: make(map[Axes]AxisCount)}
 		}
 		return out[key]
 	}
 	add := func(c *call, w *wanted) {
+		if spec.Axes && !c.alone {
+			a := w.axes[c.axes]
+			a.Axes = c.axes
+			a.Calls++
+			if c.fallback {
+				a.Fallbacks++
+			}
+			w.axes[c.axes] = a
+		}
 		v := c.grounding
 		switch spec.Metric {
 		case "grounding":
@@ -123,6 +140,9 @@ func (p *plain) check(t *testing.T, views []*View, minute int64) (values int64) 
 			if n, over := g.PaneOver(); n != w.n || over != w.over {
 				t.Fatalf("%s, %q: %d of %d over, want %d of %d", where, g.key, over, n, w.over, w.n)
 			}
+			if axes := g.PaneAxes(); !slices.Equal(axes, w.sortedAxes()) {
+				t.Fatalf("%s, %q: axes %v, want %v", where, g.key, axes, w.sortedAxes())
+			}
 			values += w.weights.N()
 		}
 		if len(want) > 0 {
@@ -186,6 +206,22 @@ func (w *crowd) step() (record []byte, calls []call) {
 		s := Sample{Position: Position{Offset: w.n}, Time: c.at, Cell: AppendKey(nil, c.prompt, c.version, c.dims[0], c.dims[1]), Mask: MaskCall | 1<<BuiltinLatency}
 		w.n++
 		s.Values[BuiltinLatency] = c.latency
+		c.axes.Model = fmt.Sprint("m", c.at/minuteNanos/20) // it is swapped
+		if r.IntN(200) == 0 {
+			c.axes.TemplateHash = fmt.Sprint("h", r.IntN(5))
+		}
+		switch r.IntN(12) {
+		case 0:
+			c.fallback = true
+			s.Values[BuiltinFallback] = 1
+			fallthrough
+		case 1:
+			s.Mask |= 1 << BuiltinFallback
+			c.axes.Variant = "b"
+		}
+		if s.Axes = AppendKey(nil, c.axes.TemplateHash, c.axes.Model, c.axes.Variant, c.axes.Environment); r.IntN(50) == 0 {
+			s.Axes = AppendKey(nil, c.axes.TemplateHash, c.axes.Model, c.axes.Variant)
+		}
 		if c.alone {
 			s.Mask = 0
 		}

@@ -78,10 +78,22 @@ func work(t testing.TB, s *Store, record []byte) {
 	}
 	s.drop()
 	fingerprint(views)
+	for _, v := range views {
+		for _, g := range v.Fresh() {
+			g.Pane()
+			g.PaneOver()
+			g.PaneAxes()
+		}
+		for _, g := range v.Groups() {
+			g.Distribution(nil)
+		}
+	}
 	for _, p := range s.Prompts() {
 		for _, v := range s.Versions(p) {
 			s.Figures(Query{Prompt: p, Version: v.Version}, 24*time.Hour)
 			s.Trend(Query{Prompt: p, Version: v.Version}, Latency)
+			s.Between(Query{Prompt: p, Version: v.Version}, Latency, time.Time{}, s.Watermark())
+			s.Cohorts(p, v.Version)
 		}
 	}
 	if err := s.Checkpoint(nil, new(memoryLog).write); err != nil {

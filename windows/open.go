@@ -8,7 +8,7 @@ import (
 
 // openPane holds the samples of a cell for one place as rows:
 //
-//	header: mask, scores<<16 · trace id, 2 words if MaskTrace · built-in values by mask · for each score its metric and value
+//	header: mask, scores<<16, axes<<48 · trace id, 2 words if MaskTrace · built-in values by mask · for each score its metric and value
 //
 // They are taken apart when the pane is sealed.
 type openPane struct {
@@ -16,13 +16,13 @@ type openPane struct {
 	n        int32 // rows
 	digested int32 // samples in partial; after a restart the calls among them
 	rows     []uint64
-	partial  []byte // what was digested before the rows: length of what gauges said of it, that, pane
+	partial  []byte // what was digested before the rows: length of its axes and what gauges said of it, these, pane
 }
 
-func (p *openPane) add(shape *foldShape, vals, trace []byte) {
+func (p *openPane) add(shape *foldShape, header uint64, vals, trace []byte) {
 	rows := p.rows
 	at := len(rows)
-	rows = append(rows, shape.header)
+	rows = append(rows, header)
 	if trace != nil {
 		rows[at] |= uint64(MaskTrace)
 		rows = append(rows, binary.LittleEndian.Uint64(trace), binary.LittleEndian.Uint64(trace[8:]))
@@ -40,10 +40,13 @@ func (p *openPane) add(shape *foldShape, vals, trace []byte) {
 	p.n++
 }
 
-// countRows counts the rows of an open pane; ok is false where they are not whole or name a metric out of range.
-func countRows(rows []uint64, metrics int) (n int32, ok bool) {
+// countRows counts the rows of an open pane; ok is false where they are not whole, or name a metric or axes out of range.
+func countRows(rows []uint64, metrics, axes int) (n int32, ok bool) {
 	for ; len(rows) > 0; n++ {
-		mask, scores := Mask(rows[0]), rows[0]>>16
+		mask, scores := Mask(rows[0]), uint64(uint32(rows[0]>>16))
+		if rows[0]>>axesShift >= uint64(axes) {
+			return n, false
+		}
 		size := 1 + bits.OnesCount16(uint16(mask&(1<<NumBuiltin-1)))
 		if mask&MaskTrace != 0 {
 			size += 2
@@ -116,7 +119,7 @@ func (s *Store) compact(c *cell, p *openPane) {
 	pane := s.columns.seal(s, p)
 	var beside []byte
 	if !p.late {
-		beside = s.columns.appendGauges(nil, s)
+		beside = s.columns.appendGauges(s.columns.appendAxes(nil), s)
 	}
 	partial := make([]byte, 0, binary.MaxVarintLen32+len(beside)+len(pane))
 	partial = binary.AppendUvarint(partial, uint64(len(beside)))

@@ -150,6 +150,9 @@ func (s *Store) readState(r *reader) (refs map[int64]*segment, extra []byte, err
 	if err := s.readMetrics(r); err != nil {
 		return nil, nil, err
 	}
+	if !s.axes.read(r) {
+		return nil, nil, fmt.Errorf("%w: axes", ErrState)
+	}
 	for range r.count() {
 		p := &prompt{name: string(r.bytes()), versions: make(map[string]*version), cohorts: make(map[string]int)}
 		for range r.count() {
@@ -248,7 +251,7 @@ func (s *Store) readOpenPane(r *reader, c *cell) (ok bool) {
 	for len(words.b) > 0 {
 		p.rows = append(p.rows, words.uint64())
 	}
-	if p.n, ok = countRows(p.rows, len(s.metrics)); !ok {
+	if p.n, ok = countRows(p.rows, len(s.metrics), len(s.axes.terms)); !ok {
 		return false
 	}
 	if partial := r.bytes(); len(partial) > 0 {

@@ -56,6 +56,7 @@ func (s *Store) seal() {
 	s.welcome(m, false)
 	s.sealMinute(m)
 	if s.sealed%quarterMinutes == 0 {
+		s.axes.sweep(s.sealed)
 		s.sealQuarter(s.sealed/quarterMinutes - 1)
 	}
 	s.sealLate()
@@ -196,13 +197,21 @@ type columns struct {
 	blob, out []byte
 	payload   []byte
 	fig       figures
-	pane      uint64 // number of the pane at hand, for the gauges
+	axes      []axisCount // of the pane at hand
+	axis      int         // of them, the one counted last
+	pane      uint64      // number of the pane at hand, for the gauges
 }
 
 // seal returns the pane that the rows and the partial digest of p make. The result is good until the next call.
 func (k *columns) seal(s *Store, p *openPane) []byte {
-	calls := k.split(s, p.rows)
 	k.pane++
+	earlier := reader{b: p.partial}
+	beside := reader{}
+	if p.partial != nil {
+		beside.b = earlier.bytes()
+	}
+	k.readAxes(s, &beside)
+	calls := k.split(s, p.rows)
 	slices.Sort(k.touched)
 	k.blob = binary.AppendUvarint(k.blob[:0], uint64(calls))
 	for _, id := range k.touched {
@@ -221,11 +230,7 @@ func (k *columns) seal(s *Store, p *openPane) []byte {
 	if p.partial == nil {
 		return k.blob
 	}
-	earlier := reader{b: p.partial}
-	beside := earlier.bytes()
-	if !p.late {
-		k.readGauges(s, &reader{b: beside})
-	}
+	k.readGauges(s, &beside)
 	k.out = s.merger.merge(k.out[:0], minuteCompression, earlier.b, k.blob)
 	return k.out
 }
@@ -242,7 +247,8 @@ func (k *columns) split(s *Store, rows []uint64) (calls int64) {
 	}
 	k.touched = k.touched[:0]
 	for i := 0; i < len(rows); {
-		mask, scores := Mask(rows[i]), int(rows[i]>>16)
+		header := rows[i]
+		mask, scores := Mask(header), int(uint32(header>>16))
 		i++
 		if mask&MaskCall != 0 {
 			calls++
@@ -257,6 +263,13 @@ func (k *columns) split(s *Store, rows []uint64) (calls int64) {
 				k.value(s, uint16(b), rows[i], trace)
 				i++
 			}
+		}
+		if axes := uint16(header >> axesShift); axes != noAxes {
+			fallbacks := int64(0)
+			if mask.Has(BuiltinFallback) && rows[i-1] == fallbackBits { // the last of the built-in ones
+				fallbacks = 1
+			}
+			k.countAxes(axes, 1, fallbacks)
 		}
 		for range scores {
 			k.value(s, uint16(rows[i]), rows[i+1], trace)

@@ -51,6 +51,7 @@ type Store struct {
 
 	keepTraces bool    // exemplars are wanted
 	gauges     []gauge // of the views
+	axes       axisTable
 
 	clockwork // sources, log clock, watermark
 
@@ -80,7 +81,7 @@ type watch struct {
 func NewStore(o Options) *Store {
 	s := &Store{
 		opt: o, cells: make(map[string]*cell), prompts: make(map[string]*prompt), metricID: make(map[string]uint16),
-		open: make(map[int64][]*cell), clockwork: clockwork{sources: make(map[Source]*source)},
+		axes: newAxisTable(), open: make(map[int64][]*cell), clockwork: clockwork{sources: make(map[Source]*source)},
 	}
 	for _, name := range BuiltinNames {
 		s.metric(name)
@@ -127,6 +128,7 @@ type Folded struct {
 type folding struct {
 	cells  []*cell
 	other  []bool
+	axes   []uint16
 	shapes []foldShape
 	cut    foldShape // of the sample at hand
 	parts  []string
@@ -134,7 +136,7 @@ type folding struct {
 }
 
 type foldShape struct {
-	header  uint64 // of a row, without the trace bit
+	header  uint64 // of a row, without the trace bit and the axes
 	trace   bool
 	values  int // in the batch
 	rubrics []uint32
@@ -202,7 +204,11 @@ func (s *Store) Fold(b *Batch) Folded {
 			f.Late++
 		}
 		shape = s.touch(c, b.Time[i], shape)
-		p.add(shape, vals, trace)
+		header := shape.header
+		if s.axes.wanted && !at.late && Mask(header)&MaskCall != 0 {
+			header |= s.axesOf(b, i, c)
+		}
+		p.add(shape, header, vals, trace)
 		if p.n >= compactRows {
 			s.compact(c, p)
 		}
@@ -225,6 +231,10 @@ func (s *Store) prepare(b *Batch) {
 	clear(fo.cells)
 	fo.other = slices.Grow(fo.other[:0], len(b.Cells))[:len(b.Cells)]
 	clear(fo.other)
+	if s.axes.wanted {
+		fo.axes = slices.Grow(fo.axes[:0], len(b.Axes))[:len(b.Axes)]
+		clear(fo.axes)
+	}
 	fo.shapes = slices.Grow(fo.shapes[:0], len(b.Shapes))[:len(b.Shapes)]
 	for i, sh := range b.Shapes {
 		f := &fo.shapes[i]

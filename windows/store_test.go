@@ -87,6 +87,8 @@ var testViews = []ViewSpec{
 	{Metric: LinkCoverage, Window: 24 * time.Hour},
 	{Metric: ScoreCoverage, Window: 15 * time.Minute, By: testDimensions, Total: true},
 	{Metric: ScoreCoverage, Window: 6 * time.Hour, By: []string{"locale"}},
+	{Metric: Latency, Window: 15 * time.Minute, By: []string{"tier"}, Weigh: &Scale{Min: 0.5, Max: 3, Mirror: true}, Over: limit(2), Axes: true},
+	{Metric: "grounding", Window: time.Hour, Total: true, AllVersions: true, Weigh: &Scale{Max: 1}},
 	{Metric: ScoreCoverage, Rubric: "tone", Window: time.Hour, By: []string{"locale"}, Total: true},
 }
 
@@ -108,7 +110,7 @@ func (w *world) check(t *testing.T, v *View, end int64) {
 	want := make(map[string]*group)
 	add := func(ev event, cohort []string) {
 		version := ev.version
-		if v.spec.Metric == LinkCoverage {
+		if v.spec.Metric == LinkCoverage || v.spec.AllVersions {
 			version = ""
 		}
 		key := groupKey(ev.prompt, version, cohort)

@@ -70,12 +70,13 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 	s.views = nil
 	s.watched = make([]watch, len(s.metrics))
 	s.gauges = nil
-	s.keepTraces = false
+	s.keepTraces, s.axes.wanted = false, false
 	for _, c := range s.cells {
 		c.views = nil
 	}
 	for _, spec := range specs {
 		v := &View{spec: spec, store: s, of: measureOf(spec.Metric), window: int64(spec.Window / time.Minute), index: make(map[string]*Group), weigh: noGauge, over: noGauge}
+		s.axes.wanted = s.axes.wanted || spec.Axes
 		switch {
 		case v.of == ofValues:
 			v.metric = s.wanted(spec.Metric)
