@@ -1,6 +1,8 @@
 package detector
 
 import (
+	"cmp"
+
 	"github.com/driftd/driftd/rules"
 )
 
@@ -20,8 +22,17 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 	rec.Samples = a.last.samples
 	onset := a.onset
 	rec.Onset = &onset
-	if rec.Against != nil && a.last.against != "" {
-		rec.Against = &Against{Kind: rec.Against.Kind, Version: a.last.against}
+	if low, high := a.last.low, a.last.high; low < high {
+		rec.Interval = []float64{low, high}
+	}
+	if rec.Against != nil {
+		with := *rec.Against
+		with.Version = cmp.Or(a.last.against, with.Version)
+		if with.Samples = a.last.learned; !a.last.sealed.IsZero() {
+			sealed := a.last.sealed
+			with.Sealed = &sealed
+		}
+		rec.Against = &with
 	}
 	if a.version != "" {
 		rec.Previous = e.store.Previous(a.prompt, a.version)

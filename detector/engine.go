@@ -19,6 +19,8 @@ type engine struct {
 	dims  []string
 	axes  *axes
 
+	partitions int // that the prompts are spread over; 0 counts as 1
+
 	rules  []*rule
 	alerts map[ID]*alert // pending and firing
 	steps  steps
@@ -35,8 +37,8 @@ type emitted struct {
 	cohort []string
 }
 
-func newEngine(s *windows.Store, dims []string) *engine {
-	return &engine{store: s, dims: dims, axes: newAxes(), alerts: make(map[ID]*alert), steps: newSteps()}
+func newEngine(s *windows.Store, o *PartitionOptions) *engine {
+	return &engine{store: s, dims: o.Windows.Dimensions, axes: newAxes(), partitions: o.Partitions, alerts: make(map[ID]*alert), steps: newSteps()}
 }
 
 // use replaces the rules. Alerts live on in the rules that still watch their subjects, and so does what rules of the same
@@ -52,7 +54,7 @@ func (e *engine) compile(set *rules.Set) {
 	for gi := range set.Groups {
 		g := &set.Groups[gi]
 		for ri := range g.Rules {
-			e.rules = append(e.rules, newRule(g, &g.Rules[ri], len(e.rules), e.dims, e.store))
+			e.rules = append(e.rules, newRule(g, &g.Rules[ri], len(e.rules), e))
 		}
 	}
 }

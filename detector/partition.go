@@ -14,7 +14,10 @@ import (
 type PartitionOptions struct {
 	Windows windows.Options
 	Rules   *rules.Set
-	History *History // of a partition that starts anew although it has a past; nil for none
+	// Partitions is how many partitions share the prompts, and so the budget of a rule that watches more than one; 0 is 1. It
+	// decides what a replay gives.
+	Partitions int
+	History    *History // of a partition that starts anew although it has a past; nil for none
 }
 
 // Partition is the detect stage of one samples partition without the log around it: batches in, steps of alerts out. What
@@ -38,7 +41,7 @@ type Counts struct {
 // NewPartition returns a partition that has seen nothing.
 func NewPartition(o PartitionOptions) *Partition {
 	p := &Partition{store: windows.NewStore(o.Windows)}
-	p.engine = newEngine(p.store, o.Windows.Dimensions)
+	p.engine = newEngine(p.store, &o)
 	if err := p.engine.use(o.Rules); err != nil {
 		panic(fmt.Sprintf("BUG: an empty engine has no memory to restore: %v", err))
 	}
@@ -64,7 +67,7 @@ func RestorePartition(o PartitionOptions, cp *windows.Checkpoint, read func(offs
 	if n <= 0 {
 		return nil, 0, fmt.Errorf("restore detector: %w: no offset", errState)
 	}
-	p.engine = newEngine(p.store, o.Windows.Dimensions)
+	p.engine = newEngine(p.store, &o)
 	p.engine.compile(o.Rules)
 	if err := p.engine.restore(extra[n:]); err != nil {
 		return nil, 0, fmt.Errorf("restore detector: %w", err)

@@ -70,6 +70,15 @@ func recalled(id ID, r *Record) *alert {
 		a.onset = *r.Onset
 	}
 	a.last = verdict{samples: r.Samples, value: float(r.Value), reference: float(r.Reference), bound: float(r.Bound)}
+	if len(r.Interval) == 2 {
+		a.last.low, a.last.high = r.Interval[0], r.Interval[1]
+	}
+	if w := r.Against; w != nil {
+		a.last.against, a.last.learned = w.Version, w.Samples
+		if w.Sealed != nil {
+			a.last.sealed = *w.Sealed
+		}
+	}
 	if a.last.value > a.last.bound {
 		a.side = over
 	}

@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"fmt"
 	"maps"
@@ -33,8 +34,11 @@ type kind interface {
 }
 
 func newKind(r *rule, s *windows.Store) kind {
-	if r.Volume != nil {
+	switch {
+	case r.Volume != nil:
 		return newVolume(r, s)
+	case r.Drift != nil:
+		return newDrift(r, s)
 	}
 	return newThreshold(r, s)
 }
@@ -48,10 +52,12 @@ type rule struct {
 	dims  []string // names of the store's dimensions
 	head  *Record  // what all its records have in common
 	key   string   // names the rule and all that its memory depends on
+
+	partitions int // that the prompts are spread over
 }
 
-func newRule(g *rules.Group, r *rules.Rule, order int, dims []string, s *windows.Store) *rule {
-	c := &rule{Rule: r, group: g, order: order, dims: dims, head: headOf(g, r)}
+func newRule(g *rules.Group, r *rules.Rule, order int, e *engine) *rule {
+	c := &rule{Rule: r, group: g, order: order, dims: e.dims, head: headOf(g, r), partitions: e.partitions}
 	key := windows.AppendKey(nil, g.Name, r.Alert, c.head.Kind, c.head.Metric, c.head.Stat, c.head.Window, r.Against().String(), fmt.Sprint(g.Total))
 	key = windows.AppendKey(key, g.SliceBy...)
 	for _, d := range slices.Sorted(maps.Keys(g.Match)) {
@@ -60,10 +66,27 @@ func newRule(g *rules.Group, r *rules.Rule, order int, dims []string, s *windows
 	if r.ScoredOn != "" {
 		key = windows.AppendKey(key, "", r.ScoredOn) // no dimension has that name
 	}
+	key = appendTested(key, r)
 	sum := sha256.Sum256(key)
 	c.key = string(sum[:16])
-	c.kind = newKind(c, s)
+	c.kind = newKind(c, e.store)
 	return c
+}
+
+// appendTested appends what the evidence and the baselines of a sequential rule depend on. How great a change must be to be told, and
+// the budget, may change, and what was learned is kept.
+func appendTested(key []byte, r *rules.Rule) []byte {
+	if _, ok := r.Budget(); !ok {
+		return key
+	}
+	tested := []any{r.Scale.Min, r.Scale.Max}
+	if d := cmp.Or(r.Drift, r.Canary); d != nil {
+		tested = append(tested, d.Rise)
+	}
+	if x := r.Exceed; x != nil {
+		tested = append(tested, x.Limit, x.Below, x.Share)
+	}
+	return windows.AppendKey(key, fmt.Sprint(tested...))
 }
 
 func headOf(g *rules.Group, r *rules.Rule) *Record {
@@ -73,6 +96,17 @@ func headOf(g *rules.Group, r *rules.Rule) *Record {
 	}
 	if a := r.Against(); a.Kind != rules.AgainstNone {
 		h.Against = &Against{Kind: a.Word()}
+		switch a.Kind {
+		case rules.AgainstVersion:
+			h.Against.Version = a.Name
+		case rules.AgainstVariant:
+			h.Against.Variant = a.Name
+		case rules.AgainstEnvironment:
+			h.Against.Environment = a.Name
+		}
+	}
+	if b, ok := r.Budget(); ok {
+		h.FalseAlarms = b.String()
 	}
 	if r.Rollback != rules.RollbackOff {
 		h.Rollback = r.Rollback.String()

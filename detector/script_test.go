@@ -30,7 +30,8 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	rules                                  and a rule file behind it, up to ----: loads or reloads the rules
 //	add t=0s for=10m series=p/v/tier/locale rubric=0.8 latency=1.2 n=20
 //	                                       n calls with these values each minute from t on; t counts from the start, + from now;
-//	                                       call=no: no calls, but scores that come by themselves
+//	                                       call=no: no calls, but scores that come by themselves; rubric=1,1,0: these in turn
+//	dimensions a b                         in place of tier and locale, before all else
 //	advance 5m                             lets event time go by
 //	restart                                checkpoint, and on in a partition restored from it
 //	----
@@ -106,6 +107,7 @@ type script struct {
 	t    *testing.T
 	file string
 
+	dims   []string // nil: those of scriptOptions
 	set    *rules.Set
 	p      *Partition
 	now    time.Duration
@@ -114,6 +116,14 @@ type script struct {
 	log    stateLog
 	ops    []operation
 	lines  []string // all records, as JSON
+}
+
+func (s *script) options() windows.Options {
+	o := scriptOptions
+	if s.dims != nil {
+		o.Dimensions = s.dims
+	}
+	return o
 }
 
 type queuedSample struct {
@@ -136,13 +146,16 @@ func (s *script) run(b block) string {
 		}
 		switch words[0] {
 		case "rules":
-			set, problems := rules.Parse(s.file, []byte(strings.Join(lines[i+1:], "\n")), rules.Options{Dimensions: scriptOptions.Dimensions})
+			set, problems := rules.Parse(s.file, []byte(strings.Join(lines[i+1:], "\n")), rules.Options{Dimensions: s.options().Dimensions})
 			if err := problems.Err(); err != nil {
 				fail("%v", err)
 			}
 			s.set = set
 			s.load(set)
 			i = len(lines)
+		case "dimensions":
+			s.dims = words[1:]
+			s.log.options = s.options()
 		case "add":
 			if err := s.add(words[1:]); err != nil {
 				fail("%v", err)
@@ -170,7 +183,7 @@ func (s *script) run(b block) string {
 func (s *script) load(set *rules.Set) {
 	s.ops = append(s.ops, operation{rules: set})
 	if s.p == nil {
-		s.p = NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		s.p = NewPartition(PartitionOptions{Windows: s.options(), Rules: set})
 		return
 	}
 	if err := s.p.SetRules(set); err != nil {
@@ -181,6 +194,7 @@ func (s *script) load(set *rules.Set) {
 func (s *script) add(args []string) error {
 	from, length, n := s.now, time.Minute, 1
 	var sample windows.Sample
+	turns := make(map[string][]float64) // values in turn, by metric
 	sample.Mask = windows.MaskCall
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
@@ -203,11 +217,17 @@ func (s *script) add(args []string) error {
 		case "call":
 			sample.Mask &^= windows.MaskCall
 		case "series":
-			parts := append(strings.Split(value, "/"), "", "")
-			sample.Cell = windows.AppendKey(nil, parts[:4]...)
+			dims := len(s.options().Dimensions)
+			parts := append(strings.Split(value, "/"), make([]string, dims)...)
+			sample.Cell = windows.AppendKey(nil, parts[:2+dims]...)
 		default:
 			var v float64
-			v, err = strconv.ParseFloat(value, 64)
+			for part := range strings.SplitSeq(value, ",") {
+				if v, err = strconv.ParseFloat(part, 64); err != nil {
+					return err
+				}
+				turns[name] = append(turns[name], v)
+			}
 			if b := slices.Index(windows.BuiltinNames[:], name); b >= 0 {
 				sample.Mask |= 1 << b
 				sample.Values[b] = v
@@ -219,12 +239,32 @@ func (s *script) add(args []string) error {
 			return err
 		}
 	}
+	turn := 0
 	for m := time.Duration(0); m < length; m += time.Minute {
 		for i := range n {
-			s.queued = append(s.queued, queuedSample{from + m + time.Minute*time.Duration(i)/time.Duration(n), sample})
+			s.queued = append(s.queued, queuedSample{from + m + time.Minute*time.Duration(i)/time.Duration(n), take(sample, turns, turn)})
+			turn++
 		}
 	}
 	return nil
+}
+
+// take gives a sample the values whose turn it is.
+func take(sample windows.Sample, turns map[string][]float64, turn int) windows.Sample {
+	sample.Scores = slices.Clone(sample.Scores)
+	for name, values := range turns {
+		v := values[turn%len(values)]
+		if b := slices.Index(windows.BuiltinNames[:], name); b >= 0 {
+			sample.Values[b] = v
+			continue
+		}
+		for i := range sample.Scores {
+			if string(sample.Scores[i].Rubric) == name {
+				sample.Scores[i].Value = v
+			}
+		}
+	}
+	return sample
 }
 
 // batch encodes the queued samples of before now, with now as the watermark.
@@ -243,7 +283,7 @@ func (s *script) batch() []byte {
 	}
 	now := scriptStart.Add(s.now).UnixNano()
 	return e.AppendBatch(nil, &windows.Header{
-		Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: scriptOptions.Dimensions,
+		Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: s.options().Dimensions,
 	})
 }
 
@@ -276,7 +316,10 @@ func encoded(t testing.TB, steps []Record) (lines []string) {
 }
 
 // stateLog is a state partition in memory.
-type stateLog struct{ records [][]byte }
+type stateLog struct {
+	records [][]byte
+	options windows.Options // of the partition; those of scripts where it has no dimensions
+}
 
 func (l *stateLog) write(records [][]byte) (offsets []int64, err error) {
 	for _, r := range records {
@@ -312,7 +355,11 @@ func (l *stateLog) reopen(t testing.TB, p *Partition, set *rules.Set) *Partition
 	if !ok {
 		t.Fatal("no checkpoint found")
 	}
-	p, offset, err := RestorePartition(PartitionOptions{Windows: scriptOptions, Rules: set}, cp, l.read)
+	o := l.options
+	if o.Dimensions == nil {
+		o = scriptOptions
+	}
+	p, offset, err := RestorePartition(PartitionOptions{Windows: o, Rules: set}, cp, l.read)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -328,12 +375,12 @@ func (s *script) replay() {
 	var p *Partition
 	var set *rules.Set
 	var got []string
-	var log stateLog
+	log := stateLog{options: s.options()}
 	for _, op := range s.ops {
 		switch {
 		case op.rules != nil && p == nil:
 			set = op.rules
-			p = NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+			p = NewPartition(PartitionOptions{Windows: s.options(), Rules: set})
 		case op.rules != nil:
 			set = op.rules
 			if err := p.SetRules(set); err != nil {
@@ -367,9 +414,17 @@ func (s *script) show(r *Record) string {
 			fmt.Fprintf(&b, " %s=%.4g", f.name, *f.v)
 		}
 	}
+	if len(r.Interval) == 2 {
+		fmt.Fprintf(&b, " interval=%.4g..%.4g", r.Interval[0], r.Interval[1])
+	}
 	fmt.Fprintf(&b, " samples=%d onset=%s", r.Samples, clock(*r.Onset))
-	if r.Against != nil && r.Against.Version != "" {
-		fmt.Fprintf(&b, " against=%s", r.Against.Version)
+	if w := r.Against; w != nil {
+		if name := w.Version + w.Variant + w.Environment; name != "" {
+			fmt.Fprintf(&b, " against=%s", name)
+		}
+		if w.Sealed != nil {
+			fmt.Fprintf(&b, " sealed=%s,%d", clock(*w.Sealed), w.Samples)
+		}
 	}
 	if r.Reason != "" {
 		fmt.Fprintf(&b, " (%s)", r.Reason)

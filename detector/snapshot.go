@@ -17,7 +17,7 @@ import (
 // errState is the error for an engine's state that cannot be read.
 var errState = errors.New("bad detector state")
 
-const snapshotVersion = 1
+const snapshotVersion = 2
 
 // snapshot appends the engine's state:
 //
@@ -57,10 +57,12 @@ func (e *engine) snapshot(dst []byte) ([]byte, error) {
 		dst = appendTime(dst, a.onset)
 		dst = appendTime(dst, a.clear)
 		dst = binary.AppendUvarint(dst, uint64(a.last.samples))
-		for _, v := range []float64{a.last.value, a.last.reference, a.last.bound} {
+		for _, v := range []float64{a.last.value, a.last.reference, a.last.bound, a.last.low, a.last.high} {
 			dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
 		}
 		dst = windows.AppendKey(dst, a.last.against)
+		dst = appendTime(dst, a.last.sealed)
+		dst = binary.AppendUvarint(dst, uint64(a.last.learned))
 	}
 
 	dst = e.steps.save(dst)
@@ -107,10 +109,12 @@ func (e *engine) restore(src []byte) error {
 		a.phase, a.side = phase(r.fixed(1)[0]), side(r.fixed(1)[0])
 		a.onset, a.clear = r.time(), r.time()
 		a.last.samples = int64(r.uvarint())
-		for _, v := range []*float64{&a.last.value, &a.last.reference, &a.last.bound} {
+		for _, v := range []*float64{&a.last.value, &a.last.reference, &a.last.bound, &a.last.low, &a.last.high} {
 			*v = math.Float64frombits(r.fixed64())
 		}
 		a.last.against = r.text()
+		a.last.sealed = r.time()
+		a.last.learned = int64(r.uvarint())
 		if r.bad || h >= uint64(len(heads)) || len(a.cohort) > len(heads[h].By) || a.phase > firing || a.side > over {
 			return fmt.Errorf("%w: alert", errState)
 		}

@@ -80,6 +80,12 @@ type verdict struct {
 	reference float64 // NaN: there is none
 	bound     float64 // limit that was passed; where side is neither the one that had been
 	against   string  // version compared with
+
+	// Of kinds that gather evidence.
+	low, high float64   // interval of value; both 0 where there is none
+	onset     time.Time // where it is not the first tick of the breach
+	sealed    time.Time // of the baseline; zero where there is none
+	learned   int64     // scores that it was sealed from
 }
 
 // alert is a pending or firing alert. It belongs to the partition's goroutine.
@@ -125,12 +131,17 @@ func (a *alert) move(now time.Time, v *verdict, wait, keep time.Duration) (happe
 		return Resolved, reason
 	}
 	a.side, a.clear = v.side, time.Time{}
+	if a.phase == inactive {
+		if a.onset = v.onset; a.onset.IsZero() {
+			a.onset = now
+		}
+	}
 	switch {
 	case a.phase == inactive && wait > 0:
-		a.phase, a.onset = pending, now
+		a.phase = pending
 		return Pending, ""
 	case a.phase == inactive:
-		a.phase, a.onset = firing, now
+		a.phase = firing
 		return Firing, ""
 	case a.phase == pending && now.Sub(a.onset) >= wait:
 		a.phase = firing

@@ -1,0 +1,191 @@
+package detector
+
+import (
+	"cmp"
+	"math"
+	"slices"
+
+	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/windows"
+)
+
+// baseline is what a series is compared with: sealed once, from scores that it does not judge, and kept as long as the series.
+//
+// That of a total over cohorts has a part for each cohort, and the scores of each are held against that cohort's own bound. So
+// a mixture that shifts between good and bad cohorts is no evidence. The parts share the risk that a bound is above the true
+// mean. Cohorts with too few scores for a bound of their own are one part together, the rest; so are those that came later. If
+// even the rest is too small, the smallest of the others join it, in the end all: then it is the plain total.
+type baseline struct {
+	parts   []part
+	cohorts []string       // whose the first parts are, see cohortKey; none where one part takes all scores
+	index   map[string]int // of parts by cohort
+	rest    int            // part of the other cohorts; -1: they are not judged
+	at      int64          // minute at whose beginning it was sealed; 0 for a fixed one
+	against string         // version whose scores it is made of; "" where the rule says it
+	n       int64
+	mean    float64
+}
+
+// part is the claim about some of a series' scores.
+type part struct {
+	bound    float64 // the mean is at least this
+	n        int64   // scores that it was sealed from
+	mean     float64
+	variance float64 // of the mean
+	table    *evidence.Table
+}
+
+// maxParts bounds what a total's tick costs.
+const maxParts = 64
+
+// fixedBaseline is a number that the rule gives.
+func fixedBaseline(m float64, tables *evidence.Tables) *baseline {
+	return &baseline{parts: []part{{bound: m, mean: m, table: tables.For(m)}}, rest: -1, mean: m}
+}
+
+// learned are the scores of a cohort.
+type learned struct {
+	cohort  string
+	weights evidence.Weights
+	n       int64
+}
+
+// sealBaseline makes a baseline of the scores of a whole, and of the cohorts that it consists of where those are known.
+func sealBaseline(whole *evidence.Weights, cohorts []learned, at int64, against string, tables *evidence.Tables) *baseline {
+	b := &baseline{rest: -1, at: at, against: against, n: whole.N(), mean: whole.Mean()}
+	shares, rest := divide(cohorts)
+	if len(shares) == 0 {
+		b.parts = []part{sealPart(whole, evidence.BaselineAlpha, tables)}
+		return b
+	}
+	alpha := evidence.BaselineAlpha / float64(len(shares))
+	if rest.N() > 0 {
+		alpha = evidence.BaselineAlpha / float64(len(shares)+1)
+	}
+	for i := range shares {
+		b.cohorts = append(b.cohorts, shares[i].cohort)
+		b.parts = append(b.parts, sealPart(&shares[i].weights, alpha, tables))
+	}
+	b.number()
+	if rest.N() > 0 {
+		b.rest = len(b.parts)
+		b.parts = append(b.parts, sealPart(&rest, alpha, tables))
+	}
+	return b
+}
+
+// divide tells which cohorts get a part of their own, in an order that depends on their names and numbers alone, and what is
+// left for the rest.
+func divide(cohorts []learned) (parts []learned, rest evidence.Weights) {
+	slices.SortFunc(cohorts, func(a, b learned) int { return cmp.Or(cmp.Compare(b.n, a.n), cmp.Compare(a.cohort, b.cohort)) })
+	parts = cohorts
+	for len(parts) > 0 {
+		left := rest.N()
+		last := &parts[len(parts)-1]
+		if last.n >= evidence.BaselineN && len(parts) <= maxParts && (left == 0 || left >= evidence.BaselineN) {
+			break
+		}
+		rest.Merge(&last.weights)
+		parts = parts[:len(parts)-1]
+	}
+	return parts, rest
+}
+
+func sealPart(w *evidence.Weights, alpha float64, tables *evidence.Tables) part {
+	p := part{bound: evidence.Lower(w, alpha), n: w.N(), mean: w.Mean()}
+	p.variance = w.Variance() / float64(p.n)
+	p.table = tables.For(p.bound)
+	return p
+}
+
+// number makes the index.
+func (b *baseline) number() {
+	if len(b.cohorts) > 0 {
+		b.index = make(map[string]int, len(b.cohorts))
+		for i, c := range b.cohorts {
+			b.index[c] = i
+		}
+	}
+}
+
+// of is the part that a cohort's scores belong to; -1 for none.
+func (b *baseline) of(cohort string) int {
+	if i, ok := b.index[cohort]; ok {
+		return i
+	}
+	return b.rest
+}
+
+// claim is the whole of a baseline for scores that are mixed in a given way.
+type claim struct{ mean, variance, bound float64 }
+
+// mixed are mean and bound of scores of which counts[i] belong to part i; of the scores it was sealed from where counts has
+// none.
+func (b *baseline) mixed(counts []int64) claim {
+	n := 0.0
+	for i := range counts {
+		n += float64(counts[i])
+	}
+	var c claim
+	total := 0.0
+	for i := range b.parts {
+		p := &b.parts[i]
+		weight := float64(p.n)
+		if n > 0 {
+			weight = float64(counts[i])
+		} else if len(b.parts) == 1 {
+			weight = 1
+		}
+		total += weight
+		c.mean += weight * p.mean
+		c.bound += weight * level(p)
+		c.variance += weight * weight * p.variance
+	}
+	return claim{c.mean / total, c.variance / (total * total), c.bound / total}
+}
+
+// level is the mean that a part's scores are really held against: its bound as the tables round it.
+func level(p *part) float64 {
+	if p.table == nil {
+		return p.bound
+	}
+	return p.table.M()
+}
+
+// cohortKey names a cohort within its prompt version; "" is the total.
+func cohortKey(cohort []string) string { return string(windows.AppendKey(nil, cohort...)) }
+
+func (b *baseline) save(dst []byte) []byte {
+	dst = appendInts(dst, b.at, b.n, int64(b.rest), int64(len(b.parts)))
+	dst = appendFloats(windows.AppendKey(dst, b.against), b.mean)
+	for i := range b.parts {
+		p := &b.parts[i]
+		dst = appendFloats(appendInts(dst, p.n), p.bound, p.mean, p.variance)
+	}
+	return windows.AppendKey(appendInts(dst, int64(len(b.cohorts))), b.cohorts...)
+}
+
+func (b *baseline) load(r *reader, tables *evidence.Tables) {
+	b.at, b.n, b.rest = r.varint(), r.varint(), int(r.varint())
+	parts := r.varint()
+	b.against, b.mean = r.text(), r.float()
+	if parts < 1 || parts > maxParts+1 || b.rest < -1 || int64(b.rest) >= parts {
+		r.bad = true
+		return
+	}
+	for range parts {
+		p := part{n: r.varint(), bound: r.float(), mean: r.float(), variance: r.float()}
+		r.bad = r.bad || !(p.bound >= 0 && p.bound <= 1 && p.variance >= 0) || math.IsNaN(p.mean)
+		p.table = tables.For(p.bound)
+		b.parts = append(b.parts, p)
+	}
+	n := r.varint()
+	if n < 0 || n > parts {
+		r.bad = true
+		return
+	}
+	for range n {
+		b.cohorts = append(b.cohorts, r.text())
+	}
+	b.number()
+}

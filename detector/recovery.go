@@ -1,0 +1,131 @@
+package detector
+
+import (
+	"encoding/binary"
+	"math"
+	"slices"
+)
+
+const (
+	stretchScores  = 30 // at least, in a stretch, of each side
+	stretchMinutes = 15
+	noScores       = 60 // minutes without scores, after which there is no data
+)
+
+// stretch are the scores since an alert fires, cut into stretches of at least stretchScores and stretchMinutes: the series is
+// back when the mean of a whole one is, and is bad again when the next one is. Unlike a window, a stretch begins behind what made
+// the alert fire.
+type stretch struct {
+	from     int64 // first minute
+	n, refN  int64
+	sum, ref float64 // of the scores, and of what they are compared with
+	compared int64   // minute of the newest of both
+
+	done, back bool // there has been a whole one, and it was good
+	value      float64
+	samples    int64 // of it
+}
+
+// add takes a minute into account: scores, and as many means or other scores that they are compared with.
+func (t *stretch) add(minute, n int64, sum float64, refN int64, ref float64) {
+	t.n, t.sum = t.n+n, t.sum+sum
+	t.refN, t.ref = t.refN+refN, t.ref+ref
+	if refN > 0 {
+		t.compared = minute
+	}
+}
+
+// recover moves the alerts that fire.
+func (k *sequential) recover(e *engine) {
+	k.firing = slices.DeleteFunc(k.firing, func(s *series) bool {
+		a, t := s.alert, &s.stretch
+		if t.from == 0 { // an alert that is known from its records
+			t.from = k.minute + 1
+		}
+		if s.last < 0 {
+			s.last = k.minute
+		}
+		k.close(s)
+		v := a.last
+		v.side, v.reason, v.samples = k.worse, "", t.samples
+		switch silent := k.minute - s.last; {
+		case silent >= noScores:
+			v.side, v.reason, v.samples = neither, reasonNoData, 0
+		case k.Canary != nil && k.minute-max(t.compared, t.from) >= noScores:
+			v.side, v.reason, v.samples = neither, reasonNoReference, 0
+		case t.back:
+			v.side = neither
+		}
+		v.value, v.low, v.high = math.NaN(), math.NaN(), math.NaN()
+		if v.side == neither && v.reason == "" {
+			v.value = t.value
+		}
+		if s.alert = e.step(k.rule, a, s.subject, &v, k.exemplars(s)); s.alert != nil {
+			return false
+		}
+		s.stretch = stretch{}
+		if s.watched {
+			k.start(s)
+		}
+		return true
+	})
+}
+
+// close ends the stretch where it is long enough, and judges it.
+func (k *sequential) close(s *series) {
+	t := &s.stretch
+	if t.n < stretchScores || t.refN < stretchScores || k.minute+1-t.from < stretchMinutes {
+		return
+	}
+	reference := t.ref / float64(t.refN)
+	mean := t.sum / float64(t.n)
+	*t = stretch{
+		from: k.minute + 1, compared: t.compared, done: true, samples: t.n, value: k.unit.value(mean),
+		back: mean >= reference-k.by(reference)/2,
+	}
+}
+
+func (t *stretch) save(dst []byte) []byte {
+	state := byte(0)
+	if t.done {
+		state |= 1
+	}
+	if t.back {
+		state |= 2
+	}
+	dst = append(dst, state)
+	dst = appendInts(dst, t.from, t.n, t.refN, t.compared, t.samples)
+	return appendFloats(dst, t.sum, t.ref, t.value)
+}
+
+func (t *stretch) load(r *reader) {
+	state := r.fixed(1)[0]
+	t.done, t.back = state&1 != 0, state&2 != 0
+	t.from, t.n, t.refN, t.compared, t.samples = r.varint(), r.varint(), r.varint(), r.varint(), r.varint()
+	t.sum, t.ref, t.value = r.float(), r.float(), r.float()
+	r.bad = r.bad || state > 3 || t.n < 0 || t.refN < 0
+}
+
+func appendInts(dst []byte, values ...int64) []byte {
+	for _, v := range values {
+		dst = binary.AppendVarint(dst, v)
+	}
+	return dst
+}
+
+func appendFloats(dst []byte, values ...float64) []byte {
+	for _, v := range values {
+		dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(v))
+	}
+	return dst
+}
+
+// float reads what appendFloats writes; what is no number is bad.
+func (r *reader) float() float64 {
+	v := math.Float64frombits(r.fixed64())
+	if math.IsNaN(v) || math.IsInf(v, 0) {
+		r.bad = true
+		return 0
+	}
+	return v
+}
