@@ -16,10 +16,10 @@ const (
 	strayOne     = 40
 )
 
-// chanceOld is how unlikely it must be, had the new value been there all along with the share that it has now, that none of
-// the calls before had it: (1−q)^calls. So a version that is served by two models from its beginning does not "change" when
-// the second one is first seen.
-const chanceOld = 0.001
+// byAccident is how unlikely it must be that what looks like a change is none. Had a new value been there all along with the
+// share that it has had since it was first seen, (1−q)^calls is the chance that none of the calls before had it. So a version
+// that two models serve from its beginning does not "change" when the second one is first seen.
+const byAccident = 1e-6
 
 // A value that has been away for awayTime, and for awayCalls calls of its version, is forgotten: when it comes back it is new.
 // Until then it is none, unless it takes over (see race), so that two values that a slow deployment or a flaky route mixes are one
@@ -148,7 +148,8 @@ func (a *axis) isNew(now time.Time, v *value) bool {
 	if !a.race.begun || v.before < confirmCalls || !a.crowded.IsZero() && now.Sub(a.crowded) < awayTime {
 		return false
 	}
-	return v.n == v.m || float64(v.before)*math.Log1p(-share(v.n, v.m)) <= math.Log(chanceOld)
+	q := share(v.calls, a.calls-v.before)
+	return q == 1 || float64(v.before)*math.Log1p(-q) <= math.Log(byAccident)
 }
 
 // meet makes room for a value and notes that it is there.

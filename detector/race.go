@@ -10,7 +10,8 @@ import (
 // race says which of several names holds most calls: the one that came last to do so. Chance alone must not make it change
 // hands, however long two of equal share run side by side. So another takes over when its lead over the holder, counted from
 // the last time that they were level, is as great as leadSigmas standard deviations of the lead that two equals may have:
-// lead ≥ 5·√calls, of the calls of both. That takes 25 calls where all go to the new one, and 625 where six in ten do.
+// lead ≥ 6·√calls, of the calls of both. That takes 36 calls where all go to the new one, and 900 where six in ten do. Of two
+// that share a thousand million calls equally, chance makes less than one change hands.
 type race struct {
 	begun   bool
 	main    string    // the holder
@@ -28,7 +29,7 @@ type runner struct {
 	held  time.Time // until when it was the holder; zero: never
 }
 
-const leadSigmas = 5
+const leadSigmas = 6
 
 // takeover is a change of the holder.
 type takeover struct {
@@ -100,7 +101,7 @@ func (r *race) run(now time.Time, counts []count) (over takeover, ok bool) {
 		from: r.main, to: x.name, since: r.since, first: x.first,
 		calls: n, was: share(x.calls-n, before), is: share(n, x.of),
 	}
-	over.proven = over.is-over.was >= byChance(x.of, before, chanceOld)
+	over.proven = over.is-over.was >= byChance(x.of, before, byAccident)
 	old := runner{name: r.main, calls: x.of - n}
 	if over.proven {
 		old.held = now

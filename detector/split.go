@@ -5,10 +5,7 @@ import "time"
 // The share of a variant has changed when the share that it had of the version's calls in an hour of the clock differs from that
 // of the hours before by more than chance gives once in a million comparisons (see byChance), and by at least a tenth of
 // all calls: users come and go with all their calls, which is more than chance.
-const (
-	chanceOfSplit = 1e-6
-	leastMove     = 0.1
-)
+const leastMove = 0.1
 
 // usualHours is how long the hours before count: each hour takes away its share.
 const usualHours = 24
@@ -24,7 +21,7 @@ func (a *axis) endHour(now time.Time) (from, to string, calls int64, ok bool) {
 		return "", "", 0, false
 	}
 	var most *value
-	move := max(leastMove, byChance(hour, usual, chanceOfSplit))
+	move := max(leastMove, byChance(hour, usual, byAccident))
 	for _, v := range a.values {
 		if m := share(v.hour, hour) - share(v.usual, usual); v.confirmed && m >= move {
 			most, move = v, m
