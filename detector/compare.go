@@ -101,6 +101,9 @@ func (k *sequential) query(s *series) windows.Query {
 			q.Cohort[d] = pattern
 		}
 	}
+	if a := k.Against(); s.release.side == compareSide {
+		q.Cohort[a.Word()] = a.Name
+	}
 	for i, v := range s.cohort {
 		q.Cohort[k.group.SliceBy[i]] = v
 	}

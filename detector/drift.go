@@ -92,6 +92,8 @@ func (d *drift) seal(s, src *series, against string) {
 	s.source = nil
 }
 
+func (d *drift) waiting() []*series { return nil }
+
 func (d *drift) begun(s *series) bool { return s.base != nil }
 
 func (d *drift) start(s *series) { s.proof.Start(d.purse.Paid()) }
@@ -127,7 +129,7 @@ func (d *drift) mix(s *series) {
 	d.parts, d.counts = d.parts[:0], append(d.counts[:0], make([]int64, len(b.parts))...)
 	if b.index == nil {
 		d.parts = append(d.parts, evidence.Part{Table: b.parts[0].table, Weights: s.pane})
-		d.counts[0] = s.pane.N()
+		d.counts[0] = s.n
 		return
 	}
 	d.sums = append(d.sums[:0], make([]evidence.Weights, len(b.parts))...)
@@ -182,8 +184,7 @@ func (d *drift) follow(s *series) {
 		if math.IsNaN(reference) {
 			return
 		}
-		n := s.pane.N()
-		s.stretch.add(d.minute, n, s.pane.Sum(), n, float64(n)*reference)
+		s.stretch.add(d.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*reference)
 		return
 	}
 	d.mix(s)

@@ -45,11 +45,15 @@ func (l *learner) save(dst []byte) []byte {
 
 func (l *learner) load(r *reader) {
 	l.began = r.varint()
-	for _, w := range []*evidence.Weights{&l.old, &l.now} {
-		for j := range w {
-			if w[j] = int64(r.uvarint()); w[j] < 0 || w[j] > mostWeight {
-				r.bad, w[j] = true, 0
-			}
+	r.weights(&l.old)
+	r.weights(&l.now)
+}
+
+// weights are the inverse of Weights.Append.
+func (r *reader) weights(w *evidence.Weights) {
+	for j := range w {
+		if w[j] = int64(r.uvarint()); w[j] < 0 || w[j] > mostWeight {
+			r.bad, w[j] = true, 0
 		}
 	}
 }

@@ -9,7 +9,7 @@ import (
 const (
 	stretchScores  = 30 // at least, in a stretch, of each side
 	stretchMinutes = 15
-	noScores       = 60 // minutes without scores, after which there is no data
+	silence        = 60 // minutes without scores, after which there is no data
 )
 
 // stretch are the scores since an alert fires, cut into stretches of at least stretchScores and stretchMinutes: the series is
@@ -49,9 +49,9 @@ func (k *sequential) recover(e *engine) {
 		v := a.last
 		v.side, v.reason, v.samples = k.worse, "", t.samples
 		switch silent := k.minute - s.last; {
-		case silent >= noScores:
+		case silent >= silence:
 			v.side, v.reason, v.samples = neither, reasonNoData, 0
-		case k.Canary != nil && k.minute-max(t.compared, t.from) >= noScores:
+		case k.Canary != nil && k.minute-max(t.compared, t.from) >= silence:
 			v.side, v.reason, v.samples = neither, reasonNoReference, 0
 		case t.back:
 			v.side = neither

@@ -39,6 +39,10 @@ func newKind(r *rule, s *windows.Store) kind {
 		return newVolume(r, s)
 	case r.Drift != nil:
 		return newDrift(r, s)
+	case r.Canary != nil:
+		return newCanary(r, s)
+	case r.Exceed != nil:
+		return newExceed(r, s)
 	}
 	return newThreshold(r, s)
 }

@@ -54,6 +54,8 @@ type test interface {
 	add(s *series) (f finding, ok bool)
 	// learn is told of the minute's scores of every fresh series.
 	learn(s *series)
+	// waiting are series without scores in the minute that are to be judged all the same.
+	waiting() []*series
 	// follow adds the minute to the stretch of a series whose alert fires.
 	follow(s *series)
 	// begun tells whether there is something to save with saveEvidence. loadEvidence is its inverse.
@@ -154,8 +156,9 @@ func (k *sequential) tick(e *engine) {
 		}
 	}
 	for _, s := range k.fresh {
-		k.learn(s)
-		s.last = k.minute
+		if s.n > 0 {
+			k.learn(s)
+		}
 	}
 	k.recover(e)
 	if e.now.Minute() == 0 {
@@ -163,13 +166,14 @@ func (k *sequential) tick(e *engine) {
 	}
 }
 
-// gather finds the series that have scores in the minute.
+// gather finds the series that are judged in the minute: those that have scores, and those that wait for others that have.
 func (k *sequential) gather() {
 	k.fresh = k.fresh[:0]
 	for side, v := range k.sides {
 		for _, g := range v.Fresh() {
 			w, clamped := k.read(g)
-			if w.N() == 0 {
+			n := w.N()
+			if n == 0 {
 				continue
 			}
 			s, _ := g.Memo.(*series)
@@ -181,11 +185,17 @@ func (k *sequential) gather() {
 			if len(s.cohort) == 0 || !k.hasTotal() {
 				k.clamped += int(clamped)
 			}
-			s.pane = w
+			s.pane, s.n, s.last = w, n, k.minute
 			k.fresh = append(k.fresh, s)
 		}
 	}
+	for _, s := range k.waiting() {
+		s.pane, s.n = &noScores, 0
+		k.fresh = append(k.fresh, s)
+	}
 }
+
+var noScores evidence.Weights
 
 // seriesAt finds or makes a series; made tells which.
 func (k *sequential) seriesAt(key releaseKey, cohort []string) (s *series, made bool) {

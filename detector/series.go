@@ -18,9 +18,10 @@ type series struct {
 	watched bool // the rule's budget is shared with it
 	gone    bool // forgotten
 
-	last    int64 // minute of its newest scores, since the epoch: it is fresh when that is the one at hand
-	pane    *evidence.Weights
-	clamped int64 // values that were outside the range, since it is known
+	last    int64             // minute of its newest scores, since the epoch: it is fresh when that is the one at hand
+	pane    *evidence.Weights // its scores in the minute at hand, where it is judged in it
+	n       int64             // of them
+	clamped int64             // values that were outside the range, since it is known
 
 	learner *learner  // nil when it need not learn
 	base    *baseline // nil until it is sealed
@@ -135,12 +136,20 @@ func (r *register) sweep(minute int64) {
 			case s.alert != nil:
 			case silent > kept:
 				r.drop(s)
-			case silent > dormant:
+			case minute-s.told() > dormant:
 				r.rest(s)
 			}
 		}
 	}
 	r.limit(maxSubjects)
+}
+
+// told is the newest minute that there was something to judge.
+func (s *series) told() int64 {
+	if s.pair != nil {
+		return s.pair.paired
+	}
+	return s.last
 }
 
 // limit forgets the series that have been silent for longest, until there are a sixteenth fewer than most; those that an
