@@ -31,10 +31,10 @@ func (s *side) add(o *swing) {
 
 // Add takes a pane into account.
 func (d *Difference) Add(x, y *Weights) {
-	if s, _, ok := d.pair.add(x, y); ok { // Y better
+	if s, _, ok := d.pair.add(x, y, 0); ok { // Y better
 		d.above.add(&s)
 	}
-	if s, _, ok := d.mirrored.add(y, x); ok { // X better
+	if s, _, ok := d.mirrored.add(y, x, 0); ok { // X better
 		d.below.add(&s)
 	}
 	d.NX, d.NY = d.NX+x.N(), d.NY+y.N()
@@ -50,9 +50,9 @@ func (d *Difference) Interval(alpha float64) (low, high float64) {
 func (s *side) log(d, f float64) float64 {
 	sum := math.Inf(-1)
 	for k := range s.won {
-		sum = addLogs(sum, f*(s.won[k]-s.stake[k]*d))
+		sum = addLogs(sum, f*(s.won[k]-s.stake[k]*d)+math.Log(weight[k]))
 	}
-	return sum + math.Log(weight)
+	return sum
 }
 
 // bound is the least d that is not refuted after f times as much of the same.

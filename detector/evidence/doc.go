@@ -5,7 +5,8 @@
 // in one file, in the letters of its source:
 //
 //	weights.go     the pane's sums W, all that is kept of its scores: made in package windows
-//	bet.go         ln of the wealth of a bet against E[x | past] ≥ m
+//	bet.go         ln of the wealth of a bet against E[x | past] ≥ m; bets aimed at the drop that a rule asks for
+//	log.go         a quick ln that is never too great
 //	exceed.go      a tail as scores of 0 and 1
 //	pair.go        the same of two concurrent streams, whose common ups and downs cancel
 //	series.go      Shiryaev–Roberts mixture of such bets, alarm, onset

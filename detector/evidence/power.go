@@ -10,6 +10,7 @@ type Power struct {
 	SD   float64 // of the scores; at most √(mean·(1−mean)), which is that of 0 and 1, and is taken where it is not known
 	N    float64 // scores a pane
 	B    float64 // what the purse pays the series a pane, in alarms
+	By   float64 // the drop that the bets are aimed at; 0 for none
 }
 
 // Delay is about how many panes it takes in the mean to see a drop; +Inf when it cannot be seen.
@@ -17,20 +18,19 @@ type Power struct {
 // A bet grows by E[ln(1 + λ(m − x))] a score, here of the distribution on two points that has the mean and the deviation, and
 // the detector alarms when the best of them has made 1 out of w·b a pane (Shin, Ramdas, Rinaldo, 2203.03532).
 func (p Power) Delay(drop float64) float64 {
-	mean := p.Mean - drop
-	sd := p.SD * math.Sqrt(mean*(1-mean)/(p.Mean*(1-p.Mean))) // of 0 and 1 that is so; others widen less
+	mean, sd := Aim{p.Mean, p.SD, drop}.after()
 	if !(mean > 0 && p.M > 0 && p.M < 1 && p.N > 0 && p.B > 0) {
 		return math.Inf(1)
 	}
 	best := math.Inf(1)
-	for _, kappa := range kappa {
-		g := growth(kappa/(1-p.M), p.M, mean, sd) * p.N
+	for k, lambda := range (Aim{p.Mean, p.SD, p.By}).bets(p.M) {
+		g := growth(lambda, p.M, mean, sd) * p.N
 		if g <= 0 {
 			continue
 		}
 		// R of panes after the drop is b·(e^g + … + e^(tg)), and w·R must reach 1; what R held before and the neighbouring bets
 		// make it four times that.
-		t := math.Log1p(-math.Expm1(-g)/(4*weight*p.B)) / g
+		t := math.Log1p(-math.Expm1(-g)/(4*weight[k]*p.B)) / g
 		best = min(best, t)
 	}
 	return max(1, best)

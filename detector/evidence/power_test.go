@@ -9,11 +9,11 @@ import (
 // TestDelayForetold: what is foretold is what happens, to within a third.
 func TestDelayForetold(t *testing.T) {
 	const b = 1.0 / 43_200
-	f := func(d draw, sd, mean, rate, drop float64) {
+	f := func(d draw, sd, mean, rate, drop, by float64) {
 		t.Helper()
-		p := Power{M: mean, Mean: d.mean, SD: sd, N: rate, B: b}
+		p := Power{M: mean, Mean: d.mean, SD: sd, N: rate, B: b, By: by}
 		want := p.Delay(drop)
-		var tables Tables
+		table := Aimed(mean, Aim{d.mean, sd, by})
 		var delays []float64
 		for i := range 60 {
 			r := seeded(20, uint64(i))
@@ -27,7 +27,7 @@ func TestDelayForetold(t *testing.T) {
 					}
 					w.Add(x, 1)
 				}
-				if _, ok := s.Add(int64(pane), float64(pane+1)*b, Part{tables.For(mean), &w}); ok {
+				if _, ok := s.Add(int64(pane), float64(pane+1)*b, Part{table, &w}); ok {
 					delays = append(delays, float64(pane-49))
 					break
 				}
@@ -45,11 +45,12 @@ func TestDelayForetold(t *testing.T) {
 			}
 		}
 	}
-	f(binary01(0.9), 0.3, 0.9, 10, 0.05)
-	f(binary01(0.9), 0.3, 0.9, 10, 0.13)
-	f(binary01(0.9), 0.3, 0.89, 10, 0.05)
-	f(binary01(0.5), 0.5, 0.5, 40, 0.05)
-	f(binary01(0.95), 1, 0.95, 40, 0.02)
+	f(binary01(0.9), 0.3, 0.9, 10, 0.05, 0)
+	f(binary01(0.9), 0.3, 0.9, 10, 0.05, 0.05)
+	f(binary01(0.9), 0.3, 0.9, 10, 0.13, 0.05)
+	f(binary01(0.9), 0.3, 0.89, 10, 0.05, 0.05)
+	f(binary01(0.5), 0.5, 0.5, 40, 0.05, 0.05)
+	f(binary01(0.95), 1, 0.95, 40, 0.02, 0)
 }
 
 func TestDelayEdges(t *testing.T) {

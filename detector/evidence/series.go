@@ -45,8 +45,25 @@ func (m *Moments) add(w *Weights) {
 	m.N += w.N()
 	m.Sum += w.Sum()
 	for j, v := range w {
-		m.Squares += float64(v) * (knot(j) * knot(j) / one)
+		if v != 0 {
+			m.Squares += float64(v) * (float64(j*j) / (one * steps * steps))
+		}
 	}
+}
+
+func (m *Moments) merge(o *Moments) {
+	m.N += o.N
+	m.Sum += o.Sum
+	m.Squares += o.Squares
+}
+
+func (m *Moments) save(dst []byte) []byte {
+	return appendFloat(appendFloat(binary.AppendUvarint(dst, uint64(m.N)), m.Sum), m.Squares)
+}
+
+func (m *Moments) load(r *reader) {
+	*m = Moments{int64(r.uvarint()), r.float(), r.float()}
+	r.err = r.err || !(m.N >= 0 && m.Sum >= 0 && m.Squares >= 0)
 }
 
 // Mean is NaN when empty.
@@ -73,10 +90,10 @@ func (s *Series) Start(paid float64) { *s = Series{paid: paid} }
 // nearly the same alarms, not the same: a bet begun between the two is lost. The guarantee holds both ways.
 func (s *Series) Add(pane int64, paid float64, parts ...Part) (Alarm, bool) {
 	var inc [Bets]float64
-	var all Weights
+	var all Moments
 	for _, p := range parts {
 		p.Table.increments(p.Weights, &inc)
-		all.Merge(p.Weights)
+		all.add(p.Weights)
 	}
 	return s.step(pane, &all, &inc, paid)
 }
@@ -87,28 +104,24 @@ type Part struct {
 	Weights *Weights
 }
 
-func (s *Series) step(pane int64, w *Weights, inc *[Bets]float64, paid float64) (Alarm, bool) {
+func (s *Series) step(pane int64, now *Moments, inc *[Bets]float64, paid float64) (Alarm, bool) {
 	b := max(paid-s.paid, 0)
 	s.paid = max(paid, s.paid)
-	var now Moments
-	now.add(w)
 	m, best := 0.0, 0
 	for k := range s.bets {
 		bet := &s.bets[k]
 		if bet.r += b; bet.r > 0 { // 0·∞ is no number
 			bet.r *= math.Exp(inc[k])
 		}
-		m += weight * bet.r
-		if bet.r > s.bets[best].r {
+		m += weight[k] * bet.r
+		if weight[k]*bet.r > weight[best]*s.bets[best].r {
 			best = k
 		}
 		if bet.cusum <= 0 {
 			bet.begin, bet.since = pane, Moments{}
 		}
 		bet.cusum = max(0, bet.cusum+inc[k])
-		bet.since.N += now.N
-		bet.since.Sum += now.Sum
-		bet.since.Squares += now.Squares
+		bet.since.merge(now)
 	}
 	if m < 1 {
 		return Alarm{}, false
@@ -122,7 +135,7 @@ func (s *Series) step(pane int64, w *Weights, inc *[Bets]float64, paid float64) 
 func (s *Series) M() float64 {
 	m := 0.0
 	for k := range s.bets {
-		m += weight * s.bets[k].r
+		m += weight[k] * s.bets[k].r
 	}
 	return m
 }
@@ -141,9 +154,7 @@ func (s *Series) Save(dst []byte) []byte {
 		dst = appendFloat(dst, b.cusum)
 		dst = binary.AppendVarint(dst, b.begin-last)
 		last = b.begin
-		dst = binary.AppendUvarint(dst, uint64(b.since.N))
-		dst = appendFloat(dst, b.since.Sum)
-		dst = appendFloat(dst, b.since.Squares)
+		dst = b.since.save(dst)
 	}
 	return dst
 }
@@ -170,8 +181,7 @@ func (s *Series) load(r *reader) {
 		b.r, b.cusum = r.float(), r.float()
 		last += r.varint()
 		b.begin = last
-		b.since.N = int64(r.uvarint())
-		b.since.Sum, b.since.Squares = r.float(), r.float()
+		b.since.load(r)
 		r.err = r.err || !(b.r >= 0 && b.cusum >= 0)
 	}
 }

@@ -65,34 +65,6 @@ func TestRestartChangesNothing(t *testing.T) {
 	}
 }
 
-func TestCanaryRestart(t *testing.T) {
-	r := seeded(11, 0)
-	x, y := panesOf(r, 600, 300), panesOf(r, 600, 600)
-	run := func(restart bool) (at []int) {
-		var c Canary
-		for i := range x {
-			if restart {
-				saved := c.Save(nil)
-				c = Canary{}
-				if rest, err := c.Load(saved); err != nil || len(rest) != 0 {
-					t.Fatalf("pane %d: load: %v, %d bytes left", i, err, len(rest))
-				}
-			}
-			if _, ok := c.Add(0, int64(i), &x[i], &y[i], float64(i+1)/2000); ok {
-				at = append(at, i)
-			}
-		}
-		return at
-	}
-	want := run(false)
-	if len(want) == 0 {
-		t.Fatal("no alarm")
-	}
-	if got := run(true); !slices.Equal(got, want) {
-		t.Errorf("alarms %v, with a restart at each pane %v", want, got)
-	}
-}
-
 // TestMergeOfCells: cells of one minute may be merged in any order. Minutes merged by fives give the same alarms to within
 // that.
 func TestMergeOfCells(t *testing.T) {

@@ -47,37 +47,76 @@ var draws = []draw{
 	{"stars", 0.625, func(r *rand.Rand) float64 { return float64(1+r.IntN(4)) / 4 }}, // ¼ ½ ¾ 1
 }
 
-// TestBetIsFair: under H0 the wealth of every bet has a mean of at most 1 after a pane, whatever the pane's size.
+// TestBetIsFair: under H0 the wealth of every bet, aimed or not, has a mean of at most 1 after a pane, whatever the pane's size,
+// to within four standard errors of the simulation, which are logged.
 func TestBetIsFair(t *testing.T) {
 	panes := simulated(t, 20_000)
 	for _, d := range draws {
 		for _, n := range []int{1, 7} {
-			t.Run(fmt.Sprint(d.name, "/", n), func(t *testing.T) {
-				r := seeded(1, uint64(n))
-				var tables Tables
-				table := tables.For(d.mean)
-				var sum, squares [Bets]float64
-				for range panes {
-					var w Weights
-					for range n {
-						w.Add(d.x(r), 1)
+			for _, by := range []float64{0, 0.04} {
+				t.Run(fmt.Sprint(d.name, "/", n, "/", by), func(t *testing.T) {
+					r := seeded(1, uint64(n))
+					table := Aimed(d.mean, Aim{d.mean, math.Sqrt(d.mean * (1 - d.mean)), by})
+					fair(t, panes, func() (inc [Bets]float64) {
+						var w Weights
+						for range n {
+							w.Add(d.x(r), 1)
+						}
+						table.increments(&w, &inc)
+						return inc
+					})
+				})
+			}
+		}
+	}
+}
+
+// TestPairIsFair: so it is with two streams whose means move together, aimed or not, at any shares of the traffic.
+func TestPairIsFair(t *testing.T) {
+	panes := simulated(t, 40_000)
+	for _, share := range []float64{0.5, 0.1, 0.8} {
+		for _, by := range []float64{0, 0.05} {
+			t.Run(fmt.Sprint(share, "/", by), func(t *testing.T) {
+				r := seeded(23, uint64(share*100))
+				var p Pair
+				fair(t, panes, func() (inc [Bets]float64) {
+					for {
+						mean := 0.5 + 0.45*math.Sin(float64(p.pastX.N)/500)
+						var x, y Weights
+						for range 1 + r.IntN(8) {
+							side := &y
+							if r.Float64() < share {
+								side = &x
+							}
+							side.Add(binary01(mean).x(r), 1)
+						}
+						if s, _, ok := p.add(&x, &y, by); ok {
+							return s.won
+						}
 					}
-					var inc [Bets]float64
-					table.increments(&w, &inc)
-					for k, v := range inc {
-						e := math.Exp(v)
-						sum[k] += e
-						squares[k] += e * e
-					}
-				}
-				for k := range sum {
-					mean := sum[k] / float64(panes)
-					se := math.Sqrt((squares[k]/float64(panes) - mean*mean) / float64(panes))
-					if mean > 1+4*se+1e-12 {
-						t.Errorf("bet %d: mean wealth %.5f ± %.5f, want at most 1", k, mean, se)
-					}
-				}
+				})
 			})
+		}
+	}
+}
+
+// fair draws the logarithm of what a pane makes of each bet.
+func fair(t *testing.T, panes int, draw func() [Bets]float64) {
+	t.Helper()
+	var sum, squares [Bets]float64
+	for range panes {
+		for k, v := range draw() {
+			e := math.Exp(v)
+			sum[k] += e
+			squares[k] += e * e
+		}
+	}
+	for k := range sum {
+		mean := sum[k] / float64(panes)
+		se := math.Sqrt((squares[k]/float64(panes) - mean*mean) / float64(panes))
+		t.Logf("bet %d: mean wealth %.5f ± %.5f", k, mean, se)
+		if mean > 1+4*se+1e-12 {
+			t.Errorf("bet %d: mean wealth %.5f ± %.5f, want at most 1", k, mean, se)
 		}
 	}
 }
@@ -89,8 +128,7 @@ func TestBudgetHolds(t *testing.T) {
 	const b = 0.05
 	run := func(t *testing.T, seed uint64, m float64, pane func(r *rand.Rand, i int, w *Weights)) (share float64) {
 		r := seeded(2, seed)
-		var tables Tables
-		table := tables.For(m)
+		table := Aimed(m, Aim{m, math.Sqrt(m * (1 - m)), m / 8})
 		var s Series
 		alarms := 0
 		for i := range panes {
@@ -166,7 +204,7 @@ func TestCanaryBudgetHolds(t *testing.T) {
 		for _, tolerance := range []float64{0, 0.1} {
 			t.Run(fmt.Sprint(share, "/", tolerance), func(t *testing.T) {
 				r := seeded(3, uint64(share*100))
-				var c Canary
+				c := Canary{By: 0.05}
 				alarms, mean := 0, 0.7
 				for i := range panes {
 					mean = min(0.95, max(0.3, mean+0.05*r.NormFloat64()))
