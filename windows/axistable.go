@@ -59,14 +59,14 @@ func (t *axisTable) number(key []byte, prompt string, sealed int64) uint16 {
 	if id, ok := t.ids[string(key)]; ok {
 		return id
 	}
-	axes, ok := parseAxes(key)
-	if !ok {
-		return otherAxes
-	}
 	if t.full(prompt) && t.swept != sealed {
 		t.sweep(sealed)
 	}
 	if t.full(prompt) {
+		return otherAxes
+	}
+	axes, ok := parseAxes(key)
+	if !ok {
 		return otherAxes
 	}
 	id := uint16(len(t.terms))

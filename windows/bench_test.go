@@ -48,6 +48,11 @@ func BenchmarkFold(b *testing.B) {
 		{"cells=3333/no_rule", 3333, nil},
 		{"cells=1000/mean_1h", 1000, []ViewSpec{{Metric: "grounding", Window: time.Hour, By: testDimensions}}},
 		{"cells=20000/mean_1h", 20000, []ViewSpec{{Metric: "grounding", Window: time.Hour, By: testDimensions}}},
+		{"cells=1000/weigh", 1000, []ViewSpec{{Metric: "grounding", Window: time.Hour, By: testDimensions, Weigh: &Scale{Max: 1}}}},
+		{"cells=20000/weigh", 20000, []ViewSpec{{Metric: "grounding", Window: time.Hour, By: testDimensions, Weigh: &Scale{Max: 1}}}},
+		{"cells=1000/over", 1000, []ViewSpec{{Metric: Latency, Window: time.Hour, By: testDimensions, Over: limit(2)}}},
+		{"cells=1000/axes", 1000, []ViewSpec{{Metric: Volume, Window: time.Hour, By: testDimensions, Axes: true}}},
+		{"cells=20000/axes", 20000, []ViewSpec{{Metric: Volume, Window: time.Hour, By: testDimensions, Axes: true}}},
 		{"cells=1000/p95_1h", 1000, []ViewSpec{{Metric: Latency, Window: time.Hour, By: testDimensions, Quantiles: true}}},
 	} {
 		b.Run(bench.name, func(b *testing.B) {
@@ -81,6 +86,109 @@ func BenchmarkFold(b *testing.B) {
 			b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/events, "ns/event")
 			b.ReportMetric(float64(b.N)*events*6/b.Elapsed().Seconds()/1e6, "Mvalues/s")
 			b.ReportMetric(float64(reads)/float64(b.N), "reads")
+		})
+	}
+}
+
+// BenchmarkFresh seals a minute of many series, each of which has a few values, and reads what the minute says of each. It
+// tells what folding takes a value and what sealing and reading take a series.
+func BenchmarkFresh(b *testing.B) {
+	for _, bench := range []struct {
+		name          string
+		cells, values int
+		view          *ViewSpec
+	}{
+		{"no_view", 100_000, 1, nil},
+		{"mean", 100_000, 1, &ViewSpec{}},
+		{"weigh", 100_000, 1, &ViewSpec{Weigh: &Scale{Max: 1}}},
+		{"weigh_total", 100_000, 1, &ViewSpec{Weigh: &Scale{Max: 1}, Total: true}},
+		{"over", 100_000, 1, &ViewSpec{Over: limit(0.9)}},
+		{"axes", 100_000, 1, &ViewSpec{Axes: true}},
+		{"ten/mean", 20_000, 10, &ViewSpec{}},
+		{"ten/weigh", 20_000, 10, &ViewSpec{Weigh: &Scale{Max: 1}}},
+		{"hundred_distinct/mean", 2_000, 100, &ViewSpec{}},
+		{"hundred_distinct/weigh", 2_000, 100, &ViewSpec{Weigh: &Scale{Max: 1}}},
+	} {
+		b.Run(bench.name, func(b *testing.B) {
+			s := NewStore(Options{Dimensions: testDimensions})
+			var specs []ViewSpec
+			if bench.view != nil {
+				spec := *bench.view
+				spec.Metric, spec.Window, spec.By = "grounding", time.Hour, testDimensions
+				specs = append(specs, spec)
+			}
+			views := s.SetViews(specs)
+			e, rng := NewEncoder(), rand.New(rand.NewPCG(1, 3))
+			var batches []Batch
+			for i := range bench.cells * bench.values {
+				cell := i % bench.cells
+				smp := Sample{
+					Position: Position{Offset: int64(i)}, Time: int64(i) * minuteNanos / int64(bench.cells*bench.values), Mask: MaskCall,
+					Cell: AppendKey(nil, fmt.Sprint("prompt_", cell/1000), "v22", fmt.Sprint("tier", cell%10), fmt.Sprint("loc", cell%1000/10)),
+					Axes: AppendKey(nil, fmt.Sprint("hash_", cell/1000), "model", "", ""),
+				}
+				value := float64(rng.IntN(11)) / 10
+				if bench.values == 100 {
+					value = rng.Float64()
+				}
+				smp.Scores = []Score{{[]byte("grounding"), value}}
+				if e.Add(&smp); e.Len() == 500 {
+					batches = append(batches, Batch{})
+					if err := batches[len(batches)-1].Decode(e.AppendBatch(nil, &Header{Dimensions: testDimensions})); err != nil {
+						b.Fatal(err)
+					}
+					e.Reset()
+				}
+			}
+			var folding, sealing, reading time.Duration
+			minutes, read := 0, int64(0)
+			clock := time.Now()
+			lap := func(into *time.Duration) {
+				now := time.Now()
+				*into += now.Sub(clock)
+				clock = now
+			}
+			round := func() {
+				step := (bombStart + int64(minutes)) * minuteNanos
+				lap(new(time.Duration))
+				for i := range batches {
+					batch := &batches[i]
+					batch.Source.Partition = int32(minutes) // all are new
+					for j := range batch.Time {
+						batch.Time[j] = batch.Time[j]%minuteNanos + step
+					}
+					s.Fold(batch)
+				}
+				lap(&folding)
+				s.Fold(&Batch{Header: Header{Source: Source{Topic: "time"}, Clock: step, Watermark: step + minuteNanos}})
+				s.Advance(func(time.Time) {
+					lap(&sealing)
+					for _, v := range views {
+						for _, g := range v.Fresh() {
+							w, _ := g.Pane()
+							n, _ := g.PaneOver()
+							read += w[0] + n + int64(len(g.PaneAxes()))
+						}
+					}
+					lap(&reading)
+				})
+				minutes++
+			}
+			for range 17 { // buffers, a quarter and the first window
+				round()
+			}
+			folding, sealing, reading = 0, 0, 0
+			n := 0
+			b.ReportAllocs()
+			for b.Loop() {
+				round()
+				n++
+			}
+			series := float64(n * bench.cells)
+			b.ReportMetric(float64(folding)/series/float64(bench.values), "fold-ns/value")
+			b.ReportMetric(float64(sealing)/series, "seal-ns/series")
+			b.ReportMetric(float64(reading)/series, "read-ns/series")
+			runtime.KeepAlive(read)
 		})
 	}
 }
