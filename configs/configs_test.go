@@ -36,8 +36,8 @@ func TestExamplesAreFine(t *testing.T) {
 	for _, g := range set.Groups {
 		count += len(g.Rules)
 	}
-	if len(set.Files) != 2 || count != 9 {
-		t.Errorf("%d rules in %d files, want 9 in 2", count, len(set.Files))
+	if len(set.Files) != 2 || count != 15 {
+		t.Errorf("%d rules in %d files, want 15 in 2", count, len(set.Files))
 	}
 }
 

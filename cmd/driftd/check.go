@@ -14,7 +14,7 @@ import (
 	"github.com/driftd/driftd/rules"
 )
 
-const checkArgs = "[--config FILE | RULES…]"
+const checkArgs = "[--config FILE | RULES…] [--events FILE]"
 
 // load reads the config and the rule files that it names, for every subcommand that needs them, so that all give the same text.
 // Config and set are of use only where Problems.Err is nil; the config is nil where there is no such file.
@@ -38,6 +38,7 @@ func loadRules(cfg *config.Config) (*rules.Set, rules.Problems) {
 func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := newFlags("check", checkArgs, stderr)
 	file := fs.String("config", "", "check this config and the rule `FILE`s that it names")
+	events := fs.String("events", "", "a `FILE` of native events, one a line: say what the rules could have seen in them")
 	asJSON := fs.Bool("json", false, "print one JSON object a problem, and nothing else")
 	overrides := config.RegisterFlags(fs)
 	patterns, code, done := parseFlags(fs, args)
@@ -62,6 +63,17 @@ func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	} else {
 		set, problems = rules.Load(patterns, rules.Options{})
 	}
+	usable := problems.Errors() == 0
+	var past *history
+	if *events != "" && usable {
+		var err error
+		if past, err = readHistory(*events, set, cfg); err != nil {
+			fmt.Fprintf(stderr, "driftd check: %v\n", err)
+			return exitWrong
+		}
+		problems = append(problems, past.problems()...)
+		problems.Sort()
+	}
 	code = exitFine
 	if problems.Errors() > 0 {
 		code = exitWrong
@@ -85,11 +97,22 @@ func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	if text != "" {
 		fmt.Fprintln(stdout)
 	}
-	if code == exitFine {
-		summarize(stdout, cfg, set, problems.Warnings())
+	if usable {
+		summarize(stdout, cfg, set, past)
+	}
+	if code != exitFine {
+		fmt.Fprintln(stdout, counts(problems))
 		return code
 	}
-	fmt.Fprintln(stdout, counts(problems))
+	count := 0
+	for i := range set.Groups {
+		count += len(set.Groups[i].Rules)
+	}
+	fine := "fine"
+	if n := problems.Warnings(); n > 0 {
+		fine += ", with " + plural(n, "warning")
+	}
+	fmt.Fprintf(stdout, "%s: %s, %s, %s, %s\n", fine, plural(len(set.Files), "rule file"), plural(len(set.Groups), "group"), plural(count, "rule"), plural(len(set.Rubrics), "rubric"))
 	return code
 }
 
@@ -117,7 +140,7 @@ func plural(n int, what string) string {
 }
 
 // summarize tells what the files say, so that their author can see whether it is what was meant.
-func summarize(w io.Writer, cfg *config.Config, set *rules.Set, warnings int) {
+func summarize(w io.Writer, cfg *config.Config, set *rules.Set, past *history) {
 	if cfg != nil {
 		var topics []string
 		for _, s := range cfg.Sources {
@@ -143,7 +166,6 @@ func summarize(w io.Writer, cfg *config.Config, set *rules.Set, warnings int) {
 		}
 		fmt.Fprintf(w, "registry   %s\n\n", registry)
 	}
-	count := 0
 	for i := range set.Groups {
 		g := &set.Groups[i]
 		fmt.Fprintf(w, "%s: %s\n", g.Name, g.Scope())
@@ -154,14 +176,15 @@ func summarize(w io.Writer, cfg *config.Config, set *rules.Set, warnings int) {
 		for j := range g.Rules {
 			fmt.Fprintf(w, "  %-*s  %s\n", min(width, 30), g.Rules[j].Alert, g.Rules[j].Describe())
 		}
-		count += len(g.Rules)
 		fmt.Fprintln(w)
 	}
-	fine := "fine"
-	if warnings > 0 {
-		fine += ", with " + plural(warnings, "warning")
+	var b strings.Builder
+	if past == nil {
+		writeForecasts(&b, set)
+	} else {
+		past.write(&b)
 	}
-	fmt.Fprintf(w, "%s: %s, %s, %s, %s\n", fine, plural(len(set.Files), "rule file"), plural(len(set.Groups), "group"), plural(count, "rule"), plural(len(set.Rubrics), "rubric"))
+	fmt.Fprint(w, b.String())
 }
 
 // isTerminal is true where colours may be shown.

@@ -31,7 +31,7 @@ type command struct {
 var commands = []command{
 	{"run", runArgs, "watch prompts: the daemon", runRun},
 	{"demo", demoArgs, "show what it does, with nothing but this program", runDemo},
-	{"check", "[--config FILE | RULES…]", "say all that is wrong with config and rule files", runCheck},
+	{"check", checkArgs, "say all that is wrong with config and rule files", runCheck},
 	{"explain-event", "[--config FILE | --encoding E] < RECORD", "say what driftd makes of a record of events", runExplain},
 	{"redrive", redriveArgs, "offer again what could not be counted", runRedrive},
 	{"version", "", "say which driftd this is", runVersion},

@@ -1,0 +1,312 @@
+package main
+
+import (
+	"cmp"
+	"fmt"
+	"maps"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/rules"
+)
+
+const exampleEvent = `{"type":"span","time":"2026-11-20T14:32:00Z","prompt":"p","version":"v1","latency":1.2,"scores":{"grounding":0.9}}`
+
+// fewest is how many values it takes to say anything of a series.
+const fewest = 30
+
+// outlook is what a rule can be expected to see in the series that a history holds, if they go on as they were.
+type outlook struct {
+	*watched
+	seen  int   // series in the last day of the history
+	thin  int   // of them, without the values that a baseline takes
+	views []row // the others, the one with the most values first; where none has a baseline, those that can be judged at all
+	ready bool  // views have, or need, no baseline
+}
+
+type row struct {
+	*series
+	stream
+	sight
+}
+
+// outlooks are those of all sequential rules.
+func (h *history) outlooks() []outlook {
+	all := make([]outlook, 0, len(h.watched))
+	for _, w := range h.watched {
+		all = append(all, w.outlook(h.last))
+	}
+	return all
+}
+
+func (w *watched) outlook(last int64) outlook {
+	o := outlook{watched: w, ready: true}
+	learned := make(map[string]bool) // a baseline could be made of, by prompt and cohort
+	key := func(s *series) string { return fmt.Sprintf("%q %q", s.prompt, s.cohort) }
+	d := drift(w.rule)
+	learns := w.rule.Drift != nil && d.Against.Kind != rules.AgainstFixed
+	for _, s := range w.series {
+		if s.weights.N() >= evidence.BaselineN {
+			learned[key(s)] = true
+		}
+	}
+	var chosen, thin []*series
+	for _, s := range w.series {
+		switch {
+		case last-s.last >= perDay:
+			continue
+		case s.weights.N() < fewest:
+		case !learns || learned[key(s)] && d.Against.Kind != rules.AgainstLast24h || s.weights.N() >= evidence.BaselineN:
+			chosen = append(chosen, s)
+		default:
+			thin = append(thin, s)
+		}
+		o.seen++
+	}
+	o.thin = o.seen - len(chosen)
+	if len(chosen) == 0 {
+		chosen, o.ready = thin, false
+	}
+	for _, s := range chosen {
+		st := s.stream()
+		if w.rule.Canary != nil {
+			st.rate /= 4 // half of its calls on each side: nx·ny/(nx+ny)
+		}
+		r := row{series: s, stream: s.stream(), sight: sightOf(w.rule, st, len(chosen))}
+		o.views = append(o.views, r)
+	}
+	slices.SortFunc(o.views, func(a, b row) int {
+		return cmp.Or(cmp.Compare(b.weights.N(), a.weights.N()), cmp.Compare(a.name(w.group.SliceBy), b.name(w.group.SliceBy)))
+	})
+	return o
+}
+
+// totals are the rows of whole prompt versions, and cohorts the others; where there is but one kind it is the totals.
+func (o *outlook) split() (totals, cohorts []row) {
+	for _, r := range o.views {
+		if len(r.cohort) == 0 {
+			totals = append(totals, r)
+		} else {
+			cohorts = append(cohorts, r)
+		}
+	}
+	if len(totals) == 0 {
+		return cohorts, nil
+	}
+	return totals, cohorts
+}
+
+// problems are what is wrong with the rules for these events, and with the events.
+func (h *history) problems() (ps rules.Problems) {
+	for _, reason := range slices.Sorted(maps.Keys(h.refused)) {
+		r := h.sample[reason]
+		ps = append(ps, rules.Problem{File: h.file, Line: int(r.Offset), Warning: true, Hint: r.Detail,
+			Message: fmt.Sprintf("%s not counted: %s; this is the first", many(h.refused[reason], "event"), strings.ReplaceAll(reason.String(), "_", " "))})
+	}
+	for _, rubric := range slices.Sorted(maps.Keys(h.outside)) {
+		n := h.outside[rubric]
+		ps = append(ps, rules.Problem{File: h.file, Warning: true, Hint: "widen its `min` and `max`, or mend who scores",
+			Message: fmt.Sprintf("%s on `%s` %s outside its scale and not counted", many(n, "score"), rubric, map[bool]string{true: "is", false: "are"}[n == 1])})
+	}
+	if h.counts.Samples+h.counts.Scores == 0 {
+		return append(ps, rules.Problem{File: h.file, Message: "holds neither calls nor scores that count", Hint: "one native event a line, such as " + exampleEvent})
+	}
+	for _, o := range h.outlooks() {
+		if p, ok := o.problem(); ok {
+			ps = append(ps, p)
+		}
+	}
+	return ps
+}
+
+// problem is what keeps the rule from doing what it is asked for.
+func (o *outlook) problem() (p rules.Problem, ok bool) {
+	r := o.rule
+	p = rules.Problem{File: r.File, Line: r.Line, Warning: true}
+	totals, _ := o.split()
+	if len(totals) == 0 {
+		p.Message = fmt.Sprintf("`%s` finds nothing to watch in these events", r.Alert)
+		p.Hint = fmt.Sprintf("no series of %s has %d values in the last day of them", r.Metric, fewest)
+		return p, true
+	}
+	for _, t := range totals {
+		if !t.beyond {
+			continue
+		}
+		p.Hint = "the rule will fire as soon as the evidence suffices"
+		now := valueText(r, unscaled(r, t.weights.Mean()))
+		if r.Exceed != nil {
+			p.Message = fmt.Sprintf("`%s` allows %s, and %s has %s", r.Alert, valueText(r, r.Exceed.Share), t.name(o.group.SliceBy), now)
+		} else {
+			p.Message = fmt.Sprintf("`%s` compares with %s, and the mean of %s is %s", r.Alert, valueText(r, drift(r).Against.Value), t.name(o.group.SliceBy), now)
+		}
+		return p, true
+	}
+	d := drift(r)
+	if d == nil {
+		return p, false
+	}
+	best, ratio := totals[0], math.Inf(1)
+	for _, t := range totals {
+		if now := t.smallest / t.by; now < ratio {
+			best, ratio = t, now
+		}
+	}
+	if ratio <= 1 {
+		return p, false
+	}
+	p.Warning = false
+	key := "drop"
+	if d.Rise {
+		key = "rise"
+	}
+	p.Message = fmt.Sprintf("`%s` asks for %s, which these data cannot show within a day: %s has %s values a minute", r.Alert, changeText(r, best.by), best.name(o.group.SliceBy), roughly3(best.stream.rate))
+	switch {
+	case math.IsInf(ratio, 1):
+		p.Hint = "no change is seen within a day: use `threshold` over a window of 24h"
+	case d.By.Percent:
+		p.Hint = fmt.Sprintf("write `%s: %s%%` or more", key, digits3(ceil2(d.By.Value*ratio*100)))
+	default:
+		p.Hint = fmt.Sprintf("write `%s: %s` or more", key, digits3(ceil2(best.smallest)))
+	}
+	return p, true
+}
+
+// ceil2 is v or a little more, with two digits.
+func ceil2(v float64) float64 {
+	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
+	return math.Ceil(v/unit) * unit
+}
+
+// write tells what the rules could have seen.
+func (h *history) write(w *strings.Builder) {
+	if h.counts.Samples+h.counts.Scores == 0 {
+		return
+	}
+	from, to := time.Unix(h.first*60, 0).UTC(), time.Unix((h.last+1)*60, 0).UTC()
+	fmt.Fprintf(w, "%s: %s and %s in %s, %s to %s UTC\n\n", h.file, many(int(h.counts.Samples), "call"), many(int(h.counts.Scores), "score"),
+		timeText(to.Sub(from)), from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04"))
+	for _, o := range h.outlooks() {
+		o.write(w)
+	}
+}
+
+func (o *outlook) write(w *strings.Builder) {
+	r := o.rule
+	fmt.Fprintf(w, "%s: ", r.Alert)
+	if len(o.views) == 0 {
+		w.WriteString("nothing to watch\n\n")
+		return
+	}
+	budget, _ := r.Budget()
+	each := rules.Budget{Count: budget.Count, Per: budget.Per * time.Duration(len(o.views))}
+	if o.ready {
+		fmt.Fprintf(w, "%s; false alarms of each: %s", thousands(len(o.views))+" series watched", each)
+		if o.thin > 0 {
+			fmt.Fprintf(w, "; %s too thin", thousands(o.thin))
+		}
+	} else {
+		fmt.Fprintf(w, "none of %s has the %s values yet that a baseline takes", thousands(o.seen)+" series", thousands(evidence.BaselineN))
+	}
+	if r.Canary != nil {
+		w.WriteString("; with half of the calls on each side (with a tenth on one it takes three times as long)")
+	}
+	w.WriteString("\n")
+	totals, cohorts := o.split()
+	table := [][]string{o.header(totals[0])}
+	by := o.group.SliceBy
+	if len(totals) <= 4 {
+		for _, t := range totals {
+			table = append(table, o.cells(t.name(by), t))
+		}
+	} else {
+		table = append(table, o.cells(totals[0].name(by), totals[0]), o.cells("median of "+thousands(len(totals)), median(totals)), o.cells("worst: "+worst(totals).name(by), worst(totals)))
+	}
+	if len(cohorts) > 0 {
+		table = append(table, o.cells("median of "+many(len(cohorts), "cohort"), median(cohorts)))
+		table = append(table, o.cells("worst: "+worst(cohorts).name(by), worst(cohorts)))
+	}
+	var b strings.Builder
+	writeColumns(&b, table, 1)
+	for line := range strings.Lines(b.String()) {
+		w.WriteString("  " + line)
+	}
+	w.WriteString("\n")
+}
+
+func (o *outlook) header(first row) []string {
+	r := o.rule
+	head := []string{"series", "values a minute"}
+	if r.Exceed != nil {
+		side := "above "
+		if r.Exceed.Below {
+			side = "below "
+		}
+		return append(head, side+valueOf(r, r.Exceed.Limit), valueText(r, 2*r.Exceed.Share)+" seen after", "least share in a day")
+	}
+	d := drift(r)
+	head = append(head, "mean", "deviation")
+	if first.learns > 0 {
+		head = append(head, "baseline after")
+	}
+	asked := changeText(r, first.by)
+	if d.By.Percent && d.Against.Kind != rules.AgainstFixed {
+		asked = strings.Fields(asked)[1] + " of " + digits3(d.By.Value*100) + "%"
+	}
+	return append(head, asked+" seen after", "least in a day")
+}
+
+func (o *outlook) cells(name string, t row) []string {
+	r := o.rule
+	out := []string{name, roughly3(t.stream.rate), valueText(r, unscaled(r, t.weights.Mean()))}
+	if r.Exceed == nil {
+		out = append(out, amountText(r, math.Sqrt(t.weights.Variance())*width(r)))
+		if t.learns > 0 {
+			out = append(out, timeText(t.learns))
+		}
+	}
+	if t.beyond {
+		return append(out, "beyond it now", "")
+	}
+	return append(out, timeText(t.delay), smallestText(r, t.mean, t.smallest))
+}
+
+// valueOf is a single value of the metric.
+func valueOf(r *rules.Rule, v float64) string {
+	return (&rules.Rule{Metric: r.Metric, Rubric: r.Rubric}).NumberOf(v).String()
+}
+
+// median is the row in the middle by the number of values.
+func median(rows []row) row { return rows[len(rows)/2] }
+
+// worst is the row in which the rule sees least.
+func worst(rows []row) row {
+	return slices.MaxFunc(rows, func(a, b row) int {
+		return cmp.Or(cmp.Compare(a.smallest, b.smallest), cmp.Compare(a.delay, b.delay), cmp.Compare(b.weights.N(), a.weights.N()))
+	})
+}
+
+func roughly3(v float64) string {
+	if v < 0.01 {
+		return fmt.Sprintf("%.4f", v)
+	}
+	return digits3(v)
+}
+
+// many is plural with commas in the number.
+func many(n int, what string) string {
+	_, what, _ = strings.Cut(plural(n, what), " ")
+	return thousands(n) + " " + what
+}
+
+// thousands writes a count with commas.
+func thousands(n int) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
