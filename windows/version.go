@@ -102,3 +102,19 @@ func (s *Store) Sealed(prompt, version string) time.Time {
 	}
 	return time.Unix(60*p.versions[version].sealed, 0).UTC()
 }
+
+// Live are the versions of a prompt with samples in minutes that were sealed after since, sorted; those of calls without a version
+// and beyond the limit are not among them.
+func (s *Store) Live(prompt string, since time.Time) (names []string) {
+	p := s.prompts[prompt]
+	if p == nil {
+		return nil
+	}
+	for name, v := range p.versions {
+		if name != "" && name != Other && v.sealed*minuteNanos > since.UnixNano() {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
