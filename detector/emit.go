@@ -42,15 +42,31 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 	if worst != nil && a.last.samples > 0 {
 		rec.Exemplars = worst()
 	}
+	if happened == Firing && r != nil {
+		e.explain(r, a, &rec)
+	}
 	if r != nil {
 		// An annotation that cannot be filled in stays as its author wrote it, so there is always a text.
-		rec.Annotations, _ = rules.Expand(r.Rule, rules.TemplateData{
-			Rule: rec.Rule, Group: rec.Group, Prompt: rec.Prompt, Version: rec.Version, Previous: rec.Previous,
-			Cohort: rec.Cohort, Metric: rec.Metric, Stat: r.Stat(), Value: number(r, rec.Value), Reference: number(r, rec.Reference),
-			Bound: number(r, rec.Bound), Samples: rec.Samples, Window: rules.Duration(r.Window()), Labels: rec.Labels,
-		})
+		rec.Annotations, _ = rules.Expand(r.Rule, dataOf(r, &rec))
 	}
 	e.out = append(e.out, emitted{Record: rec, order: a.order, cohort: a.cohort})
+}
+
+// dataOf is what annotations can say of a record.
+func dataOf(r *rule, rec *Record) rules.TemplateData {
+	d := rules.TemplateData{
+		Rule: rec.Rule, Group: rec.Group, Prompt: rec.Prompt, Version: rec.Version, Previous: rec.Previous,
+		Cohort: rec.Cohort, Metric: rec.Metric, Stat: r.Stat(), Value: number(r, rec.Value), Reference: number(r, rec.Reference),
+		Bound: number(r, rec.Bound), Samples: rec.Samples, Window: rules.Duration(r.Window()), Onset: rules.Time{Time: *rec.Onset},
+		Cause: string(rec.Cause), FalseAlarms: rec.FalseAlarms, Labels: rec.Labels,
+	}
+	if len(rec.Interval) == 2 {
+		d.Interval = rules.Interval{Low: r.NumberOf(rec.Interval[0]), High: r.NumberOf(rec.Interval[1])}
+	}
+	if r.Change != "" && len(rec.Changed) > 0 {
+		d.From, d.To = rec.Changed[0].From, rec.Changed[0].To
+	}
+	return d
 }
 
 func number(r *rule, v *float64) rules.Number {

@@ -1,0 +1,347 @@
+package detector
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+	"github.com/driftd/driftd/windows"
+)
+
+const (
+	nearOnset   = 30 * time.Minute // what changed within it of the turn is told
+	afterwards  = 10 * time.Minute // and may be the cause when it came no later than this: the turn is an estimate
+	shortBefore = 3 * time.Hour    // what is compared with, where it holds enough values; else the day that the windows hold
+	enoughShort = 300
+	quarter     = 15 * time.Minute // length of the panes behind the last hour
+	maxVersions = 20               // other versions that are looked at, the first by name
+	maxPrompts  = 20               // versions of other prompts
+)
+
+// inquiry finds out why an alert fires. It reads the windows and the axes at the tick of the firing step, and keeps nothing.
+type inquiry struct {
+	*engine
+	rec       *Record
+	direction float64 // of the mean: −1 down, 1 up
+	relative  bool    // moves of different sets are compared as shares of where they started
+	unit      rules.Rule
+
+	turn          time.Time // when the values began to move, as far as can be told
+	before, after sided     // the version's own comparison
+	scope, focus  map[string]string
+	rows          []row // of all its cohorts
+	effect        move  // in focus
+	found         []portion
+	changed       []Changed
+	versions      []other // of the prompt, beside the alert's
+	prompts       []other // versions of other prompts on the model, as far as they can be judged
+	clues         clues
+}
+
+// other is what moves beside the alert, or does not.
+type other struct {
+	prompt, version string
+	motion          motion
+	move            move
+	early           bool // it moved before the version of the alert came
+}
+
+// explain fills in why a rule's alert fires, where the rule watches the values of a version: what changed near the onset, which cohorts
+// make up the change, whether others moved, and the likely cause. What is compared are means, whatever the rule's statistic.
+//
+// It costs a few reads of the windows for each tuple of dimension values, and for each other version and prompt; see maxTuples,
+// maxVersions and maxPrompts for how many of them.
+func (e *engine) explain(r *rule, a *alert, rec *Record) {
+	if !watchesValues(r) || rec.Version == "" {
+		return
+	}
+	q := inquiry{engine: e, rec: rec, direction: 1, scope: rec.Cohort, unit: rules.Rule{Metric: r.Metric, Rubric: r.Rubric}}
+	if a.side == under && r.Exceed == nil || r.Exceed != nil && r.Exceed.Below {
+		q.direction = -1
+	}
+	q.relative = !r.Rubric && r.Metric != windows.Error && r.Metric != windows.Fallback
+	q.turn = *rec.Onset
+	if r.Threshold != nil {
+		q.turn = q.turning(r.Threshold.Window)
+	}
+	q.compare(r.Canary != nil)
+	q.locate()
+	q.lookAround()
+	q.lookElsewhere()
+	rec.Model = e.axes.model(rec.Prompt, rec.Version)
+	rec.Changed = q.changed
+	rec.OtherVersionsMoved = slices.ContainsFunc(q.versions, func(o other) bool { return o.motion == moved })
+	for i := range q.found {
+		rec.ExplainedBy = append(rec.ExplainedBy, Explained{Cohort: q.found[i].cohort, Share: math.Round(q.found[i].share*1000) / 1000})
+	}
+	rec.Cause = decide(q.clues)
+	rec.Because = q.because()
+}
+
+// watchesValues tells rules about the values of calls from those about how many there are, and from advisory ones.
+func watchesValues(r *rule) bool {
+	switch {
+	case r.Drift != nil, r.Canary != nil, r.Exceed != nil:
+		return true
+	case r.Threshold == nil || r.Metric == windows.LinkCoverage || r.Metric == windows.ScoreCoverage:
+		return false
+	}
+	kind := r.Threshold.Stat.Kind
+	return kind != rules.Sum && kind != rules.Count
+}
+
+// turning estimates when the mean of the alert's cohort turned, for a rule that only says when its window had had enough of it: the
+// split into two means that fits best by least squares (Hinkley, Inference About the Change-Point in a Sequence of Random Variables,
+// Biometrika 57, 1970), among the ends of panes inside the window of the first breach.
+func (q *inquiry) turning(window time.Duration) time.Time {
+	breach := *q.rec.Onset
+	from := breach.Add(-window - max(window, time.Hour))
+	minutes := q.now.Add(-time.Hour + quarter - 1).Truncate(quarter) // from here on minutes can be read
+	var ends []time.Time
+	for t := from.Truncate(quarter); t.Before(q.now); {
+		if t.Before(minutes) {
+			t = t.Add(quarter)
+		} else {
+			t = t.Add(time.Minute)
+		}
+		ends = append(ends, t)
+	}
+	sums := make([]windows.Moments, len(ends)) // up to each end
+	begin, total := from.Truncate(quarter), windows.Moments{}
+	for i, end := range ends {
+		total = plus(total, q.read(q.rec.Version, q.scope, span{begin, end}))
+		sums[i], begin = total, end
+	}
+	best, gain := breach.Add(-window), 0.0
+	for i, end := range ends {
+		if end.Before(breach.Add(-window)) || end.After(breach) {
+			continue
+		}
+		a, b := sums[i], windows.Moments{N: total.N - sums[i].N, Sum: total.Sum - sums[i].Sum}
+		if a.N == 0 || b.N == 0 {
+			continue
+		}
+		d := (value(b) - value(a)) * q.direction
+		if g := float64(a.N) * float64(b.N) * d * d; d > 0 && g > gain {
+			best, gain = end, g
+		}
+	}
+	return best
+}
+
+// read reads a cohort of a version of the alert's prompt.
+func (q *inquiry) read(version string, cohort map[string]string, s span) windows.Moments {
+	return q.store.Between(windows.Query{Prompt: q.rec.Prompt, Version: version, Cohort: cohort}, q.rec.Metric, s.from, s.to)
+}
+
+// until is the stretch before end that a version's values are taken from.
+func (q *inquiry) until(version string, end time.Time) sided {
+	s := sided{version, span{end.Add(-shortBefore), end}}
+	if q.read(version, q.scope, s.span).N < enoughShort {
+		s.from = end.Add(-day)
+	}
+	return s
+}
+
+func (q *inquiry) since(version string, from time.Time) sided {
+	return sided{version, span{from, q.now}}
+}
+
+// compare decides with what the version's values are compared: with the other side of a canary in the same minutes; where the version
+// came with the change, with those of the version before; else with its own before the turn. A version that was bad from its first
+// minute came with the change however late that was seen; one that was fine at first did not.
+func (q *inquiry) compare(canary bool) {
+	v := q.rec.Version
+	q.before, q.after = q.until(v, q.turn), q.since(v, q.turn)
+	if canary && q.rec.Against != nil && q.rec.Against.Version != "" {
+		q.clues.beside, q.before = true, q.since(q.rec.Against.Version, q.turn)
+		return
+	}
+	first, _ := q.store.Span(q.rec.Prompt, v)
+	born, prev := first.Truncate(time.Minute), q.rec.Previous
+	if prev == "" || born.Before(q.now.Add(-day)) {
+		return
+	}
+	was := q.until(prev, born)
+	turn := q.turn
+	if turn.Before(born) {
+		turn = born
+	}
+	rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, was, q.since(v, turn), nil)
+	focus := q.focusOf(rows, portions(q.dims, rows, q.direction, q.scope))
+	effect := moveOf(within(q.dims, rows, focus))
+	if effect.thin() {
+		return // nothing is known of the version before
+	}
+	near := turn.Sub(born) <= nearOnset
+	youth := moveOf(q.engine.rows(q.rec.Prompt, q.rec.Metric, was, sided{v, span{born, turn}}, q.in(focus)))
+	switch how := youth.beside(&effect, q.relative); {
+	case youth.after.N < fewValues, how == moved, how == unknown && near:
+	case near && !effect.real(q.direction) && !q.ownMove().real(q.direction): // it came and is no worse, which is worth saying
+	default:
+		return
+	}
+	q.clues.began, q.turn, q.before, q.after = true, born, was, q.since(v, born)
+}
+
+// ownMove is how the version's values in the alert's cohort moved at the turn.
+func (q *inquiry) ownMove() *move {
+	m := moveOf(q.engine.rows(q.rec.Prompt, q.rec.Metric, q.before, q.after, q.in(q.scope)))
+	return &m
+}
+
+func (q *inquiry) in(cohort map[string]string) func(dims []string) bool {
+	if len(cohort) == 0 {
+		return nil
+	}
+	return func(dims []string) bool { return describes(cohort, q.dims, dims) }
+}
+
+func within(names []string, rows []row, cohort map[string]string) []row {
+	if len(cohort) == 0 {
+		return rows
+	}
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !describes(cohort, names, r.dims) })
+}
+
+func (q *inquiry) without(rows []row, cohort map[string]string) []row {
+	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return describes(cohort, q.dims, r.dims) })
+}
+
+// focusOf is where the change is: the cohort that makes up most of it, else that of the alert where the others stood, else everywhere,
+// which is nil.
+func (q *inquiry) focusOf(rows []row, found []portion) map[string]string {
+	if len(found) > 0 && found[0].explains() && overlap(found[0].cohort, q.scope) {
+		return found[0].cohort
+	}
+	if len(q.scope) > 0 {
+		own := moveOf(within(q.dims, rows, q.scope))
+		if rest := q.without(rows, q.scope); len(rest) == 0 || tooThin(rest) || still(rest, &own) {
+			return q.scope
+		}
+	}
+	return nil
+}
+
+// locate finds the cohorts that make up the change, and how great it is where it is.
+func (q *inquiry) locate() {
+	q.rows = q.engine.rows(q.rec.Prompt, q.rec.Metric, q.before, q.after, nil)
+	q.found = portions(q.dims, q.rows, q.direction, q.scope)
+	q.focus = q.focusOf(q.rows, q.found)
+	q.effect = moveOf(within(q.dims, q.rows, q.focus))
+	q.clues.real = q.effect.real(q.direction)
+	q.clues.cohort = len(q.found) > 0 && q.found[0].explains() && overlap(q.found[0].cohort, q.scope)
+	m := moveOf(within(q.dims, q.rows, q.scope))
+	whole := (m.rate + m.mix) * q.direction
+	q.clues.mix = !q.clues.cohort && !m.thin() && whole > 0 && m.mix*q.direction >= whole/2 && whole >= errorsAway*m.se
+}
+
+// lookAround finds what changed on the axes near the turn.
+func (q *inquiry) lookAround() {
+	v := q.rec.Version
+	q.changed = q.axes.changes(q.rec.Prompt, v, q.turn.Add(-nearOnset), q.turn.Add(nearOnset))
+	for _, c := range q.changed {
+		if c.Time.After(q.turn.Add(afterwards)) {
+			continue
+		}
+		q.clues.model = q.clues.model || c.Axis == "model"
+		q.clues.edited = q.clues.edited || c.Axis == "template_hash"
+		q.clues.fallback = q.clues.fallback || c.Axis == "fallback"
+	}
+	if q.clues.began && !slices.ContainsFunc(q.changed, func(c Changed) bool { return c.Axis == "version" }) {
+		q.changed = append(q.changed, Changed{Axis: "version", From: q.rec.Previous, To: v, Time: q.turn.Add(time.Minute)})
+	}
+	away := func(c Changed) time.Duration { return c.Time.Sub(q.turn).Abs() }
+	slices.SortStableFunc(q.changed, func(a, b Changed) int {
+		return cmp.Or(cmp.Compare(away(a), away(b)), cmp.Compare(a.Axis, b.Axis), cmp.Compare(a.To, b.To))
+	})
+}
+
+// lookElsewhere finds out whether the other versions of the prompt moved, and other prompts on the same model.
+func (q *inquiry) lookElsewhere() {
+	if !q.clues.real {
+		return
+	}
+	own := q.rec.Version
+	from := min(q.before.from.Sub(q.turn), -shortBefore) // a canary is not compared with what was before
+	for _, v := range q.store.Live(q.rec.Prompt, q.turn.Add(-shortBefore)) {
+		if v == own || len(q.versions) == maxVersions {
+			continue
+		}
+		rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, sided{v, span{q.turn.Add(from), q.turn}}, q.since(v, q.turn), q.in(q.focus))
+		o := other{version: v, move: moveOf(rows)}
+		o.motion = o.move.beside(&q.effect, q.relative)
+		if q.clues.began && v == q.before.version && o.motion != moved {
+			last := q.turn.Add(-nearOnset)
+			rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, sided{v, span{q.before.from, last}}, sided{v, span{last, q.turn}}, q.in(q.focus))
+			if m := moveOf(rows); m.beside(&q.effect, q.relative) == moved {
+				o.motion, o.move, o.early = moved, m, true
+			}
+		}
+		q.versions = append(q.versions, o)
+	}
+	model := q.axes.model(q.rec.Prompt, own)
+	if model != "" {
+		for _, on := range q.axes.onModel(model) {
+			if on[0] == q.rec.Prompt || len(q.prompts) == maxPrompts {
+				continue
+			}
+			rows := q.engine.rows(on[0], q.rec.Metric, sided{on[1], span{q.turn.Add(from), q.turn}}, sided{on[1], span{q.turn, q.now}}, nil)
+			o := other{prompt: on[0], version: on[1], move: moveOf(rows)}
+			if o.motion = o.move.beside(&q.effect, q.relative); o.motion != unknown {
+				q.prompts = append(q.prompts, o)
+			}
+		}
+	}
+	q.clues.versions, q.clues.prompts = together(q.versions), majority(q.prompts)
+	q.clues.shared = model != ""
+	for _, o := range slices.Concat(q.versions, q.prompts) {
+		prompt := cmp.Or(o.prompt, q.rec.Prompt)
+		on := model != "" && q.axes.model(prompt, o.version) == model
+		q.clues.shared = q.clues.shared && (o.motion != moved || on && q.swapped(prompt, o.version))
+		q.clues.spared = q.clues.spared || o.motion == stood && o.prompt == "" && on
+	}
+}
+
+// swapped says that the model under a version changed near the turn.
+func (q *inquiry) swapped(prompt, version string) bool {
+	return slices.ContainsFunc(q.axes.changes(prompt, version, q.turn.Add(-nearOnset), q.turn.Add(nearOnset)), func(c Changed) bool { return c.Axis == "model" })
+}
+
+// together is how all of those moved that can be judged.
+func together(others []other) (m motion) {
+	for _, o := range others {
+		switch {
+		case o.motion == unknown || o.motion == m:
+		case m == unknown:
+			m = o.motion
+		default:
+			return mixed
+		}
+	}
+	return m
+}
+
+// majority is how most of those moved that can be judged; mixed where they are even.
+func majority(others []other) motion {
+	n := 0
+	for _, o := range others {
+		switch o.motion {
+		case moved:
+			n++
+		case stood:
+			n--
+		}
+	}
+	switch {
+	case n > 0:
+		return moved
+	case n < 0:
+		return stood
+	case len(others) > 0:
+		return mixed
+	}
+	return unknown
+}
