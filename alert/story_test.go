@@ -138,7 +138,7 @@ func (s *story) step(locale string, n int, typ detector.RecordType, value float6
 	bound := 0.85
 	b, err := json.Marshal(detector.Record{ID: locale, Step: n, Type: typ, Time: time.Date(2026, 11, 20, 14, 40+n, 0, 0, time.UTC), Group: "g", Rule: "R",
 		Prompt: "p", Version: "v23", Previous: "v22", Cohort: map[string]string{"tier": "enterprise", "locale": locale}, Metric: "citation_grounding",
-		Kind: "threshold", Value: &value, Bound: &bound, Samples: 412, Rollback: "auto"})
+		Kind: "threshold", Value: &value, Bound: &bound, Samples: 412, Cause: detector.CausePromptVersion, Rollback: "auto"})
 	if err != nil {
 		s.t.Fatal(err)
 	}

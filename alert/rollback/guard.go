@@ -32,8 +32,11 @@ func (c *Core) known(a *attempt) *refusal {
 	case s.Previous == "" || s.Previous == s.Version:
 		return refuse("no_previous", "the version before %s is not known", s.Version)
 	}
+	if no := barred(s); no != nil {
+		return no
+	}
 	for _, other := range p.firing {
-		if r := &other.last; r.Version == s.Previous && !silence(r) {
+		if r := &other.last; r.Version == s.Previous && !harmless(r) {
 			return refuse("target_firing", "%s is firing itself (%s)", s.Previous, r.Rule)
 		}
 	}
@@ -50,9 +53,28 @@ func (c *Core) known(a *attempt) *refusal {
 	return nil
 }
 
-// silence says that an alert is about too little traffic. A version that was replaced has none, and is not worse for that.
-func silence(r *detector.Record) bool {
-	return r.Kind == "volume" && r.Value != nil && r.Bound != nil && *r.Value <= *r.Bound
+// barred are the steps that no rollback may follow, whatever their rule says: promoting the version before helps only where the
+// version is the likely cause. A step without a cause is of a rule that watches no values, or of a time when none was looked for.
+func barred(s *detector.Record) *refusal {
+	switch s.Kind {
+	case "volume", "shape", "change", "traffic_share":
+		return refuse("advisory", "rules of the kind %s never roll back", s.Kind)
+	}
+	switch s.Cause {
+	case detector.CausePromptVersion, detector.CauseOneCohort:
+		return nil
+	case detector.CauseEverything:
+		return refuse("everything_moved", "%s is not alone: other versions, or other prompts on its model, moved too", s.Version)
+	case detector.CauseModelSnapshot:
+		return refuse("model_changed", "the model under %s changed, and promoting %s does not bring the old one back", s.Version, s.Previous)
+	}
+	return refuse("cause_unclear", "it is not clear that %s is the cause", s.Version)
+}
+
+// harmless says that an alert is about how much traffic a version has: too little, as one that was replaced, or more than a replaced one
+// should have. It is not worse for that.
+func harmless(r *detector.Record) bool {
+	return r.Kind == "traffic_share" || r.Kind == "volume" && r.Value != nil && r.Bound != nil && *r.Value <= *r.Bound
 }
 
 // seen are the guards that look at the registry. Current being the target is not their matter.

@@ -116,7 +116,8 @@ func (b *book) step(part int, e alert.Entry) {
 		if g.firing++; g.firing == 1 {
 			g.attempt = nil
 		}
-		if g.attempt == nil && r.Rollback != "" {
+		// A cohort for which no rollback is possible does not stand in the way of one for which it is.
+		if r.Rollback != "" && (g.attempt == nil || barred(&g.attempt.step) != nil && barred(&r) == nil) {
 			g.attempt = &attempt{part: part, offset: e.Offset, step: r, group: g}
 			b.attempts[attemptKey{r.ID, r.Step}] = g.attempt
 		}

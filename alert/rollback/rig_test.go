@@ -189,7 +189,7 @@ func (g *rig) promoted(want int) {
 func step(id string, n int, typ detector.RecordType, mode string) detector.Record {
 	v, b := 0.78, 0.85
 	return detector.Record{ID: id, Step: n, Type: typ, Time: time.Now(), Group: "g", Rule: id[:1], Prompt: "p", Version: "v23", Previous: "v22",
-		Cohort: map[string]string{"tier": id[1:]}, Metric: "m", Kind: "threshold", Value: &v, Bound: &b, Samples: 412, Rollback: mode}
+		Cohort: map[string]string{"tier": id[1:]}, Metric: "m", Kind: "threshold", Value: &v, Bound: &b, Samples: 412, Cause: detector.CausePromptVersion, Rollback: mode}
 }
 
 func fire(id string, n int) detector.Record { return step(id, n, detector.Firing, "auto") }

@@ -187,6 +187,75 @@ func TestGuards(t *testing.T) {
 		g.add(r)
 	})
 
+	// What the alert says of its cause, and of what kind it is.
+	say := func(name, why string, change func(r *detector.Record)) {
+		t.Helper()
+		refused(name, why, func(g *rig) {
+			r := fire("a1", 2)
+			change(&r)
+			g.add(r)
+		})
+	}
+	cause := func(c detector.Cause) func(r *detector.Record) { return func(r *detector.Record) { r.Cause = c } }
+	say("everything moved", "everything_moved: v23 is not alone: other versions, or other prompts on its model, moved too", cause(detector.CauseEverything))
+	say("unclear", "cause_unclear: it is not clear that v23 is the cause", cause(detector.CauseUnclear))
+	say("no cause", "cause_unclear: it is not clear that v23 is the cause", cause(""))
+	say("a cause that nobody knows", "cause_unclear: it is not clear that v23 is the cause", cause("the moon"))
+	say("model", "model_changed: the model under v23 changed, and promoting v22 does not bring the old one back", cause(detector.CauseModelSnapshot))
+	for _, kind := range []string{"volume", "shape", "change", "traffic_share"} {
+		say(kind, "advisory: rules of the kind "+kind+" never roll back", func(r *detector.Record) { r.Kind = kind })
+	}
+	in(t, "one cohort is no reason to refuse", func(g *rig) {
+		r := fire("a1", 2)
+		r.Cause = detector.CauseOneCohort
+		g.add(r)
+		g.settle()
+		g.promoted(1)
+	})
+	in(t, "a cohort that is clear after one that is not", func(g *rig) {
+		r := fire("a1", 2)
+		r.Cause = detector.CauseUnclear
+		g.add(r)
+		g.settle()
+		g.add(fire("a2", 2), fire("a3", 2))
+		g.settle()
+		why := "rollback_refused: cause_unclear: it is not clear that v23 is the cause"
+		g.expect("refused, then promoted once", proposed, why, proposed, "rollback_promoted")
+		g.add(end("a1", 3), end("a2", 3), end("a3", 3))
+		g.start()
+		g.settle()
+		g.expect("after a restart", proposed, why, proposed, "rollback_promoted", "recovered")
+		g.promoted(1)
+	})
+	in(t, "both at once", func(g *rig) {
+		r := fire("a1", 2)
+		r.Cause = detector.CauseEverything
+		g.add(r, fire("a2", 2))
+		g.settle()
+		g.expect("the clear one counts", proposed, "rollback_promoted")
+	})
+	in(t, "one that is not clear after one that is", func(g *rig) {
+		g.reg.Set("p", "v24")
+		r := fire("a2", 2)
+		r.Cause = detector.CauseUnclear
+		g.add(fire("a1", 2), r)
+		g.settle()
+		g.expect("it makes no attempt of its own", proposed, "rollback_refused: not_current: v24 is current in the registry, not v23")
+	})
+	in(t, "dry run tells that the cause would refuse", func(g *rig) {
+		r := step("a1", 2, detector.Firing, "dry_run")
+		r.Cause = detector.CauseEverything
+		g.add(r)
+		g.settle()
+		g.expect("said", "rollback_proposed: Would not promote: v23 is not alone: other versions, or other prompts on its model, moved too")
+	})
+	in(t, "a target that only lingers", func(g *rig) {
+		r := step("b1", 2, detector.Firing, "")
+		r.Version, r.Kind = "v22", "traffic_share"
+		g.add(r, fire("a1", 2))
+		g.settle()
+		g.promoted(1)
+	})
 	in(t, "cooldown", func(g *rig) {
 		g.add(fire("a1", 2))
 		g.settle()
