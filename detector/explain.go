@@ -126,7 +126,7 @@ func overlap(a, b map[string]string) bool {
 func cohortsOf(names []string, rows []row, scope map[string]string) (out []map[string]string) {
 	seen := make(map[string]bool)
 	add := func(cohort map[string]string) {
-		key := cohortKey(cohort)
+		key := describedBy(cohort)
 		if len(cohort) > 0 && !seen[key] {
 			seen[key] = true
 			out = append(out, cohort)
@@ -148,7 +148,7 @@ func cohortsOf(names []string, rows []row, scope map[string]string) (out []map[s
 	return out
 }
 
-func cohortKey(cohort map[string]string) string {
+func describedBy(cohort map[string]string) string {
 	var key []byte
 	for _, name := range slices.Sorted(maps.Keys(cohort)) {
 		key = windows.AppendKey(key, name, cohort[name])

@@ -52,15 +52,15 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	case before.N < fewValues:
 		say("%s has only %s%s before %s: too few to compare with", from, q.count(before.N), where, hour(q.turn))
 	case q.clues.beside:
-		say("%s has %s over %s%s, %s has %s over %s in the same time", v, q.figure(value(after)), q.count(after.N), where, from, q.figure(value(before)), q.count(before.N))
+		say("%s has %s over %s%s, %s has %s over %s in the same time", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real && q.clues.began:
-		say("%s has %s over %s%s since it began, %s had %s over %s before", v, q.figure(value(after)), q.count(after.N), where, from, q.figure(value(before)), q.count(before.N))
+		say("%s has %s over %s%s since it began, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real:
-		say("%s had %s over %s%s before %s, and %s over %s since", v, q.figure(value(before)), q.count(before.N), where, hour(q.turn), q.figure(value(after)), q.count(after.N))
+		say("%s had %s over %s%s before %s, and %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), where, hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 	case q.clues.began:
-		say("%s was no better: %s over %s, %s has %s over %s", from, q.figure(value(before)), q.count(before.N), v, q.figure(value(after)), q.count(after.N))
+		say("%s was no better: %s over %s, %s has %s over %s", from, q.figure(meanOf(before)), q.count(before.N), v, q.figure(meanOf(after)), q.count(after.N))
 	default:
-		say("%s has not clearly moved: %s over %s before %s, %s over %s since", v, q.figure(value(before)), q.count(before.N), hour(q.turn), q.figure(value(after)), q.count(after.N))
+		say("%s has not clearly moved: %s over %s before %s, %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 	}
 }
 
@@ -73,12 +73,14 @@ func (q *inquiry) sayChanged(say func(string, ...any), c Changed) {
 		at += fmt.Sprintf(", %d min after the onset", int(-d.Minutes()))
 	}
 	switch c.Axis {
-	case "version":
+	case axisVersion:
 		if c.From == "" {
 			say("%s began at %s", c.To, at)
 			return
 		}
 		say("%s began at %s, after %s", c.To, at, c.From)
+	case axisFallback:
+		say("the share of calls with the fallback prompt went from %s to %s at %s", c.From, c.To, at)
 	case "template_hash":
 		say("the template of %s was edited in place at %s: %s → %s", q.rec.Version, at, named(c.From), named(c.To))
 	default:
@@ -103,11 +105,11 @@ func (q *inquiry) sayOthers(say func(string, ...any)) {
 		m := &o.move
 		switch {
 		case o.motion == moved && o.early:
-			say("%s had moved before %s began: %s, then %s in its last 30 min", name, q.rec.Version, q.figure(value(m.before)), q.figure(value(m.after)))
+			say("%s had moved before %s began: %s, then %s in its last 30 min", name, q.rec.Version, q.figure(meanOf(m.before)), q.figure(meanOf(m.after)))
 		case o.motion == moved:
-			say("%s%s moved too: %s, then %s over %s", name, place, q.figure(value(m.before)), q.figure(value(m.after)), q.count(m.after.N))
+			say("%s%s moved too: %s, then %s over %s", name, place, q.figure(meanOf(m.before)), q.figure(meanOf(m.after)), q.count(m.after.N))
 		case o.motion == stood:
-			say("%s%s has not moved (%s over %s)", name, place, q.figure(value(m.after)), q.count(m.after.N))
+			say("%s%s has not moved (%s over %s)", name, place, q.figure(meanOf(m.after)), q.count(m.after.N))
 		}
 	}
 	for _, how := range [2]motion{moved, stood} {
@@ -135,14 +137,14 @@ func (q *inquiry) sayCohorts(say func(string, ...any)) {
 		p := &q.found[i]
 		name := cohortName(q.dims, p.cohort)
 		if p.alone {
-			say("the %s is in %s alone, %s of the traffic: the rest has not moved", word, name, percent(p.traffic))
+			say("the %s is in %s alone, %s of the traffic: the rest has not moved", word, name, inPercent(p.traffic))
 			continue
 		}
-		say("%s makes up %s of the %s with %s of the traffic", name, percent(p.share), word, percent(p.traffic))
+		say("%s makes up %s of the %s with %s of the traffic", name, inPercent(p.share), word, inPercent(p.traffic))
 	}
 	m := moveOf(within(q.dims, q.rows, q.scope))
 	if whole := m.rate + m.mix; q.clues.mix && finite(m.mix/whole) {
-		say("a shift of the mix of cohorts makes up %s of the %s", percent(min(m.mix/whole, 1)), word)
+		say("a shift of the mix of cohorts makes up %s of the %s", inPercent(min(m.mix/whole, 1)), word)
 	} else if q.clues.real && len(q.found) == 0 && len(q.rows) > 1 && len(q.scope) == 0 {
 		say("no cohort stands out: the %s is spread over %d of them", word, len(q.rows))
 	}
@@ -173,7 +175,7 @@ func (q *inquiry) count(n int64) string {
 // figure is a mean of the metric, as people read it.
 func (q *inquiry) figure(v float64) string { return q.unit.NumberOf(v).String() }
 
-func percent(share float64) string {
+func inPercent(share float64) string {
 	p := share * 100
 	if p < 1 && p > 0 {
 		return "less than 1 %"

@@ -123,7 +123,7 @@ func (q *inquiry) turning(window time.Duration) time.Time {
 		if a.N == 0 || b.N == 0 {
 			continue
 		}
-		d := (value(b) - value(a)) * q.direction
+		d := (meanOf(b) - meanOf(a)) * q.direction
 		if g := float64(a.N) * float64(b.N) * d * d; d > 0 && g > gain {
 			best, gain = end, g
 		}
@@ -160,14 +160,20 @@ func (q *inquiry) compare(canary bool) {
 		return
 	}
 	first, _ := q.store.Span(q.rec.Prompt, v)
-	born, prev := first.Truncate(time.Minute), q.rec.Previous
-	if prev == "" || born.Before(q.now.Add(-day)) {
+	came, prev := first.Truncate(time.Minute), q.rec.Previous
+	youth := span{came, q.turn}
+	for _, c := range q.axes.changes(q.rec.Prompt, v, q.turn.Add(-nearOnset), q.turn.Add(afterwards)) {
+		if at := c.Time.Add(-time.Minute); c.Axis == axisVersion && at.After(came) {
+			came = at // it took over, and what it does now it may not have done before
+		}
+	}
+	if prev == "" || came.Before(q.now.Add(-day)) {
 		return
 	}
-	was := q.until(prev, born)
+	was := q.until(prev, came)
 	turn := q.turn
-	if turn.Before(born) {
-		turn = born
+	if turn.Before(came) {
+		turn = came
 	}
 	rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, was, q.since(v, turn), nil)
 	focus := q.focusOf(rows, portions(q.dims, rows, q.direction, q.scope))
@@ -175,15 +181,15 @@ func (q *inquiry) compare(canary bool) {
 	if effect.thin() {
 		return // nothing is known of the version before
 	}
-	near := turn.Sub(born) <= nearOnset
-	youth := moveOf(q.engine.rows(q.rec.Prompt, q.rec.Metric, was, sided{v, span{born, turn}}, q.in(focus)))
-	switch how := youth.beside(&effect, q.relative); {
-	case youth.after.N < fewValues, how == moved, how == unknown && near:
+	near := turn.Sub(came) <= nearOnset
+	early := moveOf(q.engine.rows(q.rec.Prompt, q.rec.Metric, was, sided{v, youth}, q.in(focus)))
+	switch how := early.beside(&effect, q.relative); {
+	case early.after.N < fewValues, how == moved, how == unknown && near:
 	case near && !effect.real(q.direction) && !q.ownMove().real(q.direction): // it came and is no worse, which is worth saying
 	default:
 		return
 	}
-	q.clues.began, q.turn, q.before, q.after = true, born, was, q.since(v, born)
+	q.clues.began, q.turn, q.before, q.after = true, came, was, q.since(v, came)
 }
 
 // ownMove is how the version's values in the alert's cohort moved at the turn.
@@ -246,12 +252,12 @@ func (q *inquiry) lookAround() {
 		if c.Time.After(q.turn.Add(afterwards)) {
 			continue
 		}
-		q.clues.model = q.clues.model || c.Axis == "model"
+		q.clues.model = q.clues.model || c.Axis == axisModel
 		q.clues.edited = q.clues.edited || c.Axis == "template_hash"
-		q.clues.fallback = q.clues.fallback || c.Axis == "fallback"
+		q.clues.fallback = q.clues.fallback || c.Axis == axisFallback
 	}
-	if q.clues.began && !slices.ContainsFunc(q.changed, func(c Changed) bool { return c.Axis == "version" }) {
-		q.changed = append(q.changed, Changed{Axis: "version", From: q.rec.Previous, To: v, Time: q.turn.Add(time.Minute)})
+	if q.clues.began && !slices.ContainsFunc(q.changed, func(c Changed) bool { return c.Axis == axisVersion }) {
+		q.changed = append(q.changed, Changed{Axis: axisVersion, From: q.rec.Previous, To: v, Time: q.turn.Add(time.Minute)})
 	}
 	away := func(c Changed) time.Duration { return c.Time.Sub(q.turn).Abs() }
 	slices.SortStableFunc(q.changed, func(a, b Changed) int {
@@ -307,7 +313,7 @@ func (q *inquiry) lookElsewhere() {
 
 // swapped says that the model under a version changed near the turn.
 func (q *inquiry) swapped(prompt, version string) bool {
-	return slices.ContainsFunc(q.axes.changes(prompt, version, q.turn.Add(-nearOnset), q.turn.Add(nearOnset)), func(c Changed) bool { return c.Axis == "model" })
+	return slices.ContainsFunc(q.axes.changes(prompt, version, q.turn.Add(-nearOnset), q.turn.Add(nearOnset)), func(c Changed) bool { return c.Axis == axisModel })
 }
 
 // together is how all of those moved that can be judged.

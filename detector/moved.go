@@ -75,8 +75,8 @@ type move struct {
 	se            float64 // standard error of rate, with one variance for all rows
 }
 
-// value is the mean of moments, NaN for none.
-func value(m windows.Moments) float64 { return m.Sum / float64(m.N) }
+// meanOf is the mean of moments, NaN for none.
+func meanOf(m windows.Moments) float64 { return m.Sum / float64(m.N) }
 
 func plus(a, b windows.Moments) windows.Moments {
 	return windows.Moments{N: a.N + b.N, Sum: a.Sum + b.Sum, Squares: a.Squares + b.Squares}
@@ -89,7 +89,7 @@ func moveOf(rows []row) move {
 		m.before, m.after = plus(m.before, rows[i].before), plus(m.after, rows[i].after)
 		for _, s := range [2]windows.Moments{rows[i].before, rows[i].after} {
 			if s.N > 1 {
-				within += max(s.Squares-s.Sum*value(s), 0)
+				within += max(s.Squares-s.Sum*meanOf(s), 0)
 				free += float64(s.N - 1)
 			}
 		}
@@ -105,7 +105,7 @@ func moveOf(rows []row) move {
 			spread += w * w * (1/float64(rows[i].before.N) + 1/float64(rows[i].after.N))
 		}
 	}
-	m.mix = value(m.after) - value(m.before) - m.rate
+	m.mix = meanOf(m.after) - meanOf(m.before) - m.rate
 	m.se = math.Sqrt(within / max(free, 1) * spread)
 	return m
 }
@@ -116,7 +116,7 @@ func (r *row) both() bool { return r.before.N > 0 && r.after.N > 0 }
 func (r *row) part(m *move) (weight, moved float64) {
 	weight = (float64(r.before.N)/float64(m.before.N) + float64(r.after.N)/float64(m.after.N)) / 2
 	if r.both() {
-		moved = value(r.after) - value(r.before)
+		moved = meanOf(r.after) - meanOf(r.before)
 	}
 	return weight, moved
 }
@@ -137,7 +137,7 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // they started, so that a prompt that answers in half a second is compared with one that takes ten.
 func (m *move) scale(relative bool) float64 {
 	if relative {
-		return math.Abs(value(m.before))
+		return math.Abs(meanOf(m.before))
 	}
 	return 1
 }
