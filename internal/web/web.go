@@ -33,6 +33,9 @@ type Config struct {
 	Ready   func() []Check // called for each /-/ready, concurrently
 	Reload  func() error   // called for each POST /-/reload, concurrently; its error is the answer
 	Log     *slog.Logger
+
+	// Rules tells where the rules stand, as what becomes JSON; called for each GET /api/v1/rules, concurrently.
+	Rules func(context.Context) (any, error)
 }
 
 // Server is the HTTP server.
@@ -83,6 +86,7 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /-/ready", s.ready)
+	mux.HandleFunc("GET /api/v1/rules", s.rules)
 	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(s.writes(http.HandlerFunc(s.reload))))
 	return mux
 }
@@ -104,13 +108,36 @@ func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
 	for _, c := range answer.Checks {
 		answer.Ready = answer.Ready && c.OK
 	}
-	w.Header().Set("Content-Type", "application/json")
+	code := http.StatusOK
 	if !answer.Ready {
-		w.WriteHeader(http.StatusServiceUnavailable)
+		code = http.StatusServiceUnavailable
 	}
+	tell(w, code, answer)
+}
+
+// tell answers with JSON for people and machines.
+func tell(w http.ResponseWriter, code int, answer any) {
+	w.Header().Set("Content-Type", "application/json")
+	w.WriteHeader(code)
 	enc := json.NewEncoder(w)
 	enc.SetIndent("", "  ")
 	_ = enc.Encode(answer) // the peer is gone
+}
+
+// rulesWithin is how long the partitions may take to say where their rules stand; they are asked between two batches.
+const rulesWithin = 10 * time.Second
+
+func (s *Server) rules(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), rulesWithin)
+	defer cancel()
+	stand, err := s.cfg.Rules(ctx)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
+	}
+	tell(w, http.StatusOK, struct {
+		Rules any `json:"rules"`
+	}{stand})
 }
 
 func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {

@@ -84,6 +84,33 @@ func TestReadySaysWhatIsNot(t *testing.T) {
 	}
 }
 
+func TestRulesAreTold(t *testing.T) {
+	var checks []Check
+	s := newServer(t, "", &checks, nil)
+	defer s.listener.Close()
+	var failure error
+	s.cfg.Rules = func(ctx context.Context) (any, error) {
+		if _, limited := ctx.Deadline(); !limited {
+			t.Error("asked without an end")
+		}
+		return []map[string]string{{"rule": "GroundingRegressed", "state": "learning"}}, failure
+	}
+	ask := func() *httptest.ResponseRecorder {
+		w := httptest.NewRecorder()
+		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/rules", nil))
+		return w
+	}
+	var got struct{ Rules []map[string]string }
+	if w := ask(); w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || json.Unmarshal(w.Body.Bytes(), &got) != nil ||
+		len(got.Rules) != 1 || got.Rules[0]["state"] != "learning" {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	failure = errors.New("the detect stage does not run in this process")
+	if w := ask(); w.Code != 503 || !strings.Contains(w.Body.String(), "detect stage") {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+}
+
 func TestReloadNeedsTheRight(t *testing.T) {
 	var checks []Check
 	for name, c := range map[string]struct {
