@@ -89,6 +89,12 @@ const (
 	grounding = "citation_grounding"
 )
 
+// The rules of rules.yaml.
+const (
+	floorRule = "GroundingBelowFloor"
+	driftRule = "GroundingRegressed"
+)
+
 // prompts have a mean score for each version; bad has less in the cohort that suffers.
 var prompts = []prompt{
 	{

@@ -13,16 +13,20 @@ const (
 	flowing    step = iota // figures of all prompts
 	fine                   // figures of the version that is no worse
 	promoted               // the bad version is current in the registry
+	alarmed                // the drift rule's alert
+	warned                 // Slack got the message
 	dropped                // its figures show in the cohort
-	pending                // the alert
-	firing                 // the alert
+	pending                // the threshold rule's alert
+	firing                 // the same
 	told                   // Slack got the message
 	proposed               // driftd wrote down what it is about to do
 	rolledBack             // the registry got the promotion
 	recovery               // the cohort's figures are those of the version before
-	resolved               // the alert
+	calmed                 // the drift rule's alert is over
+	resolved               // the threshold rule's
 	mended                 // driftd wrote down that the rollback helped
-	toldEnd                // Slack's message says that it is over
+	warnedEnd              // Slack's message on the drift says that it is over
+	toldEnd                // and that on the threshold
 	counted                // all events, each once
 	numSteps
 )
@@ -36,15 +40,19 @@ var script = [numSteps]struct {
 	fine:       {"figures of " + good + " of " + refund + " that are no worse", []step{flowing}},
 	promoted:   {"the promotion of " + bad, []step{flowing}},
 	dropped:    {"the drop in the figures of " + badTier + " × " + badLocale, []step{promoted}},
-	pending:    {"a pending alert", []step{dropped}},
-	firing:     {"a firing alert", []step{pending}},
-	told:       {"a Slack message", []step{firing}},
+	alarmed:    {"a firing alert of " + driftRule, []step{promoted}},
+	warned:     {"a Slack message on " + driftRule, []step{alarmed}},
+	pending:    {"a pending alert of " + floorRule, []step{dropped, alarmed}},
+	firing:     {"a firing alert of " + floorRule, []step{pending}},
+	told:       {"a Slack message on " + floorRule, []step{firing}},
 	proposed:   {"the rollback written down before it is made", []step{firing}},
 	rolledBack: {"the promotion of " + previous + " in the registry", []step{proposed}},
 	recovery:   {"the recovery in the figures of " + badTier + " × " + badLocale, []step{rolledBack}},
-	resolved:   {"a resolved alert", []step{recovery, told}},
+	calmed:     {"a resolved alert of " + driftRule, []step{recovery, warned}},
+	resolved:   {"a resolved alert of " + floorRule, []step{recovery, told}},
 	mended:     {"the rollback written down as a recovery", []step{resolved}},
-	toldEnd:    {"a Slack message that says that it is over", []step{resolved}},
+	warnedEnd:  {"a Slack message that says that " + driftRule + " is over", []step{calmed}},
+	toldEnd:    {"a Slack message that says that " + floorRule + " is over", []step{resolved}},
 	counted:    {"each event counted once", nil},
 }
 
@@ -77,7 +85,7 @@ func (s *story) strayed(format string, args ...any) {
 }
 
 // toldAll tells whether all that driftd does has happened; what is left is to count.
-func (s *story) toldAll() bool { return s.seen[mended] && s.seen[toldEnd] }
+func (s *story) toldAll() bool { return s.seen[mended] && s.seen[warnedEnd] && s.seen[toldEnd] }
 
 // maxWrong is how many wrong things are told.
 const maxWrong = 10

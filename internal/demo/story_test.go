@@ -6,7 +6,7 @@ import (
 )
 
 func TestStory(t *testing.T) {
-	whole := []step{flowing, fine, promoted, dropped, pending, firing, told, proposed, rolledBack, recovery, resolved, mended, toldEnd, counted}
+	whole := []step{flowing, fine, promoted, alarmed, warned, dropped, pending, firing, told, proposed, rolledBack, recovery, calmed, warnedEnd, resolved, mended, toldEnd, counted}
 	but := func(skip step) (steps []step) {
 		for _, s := range whole {
 			if s != skip {
@@ -41,7 +41,7 @@ func TestStory(t *testing.T) {
 	if err := play(whole); err != nil {
 		t.Errorf("the whole story: %v", err)
 	}
-	quick := []step{flowing, fine, promoted, dropped, pending, firing, proposed, rolledBack, recovery, told, resolved, toldEnd, mended, counted}
+	quick := []step{flowing, fine, promoted, dropped, alarmed, pending, warned, firing, proposed, rolledBack, recovery, told, resolved, calmed, toldEnd, mended, warnedEnd, counted}
 	if err := play(quick); err != nil {
 		t.Errorf("Slack and the registry may come in any order: %v", err)
 	}

@@ -33,7 +33,7 @@ type teller struct {
 		messages   []fakeslack.Message // that Slack received and the topic has not told yet
 		promotions []fakeregistry.Promotion
 		held       []*detector.Record // about the rollback, until Slack's first message is told
-		box        string             // Slack's message as it was drawn last
+		boxes      map[string]string  // Slack's message on each rule as it was drawn last
 		fired      map[string]bool    // alerts by id
 		steps      int
 	}
@@ -48,7 +48,7 @@ var badCohort = map[string]string{"tier": badTier, "locale": badLocale}
 
 func newTeller(screen *Screen, plan Plan, f *figures, slack *fakeslack.Server, registry *fakeregistry.Server) *teller {
 	t := &teller{screen: screen, plan: plan, figures: f, over: make(chan struct{})}
-	t.mu.fired = make(map[string]bool)
+	t.mu.fired, t.mu.boxes = make(map[string]bool), make(map[string]string)
 	slack.Watch(func(m fakeslack.Message) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -93,9 +93,12 @@ func (t *teller) record(r *detector.Record) {
 	if r.Type == detector.Firing {
 		t.mu.fired[r.ID] = true
 	}
-	if r.Prompt != support || r.Version != bad || cohort != badName {
+	if r.Prompt != support || r.Version != bad || cohort != badName || r.Rule != floorRule && r.Rule != driftRule {
 		t.mu.strayed("%s was %s for %s %s, %s", r.Rule, r.Type, r.Prompt, r.Version, cohort)
 		t.say(r.Time, warning, string(r.Type), "%s: %s %s, %s", r.Rule, r.Prompt, r.Version, cohort)
+		return
+	}
+	if r.Rule == driftRule && t.drift(r, cohort) {
 		return
 	}
 	switch r.Type {
@@ -134,6 +137,22 @@ func (t *teller) record(r *detector.Record) {
 	}
 }
 
+// drift tells the steps of the drift rule's alert; false for what else is done about it.
+func (t *teller) drift(r *detector.Record, cohort string) bool {
+	switch r.Type {
+	case detector.Firing:
+		t.mu.see(alarmed)
+		t.say(r.Time, alarm, "firing", "%s: %s on %s has %s over %s since %s, against %s of %s. A drop, with at most one false alarm in 30 days",
+			r.Rule, cohort, r.Version, score(*r.Value), some(r.Samples, "score"), r.Onset.Format("15:04"), score(*r.Reference), r.Against.Version)
+	case detector.Resolved:
+		t.mu.see(calmed)
+		t.say(r.Time, relief, "resolved", "%s: %s on %s: %s", r.Rule, cohort, r.Version, r.Reason)
+	default:
+		return false
+	}
+	return true
+}
+
 // promoted tells a promotion as the registry received it.
 func (t *teller) promoted(r *detector.Record) {
 	if len(t.mu.promotions) != 1 {
@@ -162,12 +181,16 @@ func (t *teller) notified(r *detector.Record) {
 		t.mu.strayed("a Slack message that cannot be read: %v", err)
 		return
 	}
-	was, box := t.mu.box, slack.DrawText(decoded, boxWidth)
-	t.mu.box = box
+	was, box := t.mu.boxes[r.Rule], slack.DrawText(decoded, boxWidth)
+	t.mu.boxes[r.Rule] = box
+	begin, end := told, toldEnd
+	if r.Rule == driftRule {
+		begin, end = warned, warnedEnd
+	}
 	ended := strings.HasPrefix(r.Reason, string(detector.Resolved))
 	switch {
 	case m.Edits == 0:
-		t.mu.see(told)
+		t.mu.see(begin)
 		show := func() { t.screen.line(r.Time, plain, "Slack", "#"+slackChannel+" receives", box) }
 		late := strings.Contains(r.Reason, string(detector.RollbackPromoted)) // the message tells it already
 		if !late {
@@ -181,8 +204,8 @@ func (t *teller) notified(r *detector.Record) {
 		if late {
 			show()
 		}
-	case ended && !t.mu.seen[toldEnd]:
-		t.mu.see(toldEnd)
+	case ended && !t.mu.seen[end]:
+		t.mu.see(end)
 		t.screen.line(r.Time, plain, "Slack", "the same message, changed in place", box)
 	default:
 		if added := news(was, box); len(added) > 0 {
