@@ -2,7 +2,7 @@ package consumer
 
 import (
 	"fmt"
-	"slices"
+	"math"
 	"strconv"
 	"time"
 
@@ -35,6 +35,7 @@ type Feed struct {
 	now    int64 // newest event time, Unix ns
 	nowAt  int64 // offset of the record that has it
 	passed int64 // minutes before this one, as Unix minutes, are over as far as batches have told
+	oldest int64 // event time; MaxInt64 before the first
 	ended  bool
 	lag    Lag
 }
@@ -102,7 +103,7 @@ func NewFeed(cfg Config, topic SourceTopic, partitions int, partition func(promp
 	if cfg.Linking.Horizon > 0 {
 		c.part = newLinker(cfg.Linking, disorder, 1, 1, func() []string { return nil }).join(topic.Topic)
 	}
-	f := &Feed{source: newSource(c)}
+	f := &Feed{source: newSource(c), oldest: math.MaxInt64}
 	f.source.take = f.one
 	return f, nil
 }
@@ -129,6 +130,9 @@ func (f *Feed) one(e *Event) {
 		f.late(e.Time)
 	}
 	s.one(e)
+	if e.Fault.Reason == Fine {
+		f.oldest = min(f.oldest, e.Time)
+	}
 }
 
 func (f *Feed) late(at int64) {
@@ -179,12 +183,12 @@ func (f *Feed) Next() *Fed {
 // Lag tells what has come late so far.
 func (f *Feed) Lag() Lag { return f.lag }
 
-// Newest is the newest event time so far; zero before the first.
-func (f *Feed) Newest() time.Time {
-	if f.source.newest == 0 {
-		return time.Time{}
+// Times are those of the oldest and the newest event so far; zero before the first.
+func (f *Feed) Times() (oldest, newest time.Time) {
+	if f.source.newest == 0 || f.oldest == math.MaxInt64 {
+		return oldest, newest
 	}
-	return time.Unix(0, f.source.newest).UTC()
+	return time.Unix(0, f.oldest).UTC(), time.Unix(0, f.source.newest).UTC()
 }
 
 // cut ends the round.
@@ -222,7 +226,7 @@ func (m *message) refusal() (r Refusal) {
 		case headerOffset:
 			r.Offset, _ = strconv.ParseInt(string(h.value), 10, 64)
 		case headerReason:
-			r.Reason = Reason(max(0, slices.Index(reasonNames[:], string(h.value))))
+			r.Reason, _ = ParseReason(string(h.value))
 		case headerDetail:
 			r.Detail = string(h.value)
 		}

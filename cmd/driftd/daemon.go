@@ -231,16 +231,21 @@ func (d *daemon) newIngest() (*consumer.Worker, error) {
 }
 
 func (d *daemon) newDetect() *detector.Worker {
-	l := &d.Config.Limits
 	return detector.NewWorker(detector.WorkerOptions{
 		Prefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("detect"), CheckpointEvery: d.Pace.Checkpoint, Now: d.Now,
-		Windows: windows.Options{
-			Dimensions: d.Config.Dimensions,
-			// Each partition has its share, so that what it does depends on nothing but its log.
-			MaxSeries:  (l.Series + d.Config.Kafka.Partitions - 1) / d.Config.Kafka.Partitions,
-			MaxCohorts: l.CohortsPerPrompt, MaxVersions: l.VersionsPerPrompt,
-		},
+		Windows: windowsOptions(d.Config),
 	}, d.rules.Load(), d.client, d.metrics, d.Log.With("part", "detect"))
+}
+
+// windowsOptions are those of each partition.
+func windowsOptions(c *config.Config) windows.Options {
+	l := &c.Limits
+	return windows.Options{
+		Dimensions: c.Dimensions,
+		// Each partition has its share, so that what it does depends on nothing but its log.
+		MaxSeries:  (l.Series + c.Kafka.Partitions - 1) / c.Kafka.Partitions,
+		MaxCohorts: l.CohortsPerPrompt, MaxVersions: l.VersionsPerPrompt,
+	}
 }
 
 // scales gives ingest the scales of the rules in force.

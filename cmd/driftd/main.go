@@ -32,6 +32,7 @@ var commands = []command{
 	{"run", runArgs, "watch prompts: the daemon", runRun},
 	{"demo", demoArgs, "show what it does, with nothing but this program", runDemo},
 	{"check", checkArgs, "say all that is wrong with config and rule files", runCheck},
+	{"backtest", backtestArgs, "say what rules would have done about events that were kept", runBacktest},
 	{"explain-event", "[--config FILE | --encoding E] < RECORD", "say what driftd makes of a record of events", runExplain},
 	{"redrive", redriveArgs, "offer again what could not be counted", runRedrive},
 	{"version", "", "say which driftd this is", runVersion},

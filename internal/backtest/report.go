@@ -1,0 +1,163 @@
+package backtest
+
+import (
+	"slices"
+	"time"
+
+	"github.com/driftd/driftd/consumer"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/rules"
+)
+
+// maxBad is how many of the events that are not counted are told one by one.
+const maxBad = 5
+
+// Report is what a replay came to, so far.
+type Report struct {
+	Events consumer.FeedCounts
+	Dead   map[consumer.Reason]uint64
+	Bad    []consumer.Refusal // the first of them; offsets are line numbers less one
+	Lines  int64
+	Lag    consumer.Lag
+
+	Oldest, Newest time.Time // event time; zero before the first event
+	Detected       detector.Counts
+	Rules          []RuleReport // in the order of the set
+	Prompts        map[string]bool
+	Rubrics        map[string]bool
+
+	place map[[2]string]int // of a rule, by its group and its name
+}
+
+// RuleReport is what became of a rule.
+type RuleReport struct {
+	Group                     *rules.Group
+	Rule                      *rules.Rule
+	Pending, Firing, Resolved int
+	open                      map[string]detector.RecordType // alerts by id that have not ended
+}
+
+// Open counts the alerts that fire at the end, and those that wait for it.
+func (r *RuleReport) Open() (pending, firing int) {
+	for _, t := range r.open {
+		if t == detector.Firing {
+			firing++
+		} else {
+			pending++
+		}
+	}
+	return pending, firing
+}
+
+func newReport(set *rules.Set) *Report {
+	r := &Report{Dead: map[consumer.Reason]uint64{}, Prompts: map[string]bool{}, Rubrics: map[string]bool{}, place: map[[2]string]int{}}
+	for i := range set.Groups {
+		g := &set.Groups[i]
+		for j := range g.Rules {
+			r.place[[2]string{g.Name, g.Rules[j].Alert}] = len(r.Rules)
+			r.Rules = append(r.Rules, RuleReport{Group: g, Rule: &g.Rules[j], open: map[string]detector.RecordType{}})
+		}
+	}
+	return r
+}
+
+// round takes what is known behind a round.
+func (r *Report) round(j *job) {
+	c, n := &r.Events, &j.fed.Counts
+	c.Records += n.Records
+	c.Samples += n.Samples
+	c.Scores += n.Scores
+	c.Promptless += n.Promptless
+	c.NoCalls += n.NoCalls
+	for _, bad := range j.fed.Refused {
+		r.Dead[bad.Reason]++
+		if len(r.Bad) < maxBad {
+			r.Bad = append(r.Bad, bad)
+		}
+	}
+	r.Lines, r.Oldest, r.Newest, r.Lag = j.end.line, j.end.oldest, j.end.newest, j.end.lag
+}
+
+func (r *Report) steps(steps []detector.Record) {
+	for i := range steps {
+		s := &steps[i]
+		at, ok := r.place[[2]string{s.Group, s.Rule}]
+		if !ok {
+			continue
+		}
+		switch rule := &r.Rules[at]; s.Type {
+		case detector.Pending:
+			rule.Pending++
+			rule.open[s.ID] = s.Type
+		case detector.Firing:
+			rule.Firing++
+			rule.open[s.ID] = s.Type
+		case detector.Resolved:
+			rule.Resolved++
+			delete(rule.open, s.ID)
+		}
+	}
+}
+
+// judged takes what the partitions of a worker have counted, when it has ended.
+func (r *Report) judged(w *worker) {
+	for _, p := range w.partitions {
+		n, c := p.Counts(), &r.Detected
+		c.Samples += n.Samples
+		c.Values += n.Values
+		c.Late += n.Late
+		c.TooLate += n.TooLate
+		c.Other += n.Other
+		c.Dropped += n.Dropped
+		c.Ticks += n.Ticks
+		c.Steps += n.Steps
+	}
+	for name := range w.prompts {
+		r.Prompts[name] = true
+	}
+	for name := range w.rubrics {
+		r.Rubrics[name] = true
+	}
+}
+
+// Refused is the number of events, or whole lines, that are not counted.
+func (r *Report) Refused() (n uint64) {
+	for _, k := range r.Dead {
+		n += k
+	}
+	return n
+}
+
+// Unheard says why a rule cannot have had anything to judge; empty where it may have had.
+func (r *Report) Unheard(at int) string {
+	rule := &r.Rules[at]
+	seen := false
+	for prompt := range r.Prompts {
+		seen = seen || rules.Glob(rule.Group.Match["prompt"], prompt)
+	}
+	switch metric := rule.Rule.Metric; {
+	case len(r.Prompts) == 0:
+		return ""
+	case rule.Group.Match["prompt"] != "" && !seen:
+		return "no prompt of the events matches " + rule.Group.Match["prompt"]
+	case rule.Rule.Rubric && !r.Rubrics[metric]:
+		return "no event has a score on " + metric
+	case rule.Rule.ScoredOn != "" && !r.Rubrics[rule.Rule.ScoredOn]:
+		return "no event has a score on " + rule.Rule.ScoredOn
+	}
+	return ""
+}
+
+// reasons are those of dead letters, the most frequent first.
+func (r *Report) reasons() (out []consumer.Reason) {
+	for reason := range r.Dead {
+		out = append(out, reason)
+	}
+	slices.SortFunc(out, func(a, b consumer.Reason) int {
+		if r.Dead[a] != r.Dead[b] {
+			return int(min(max(int64(r.Dead[b])-int64(r.Dead[a]), -1), 1))
+		}
+		return int(a) - int(b)
+	})
+	return out
+}

@@ -1,0 +1,153 @@
+package backtest
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+)
+
+// Summary writes, for people, what a replay that took so long came to.
+func (r *Report) Summary(w io.Writer, took time.Duration) {
+	row := func(name, format string, args ...any) {
+		fmt.Fprintf(w, "%-7s  "+format+"\n", append([]any{name}, args...)...)
+	}
+	if r.Newest.IsZero() {
+		row("events", "none that count")
+	} else {
+		row("time", "%s to %s, %s", r.Oldest.Format("2006-01-02 15:04"), clock(r.Newest, r.Oldest), lasted(r.Newest.Sub(r.Oldest)))
+	}
+	if n := r.Events.Records; n > 0 {
+		row("events", "%s in %s: %s a second", grouped(n), seconds(took), grouped(uint64(float64(n)/max(took.Seconds(), 1e-3))))
+	}
+	if r.Events.Samples+r.Events.Scores > 0 {
+		row("samples", "%s, %s, %s", some(r.Events.Samples, "call"), some(r.Events.Scores, "score"), some(uint64(len(r.Prompts)), "prompt"))
+	}
+	if n := r.Events.Promptless; n > 0 {
+		row("no name", "%s that neither name a prompt nor stand in a trace with one", some(n, "call"))
+	}
+	r.dead(w, row)
+	r.late(row)
+	if n := r.Detected.Other; n > 0 {
+		row("limits", "%s counted together as __other__: a limit on prompts, versions or cohorts is reached", some(uint64(n), "sample"))
+	}
+	if n := r.Detected.Dropped; n > 0 {
+		row("limits", "%s beyond the limits on rubrics or series are not counted", some(uint64(n), "score"))
+	}
+	r.rules(row)
+}
+
+// dead tells what is not counted, and of the first few where and why.
+func (r *Report) dead(w io.Writer, row func(name, format string, args ...any)) {
+	if len(r.Dead) == 0 {
+		return
+	}
+	var reasons []string
+	for _, reason := range r.reasons() {
+		reasons = append(reasons, fmt.Sprintf("%s %s", reason, grouped(r.Dead[reason])))
+	}
+	row("dead", "%s not counted: %s", some(r.Refused(), "event"), strings.Join(reasons, ", "))
+	bad := slices.Clone(r.Bad)
+	for _, b := range bad {
+		fmt.Fprintf(w, "         line %d: %s: %s\n", b.Offset+1, b.Reason, b.Detail)
+	}
+	if more := r.Refused() - uint64(len(bad)); more > 0 {
+		fmt.Fprintf(w, "         and %s more\n", grouped(more))
+	}
+}
+
+// late tells what came out of order, and what to do about it.
+func (r *Report) late(row func(name, format string, args ...any)) {
+	if r.Lag.Events == 0 {
+		return
+	}
+	row("late", "%s behind newer ones by up to %s, the first in line %d, %s behind line %d; sort the file by time",
+		some(r.Lag.Events, "event"), lasted(r.Lag.Most), r.Lag.First+1, lasted(r.Lag.By), r.Lag.Behind+1)
+	if n := r.Detected.TooLate; n > 0 {
+		row("", "%s not counted: more than a day behind", some(uint64(n), "sample"))
+	}
+}
+
+func (r *Report) rules(row func(name, format string, args ...any)) {
+	width := 0
+	for i := range r.Rules {
+		width = min(max(width, len(r.Rules[i].Rule.Alert)), widest)
+	}
+	title := "rules"
+	for i := range r.Rules {
+		row(title, "%s  %s", pad(r.Rules[i].Rule.Alert, width), r.rule(i))
+		title = ""
+	}
+}
+
+// rule says what became of one.
+func (r *Report) rule(at int) string {
+	rule := &r.Rules[at]
+	pending, firing := rule.Open()
+	parts := []string{}
+	switch {
+	case rule.Firing > 0:
+		parts = append(parts, fmt.Sprintf("fired %s", times(rule.Firing)))
+	case rule.Pending > 0:
+		parts = append(parts, fmt.Sprintf("never fired, was pending %s", times(rule.Pending)))
+	default:
+		why := r.Unheard(at)
+		if why == "" {
+			return "silent"
+		}
+		return "silent: " + why
+	}
+	if firing > 0 {
+		parts = append(parts, fmt.Sprintf("%d still firing at the end", firing))
+	}
+	if pending > 0 {
+		parts = append(parts, fmt.Sprintf("%d pending at the end", pending))
+	}
+	return strings.Join(parts, ", ")
+}
+
+func times(n int) string {
+	switch n {
+	case 1:
+		return "once"
+	case 2:
+		return "twice"
+	}
+	return grouped(uint64(n)) + " times"
+}
+
+func some(n uint64, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return grouped(n) + " " + what + "s"
+}
+
+// grouped writes a number with its thousands apart.
+func grouped(n uint64) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
+
+func lasted(d time.Duration) string {
+	switch {
+	case d >= time.Hour:
+		d = d.Round(time.Minute)
+	case d >= time.Second:
+		d = d.Round(time.Second)
+	}
+	return rules.Duration(d).String()
+}
+
+func seconds(d time.Duration) string {
+	if d < 10*time.Second {
+		return fmt.Sprintf("%.1f s", d.Seconds())
+	}
+	return d.Round(time.Second).String()
+}

@@ -1,0 +1,199 @@
+package backtest
+
+import (
+	"bufio"
+	"cmp"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/rules"
+)
+
+// JSON returns what writes steps as the records of the alerts topic, byte for byte, one a line.
+func JSON(w io.Writer) func([]detector.Record) error {
+	out := bufio.NewWriter(w)
+	return func(steps []detector.Record) error {
+		for i := range steps {
+			line, err := json.Marshal(&steps[i])
+			if err != nil {
+				panic(fmt.Sprintf("BUG: a record is always JSON: %v", err))
+			}
+			out.Write(line)
+			out.WriteByte('\n')
+		}
+		return out.Flush()
+	}
+}
+
+// Text returns what writes steps for people, one a line in columns, and below a firing one why, as far as it is known.
+func Text(w io.Writer, set *rules.Set, color bool) func([]detector.Record) error {
+	t := &text{out: bufio.NewWriter(w), color: color, rules: map[[2]string]*rules.Rule{}}
+	for i := range set.Groups {
+		g := &set.Groups[i]
+		for j := range g.Rules {
+			r := &g.Rules[j]
+			t.rules[[2]string{g.Name, r.Alert}] = r
+			t.rule = min(max(t.rule, utf8.RuneCountInString(r.Alert)), widest)
+		}
+	}
+	return func(steps []detector.Record) error {
+		for i := range steps {
+			t.step(&steps[i])
+		}
+		return t.out.Flush()
+	}
+}
+
+const (
+	widest = 40                       // column
+	indent = len("2006-01-02 15:04 ") // of what stands below a step
+)
+
+type text struct {
+	out           *bufio.Writer
+	color         bool
+	rules         map[[2]string]*rules.Rule
+	rule, subject int // widths of columns; that of subjects grows with them
+}
+
+var colors = map[detector.RecordType]string{detector.Pending: "33", detector.Firing: "1;31", detector.Resolved: "32"}
+
+func (t *text) step(s *detector.Record) {
+	word := fmt.Sprintf("%-8s", s.Type)
+	if t.color {
+		word = "\x1b[" + colors[s.Type] + "m" + word + "\x1b[0m"
+	}
+	subject := strings.TrimSpace(s.Prompt + " " + s.Version)
+	if len(s.Cohort) > 0 {
+		subject += ", " + alert.CohortName(s.Cohort)
+	}
+	t.subject = max(t.subject, min(utf8.RuneCountInString(subject), widest))
+	fmt.Fprintf(t.out, "%s  %s  %s  %s  %s\n", s.Time.UTC().Format("2006-01-02 15:04"), word, pad(s.Rule, t.rule), pad(subject, t.subject), t.what(s))
+	if s.Type != detector.Firing {
+		return
+	}
+	if s.Cause != "" {
+		t.below("likely cause: " + string(s.Cause))
+		for _, fact := range s.Because {
+			t.below("  " + fact)
+		}
+		return
+	}
+	for i := range s.Changed {
+		c := &s.Changed[i]
+		t.below(fmt.Sprintf("%s changed from %s to %s at %s", c.Axis, or(c.From, "none"), or(c.To, "none"), clock(c.Time, s.Time)))
+	}
+}
+
+func (t *text) below(line string) {
+	fmt.Fprintf(t.out, "%*s%s\n", indent+1, "", line)
+}
+
+// what tells the figure, what it is held against, on how much data and since when; of the end of an alert first why.
+func (t *text) what(s *detector.Record) string {
+	var parts []string
+	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	if s.Reason != "" {
+		say("%s", s.Reason)
+	}
+	if s.Value != nil {
+		figure := name(s) + " " + t.number(s, *s.Value)
+		if len(s.Interval) == 2 {
+			figure += fmt.Sprintf(" (%s to %s)", t.number(s, s.Interval[0]), t.number(s, s.Interval[1]))
+		}
+		say("%s", figure)
+		if s.Bound != nil {
+			say("%s", t.side(s))
+		}
+	} else if s.Reason == "" {
+		say("%s", name(s))
+	}
+	if s.Reference != nil && s.Against != nil {
+		say("was %s%s", t.number(s, *s.Reference), against(s.Against))
+	}
+	if s.Samples > 0 {
+		over := ""
+		if s.Window != "" {
+			over = " in " + s.Window
+		}
+		say("n=%d%s", s.Samples, over)
+	}
+	if s.Onset != nil && !s.Onset.Equal(s.Time) {
+		say("since %s", clock(*s.Onset, s.Time))
+	}
+	if s.FalseAlarms != "" && s.Type == detector.Firing {
+		say("budget %s", s.FalseAlarms)
+	}
+	return strings.Join(parts, ", ")
+}
+
+// side says on which side of its bound the value lies.
+func (t *text) side(s *detector.Record) string {
+	bound := t.number(s, *s.Bound)
+	switch {
+	case *s.Value < *s.Bound:
+		return "below " + bound
+	case *s.Value > *s.Bound:
+		return "above " + bound
+	}
+	return "at " + bound
+}
+
+func (t *text) number(s *detector.Record, v float64) string {
+	if r := t.rules[[2]string{s.Group, s.Rule}]; r != nil {
+		return r.NumberOf(v).String()
+	}
+	return rules.Number{Float: v, Known: true}.String()
+}
+
+// name is the metric, and the statistic unless it goes without saying.
+func name(s *detector.Record) string {
+	metric := s.Metric
+	if s.Rubric != "" && s.Rubric != metric {
+		metric += " of " + s.Rubric
+	}
+	switch s.Stat {
+	case "", "mean", "rate":
+		return metric
+	case "count":
+		if s.Metric == "volume" {
+			return metric
+		}
+	}
+	return metric + " " + s.Stat
+}
+
+func against(a *detector.Against) string {
+	switch {
+	case a.Version != "":
+		return " (" + a.Version + ")"
+	case a.Variant != "":
+		return " (" + a.Variant + ")"
+	case a.Environment != "":
+		return " (" + a.Environment + ")"
+	case a.Kind == "24h":
+		return " over 24h"
+	}
+	return ""
+}
+
+// clock writes a time, with its day where that is not the day of ref.
+func clock(at, ref time.Time) string {
+	at, ref = at.UTC(), ref.UTC()
+	if at.Format(time.DateOnly) == ref.Format(time.DateOnly) {
+		return at.Format("15:04")
+	}
+	return at.Format("2006-01-02 15:04")
+}
+
+func pad(s string, width int) string {
+	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 0))
+}
+
+func or(s, none string) string { return cmp.Or(s, none) }
