@@ -27,7 +27,7 @@ func (r *Report) Summary(w io.Writer, took time.Duration) {
 		row("samples", "%s, %s, %s", some(r.Events.Samples, "call"), some(r.Events.Scores, "score"), some(uint64(len(r.Prompts)), "prompt"))
 	}
 	if n := r.Events.Promptless; n > 0 {
-		row("no name", "%s that neither name a prompt nor stand in a trace with one", some(n, "call"))
+		row("unnamed", "%s without a prompt, in the event or in its trace", some(n, "call"))
 	}
 	r.dead(w, row)
 	r.late(row)

@@ -99,17 +99,32 @@ func (t *text) below(line string) {
 func (t *text) what(s *detector.Record) string {
 	var parts []string
 	say := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
+	window := ""
+	if s.Window != "" {
+		window = " in " + s.Window
+	}
 	if s.Reason != "" {
 		say("%s", s.Reason)
 	}
 	if s.Value != nil {
-		figure := name(s) + " " + t.number(s, *s.Value)
+		value, bound, side := t.number(s, *s.Value), "", ""
+		if s.Bound != nil {
+			bound, side = t.number(s, *s.Bound), sideOf(*s.Value, *s.Bound)
+		}
+		just := value == bound && side != "at " // three digits do not tell them apart
+		if just {
+			value = "just " + side + bound
+		}
+		figure := name(s) + " " + value
 		if len(s.Interval) == 2 {
 			figure += fmt.Sprintf(" (%s to %s)", t.number(s, s.Interval[0]), t.number(s, s.Interval[1]))
 		}
+		if s.Stat == "count" {
+			figure += window
+		}
 		say("%s", figure)
-		if s.Bound != nil {
-			say("%s", t.side(s))
+		if s.Bound != nil && !just {
+			say("%s", side+bound)
 		}
 	} else if s.Reason == "" {
 		say("%s", name(s))
@@ -117,15 +132,15 @@ func (t *text) what(s *detector.Record) string {
 	if s.Reference != nil && s.Against != nil {
 		say("was %s%s", t.number(s, *s.Reference), against(s.Against))
 	}
-	if s.Samples > 0 {
-		over := ""
-		if s.Window != "" {
-			over = " in " + s.Window
-		}
-		say("n=%d%s", s.Samples, over)
+	if s.Samples > 0 && s.Stat != "count" {
+		say("n=%d%s", s.Samples, window)
 	}
 	if s.Onset != nil && !s.Onset.Equal(s.Time) {
-		say("since %s", clock(*s.Onset, s.Time))
+		if s.Type == detector.Resolved {
+			say("after %s", lasted(s.Time.Sub(*s.Onset)))
+		} else {
+			say("since %s", clock(*s.Onset, s.Time))
+		}
 	}
 	if s.FalseAlarms != "" && s.Type == detector.Firing {
 		say("budget %s", s.FalseAlarms)
@@ -133,16 +148,15 @@ func (t *text) what(s *detector.Record) string {
 	return strings.Join(parts, ", ")
 }
 
-// side says on which side of its bound the value lies.
-func (t *text) side(s *detector.Record) string {
-	bound := t.number(s, *s.Bound)
+// sideOf says on which side of its bound a value lies.
+func sideOf(value, bound float64) string {
 	switch {
-	case *s.Value < *s.Bound:
-		return "below " + bound
-	case *s.Value > *s.Bound:
-		return "above " + bound
+	case value < bound:
+		return "below "
+	case value > bound:
+		return "above "
 	}
-	return "at " + bound
+	return "at "
 }
 
 func (t *text) number(s *detector.Record, v float64) string {
