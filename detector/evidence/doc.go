@@ -12,6 +12,7 @@
 //	series.go      Shiryaev–Roberts mixture of such bets, alarm, onset
 //	purse.go       a rule's budget, shared by series that come and go
 //	bound.go       confidence bounds of a mean; the sealed baseline
+//	seasonal.go    sealed baselines of the hours of a day
 //	difference.go  confidence sequence of the difference of two concurrent means
 //	effect.go      how great the change behind an alarm is
 //	power.go       what a rule can see: delay, smallest drop in a day

@@ -240,6 +240,7 @@ func FuzzLoad(f *testing.F) {
 	f.Add(c.Save(nil), 0.5, 3)
 	f.Add(d.Save(nil), 0.5, 3)
 	f.Add(b.Save(nil), 0.5, 3)
+	f.Add(new(Seasonal).Save(nil), 0.5, 3)
 	f.Add([]byte{}, -1.0, 0)
 	f.Fuzz(func(t *testing.T, src []byte, x float64, n int) {
 		var w, o Weights
@@ -266,6 +267,11 @@ func FuzzLoad(f *testing.F) {
 				t.Errorf("interval from %g to %g", low, high)
 			}
 			d.Decide(0.05)
+		}
+		var seasonal Seasonal
+		if _, err := seasonal.Load(src); err == nil {
+			seasonal.Learn(23, &w)
+			seasonal.Seal()
 		}
 		var b Baseline
 		if _, err := b.Load(src); err == nil {

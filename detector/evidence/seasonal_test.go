@@ -1,0 +1,115 @@
+package evidence
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+)
+
+// swinging is the mean of a minute, for a day's swing of ±.08.
+func swinging(minute int) float64 { return 0.8 + 0.08*math.Sin(2*math.Pi*float64(minute)/1440) }
+
+func swingingPane(minute, n int, r *rand.Rand) (w Weights) {
+	for range n {
+		x := 0.0
+		if r.Float64() < swinging(minute) {
+			x = 1
+		}
+		w.Add(x, 1)
+	}
+	return w
+}
+
+// TestSeasonal: a swing that comes back each day costs no budget against the same hours, and much against the whole day; a drop is
+// seen against both.
+func TestSeasonal(t *testing.T) {
+	const n, b = 20, 0.002
+	var tables Tables
+	var seasonal Seasonal
+	var whole Baseline
+	r := seeded(31, 0)
+	for minute := range 1440 {
+		w := swingingPane(minute, n, r)
+		seasonal.Learn(minute/60, &w)
+		whole.Learn(&w)
+	}
+	p, ok := seasonal.Seal()
+	if !ok || p.Block != 1 || seasonal.N() != whole.N() {
+		t.Fatalf("sealed %v, blocks of %d hours, %d of %d scores", ok, p.Block, seasonal.N(), whole.N())
+	}
+	m, _ := whole.Seal()
+	days := simulated(t, 50)
+	same, all, dropped := Series{}, Series{}, Series{}
+	alarms, plain, seen := 0, 0, 0
+	for i := range days * 1440 {
+		w := swingingPane(i, n, r)
+		paid := float64(i+1) * b
+		hour := i % 1440 / 60
+		if _, ok := same.Add(int64(i), paid, Part{tables.For(p.Bound[hour]), &w}); ok {
+			alarms++
+		}
+		if _, ok := all.Add(int64(i), paid, Part{tables.For(m), &w}); ok {
+			plain++
+		}
+		var low Weights
+		for range n {
+			low.Add(binary01(swinging(i)-0.13).x(r), 1)
+		}
+		if _, ok := dropped.Add(int64(i), paid, Part{tables.For(p.Bound[hour]), &low}); ok {
+			seen++
+		}
+	}
+	budget := float64(days) * 1440 * b
+	t.Logf("budget %g: %d alarms against the same hour, %d against the day, %d after a drop", budget, alarms, plain, seen)
+	if float64(alarms) > budget+4*math.Sqrt(budget) {
+		t.Errorf("%d alarms against the same hour, of a budget of %g", alarms, budget)
+	}
+	if float64(plain) < 2*budget || float64(seen) < 2*budget {
+		t.Errorf("%d alarms against the whole day, %d after a drop, want more than twice the budget of %g", plain, seen, budget)
+	}
+}
+
+// TestSeasonalBlocks: blocks are as short as counts allow.
+func TestSeasonalBlocks(t *testing.T) {
+	f := func(anHour int64, thin int, want int) {
+		t.Helper()
+		var s Seasonal
+		for h := range Hours {
+			var w Weights
+			n := anHour
+			if h == thin {
+				n /= 10
+			}
+			w.Add(float64(h)/100, n)
+			s.Learn(h, &w)
+		}
+		p, ok := s.Seal()
+		if ok != (want > 0) || p.Block != want {
+			t.Fatalf("%d an hour: sealed %v, blocks of %d hours, want %d", anHour, ok, p.Block, want)
+		}
+		for h := range Hours {
+			if ok && (p.Bound[h] > p.Mean[h] || h%p.Block > 0 && p.Bound[h] != p.Bound[h-1]) {
+				t.Errorf("%d an hour: bound %g, mean %g at %d", anHour, p.Bound[h], p.Mean[h], h)
+			}
+		}
+		saved := s.Save(nil)
+		var again Seasonal
+		if rest, err := again.Load(append(slices.Clone(saved), 7)); err != nil || len(rest) != 1 || again != s {
+			t.Errorf("load: %v, %d bytes left", err, len(rest))
+		}
+		if len(saved) > 2200 {
+			t.Errorf("%d bytes", len(saved))
+		}
+		if _, err := again.Load(saved[:len(saved)-1]); err == nil || again != (Seasonal{}) {
+			t.Errorf("cut short, it loads: %v", err)
+		}
+	}
+	f(5000, -1, 1)
+	f(5000, 7, 2)
+	f(500, -1, 2)
+	f(100, -1, 12)
+	f(42, -1, 24)
+	f(41, -1, 0)
+	f(0, -1, 0)
+}
