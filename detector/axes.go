@@ -17,7 +17,7 @@ import (
 // Calls without a template hash, model or environment say nothing of that axis: that an attribute is sent at last, or no more,
 // is no change. Calls without a variant are calls of no experiment, which is a value, "". Calls without a version are watched
 // as a version "" is, for theirs is the template that nothing but its hash tells apart; those of the versions that a
-// limit folded into one are not.
+// limit folded into one are not, and neither are values that one did.
 type axes struct {
 	view     *windows.View
 	now      time.Time
@@ -33,7 +33,8 @@ type axes struct {
 type traced struct {
 	prompt, version string
 	born, seen      time.Time // end of its first minute and of its newest
-	axes            []axis    // in the order of rules.Axes
+	axes            []axis    // in the order of valued
+	fallback        rate
 	changed         []changed // the oldest first
 }
 
@@ -58,11 +59,12 @@ const (
 	axisVariant   = "variant"
 	axisFallback  = "fallback"
 	axisModel     = "model"
-	withFallback  = "fallback" // the values of that axis
-	withoutIt     = "none"
 	recently      = time.Hour // models of versions that were called since are of interest
 	soonAfterBorn = time.Hour // a version that takes over so soon has come, and no more
 )
+
+// valued are the axes with values. That of fallback is a rate.
+var valued = slices.DeleteFunc(slices.Clone(rules.Axes), func(axis string) bool { return axis == axisFallback })
 
 func newAxes() *axes {
 	return &axes{versions: make(map[[2]string]*traced), prompts: make(map[string]*race)}
@@ -96,16 +98,16 @@ func (t *axes) tick(now time.Time, s *windows.Store) {
 // take counts the minute's calls of one version by the values of each axis.
 func (t *axes) take(g *windows.Group, s *windows.Store) {
 	pane := g.PaneAxes()
-	calls := int64(0)
+	calls, fallbacks := int64(0), int64(0)
 	for i := range pane {
-		calls += pane[i].Calls
+		calls, fallbacks = calls+pane[i].Calls, fallbacks+pane[i].Fallbacks
 	}
 	if calls == 0 {
 		return
 	}
 	v := t.versions[[2]string{g.Prompt, g.Version}]
 	if v == nil {
-		v = &traced{prompt: g.Prompt, version: g.Version, born: t.now, axes: make([]axis, len(rules.Axes))}
+		v = &traced{prompt: g.Prompt, version: g.Version, born: t.now, axes: make([]axis, len(valued))}
 		t.versions[[2]string{g.Prompt, g.Version}] = v
 		if from := s.Previous(g.Prompt, g.Version); from != "" && g.Version != "" {
 			t.note(v, Changed{Axis: axisVersion, From: from, To: g.Version, Time: t.firstMinute(s, v)}, calls)
@@ -113,15 +115,21 @@ func (t *axes) take(g *windows.Group, s *windows.Store) {
 	}
 	v.seen = t.now
 	t.calls = append(t.calls, versionCalls{v, calls})
-	for i, name := range rules.Axes {
+	for i, name := range valued {
 		a, counts := &v.axes[i], t.split(name, pane)
 		turns := a.add(t.now, counts)
 		if name == axisVariant {
 			a.countHour(counts)
 		}
 		for _, turn := range turns {
-			t.turned(v, name, a, &turn)
+			if name == axisVariant {
+				a.restartSplit()
+			}
+			t.note(v, Changed{Axis: name, From: turn.from, To: turn.to, Time: turn.first}, turn.calls)
 		}
+	}
+	if turn, risen := v.fallback.add(t.now, fallbacks, calls); risen {
+		t.note(v, Changed{Axis: axisFallback, From: percent(turn.was), To: percent(turn.is), Time: turn.first}, turn.calls)
 	}
 }
 
@@ -156,14 +164,12 @@ func (t *axes) split(axis string, pane []windows.AxisCount) []count {
 		case "environment":
 			name = c.Environment
 		case axisVariant:
-			add(c.Variant, c.Calls)
-			continue
-		case axisFallback:
-			add(withFallback, c.Fallbacks)
-			add(withoutIt, c.Calls-c.Fallbacks)
+			if c.Variant != windows.Other {
+				add(c.Variant, c.Calls)
+			}
 			continue
 		}
-		if name != "" {
+		if name != "" && name != windows.Other {
 			add(name, c.Calls)
 		}
 	}
@@ -177,21 +183,6 @@ func (t *axes) split(axis string, pane []windows.AxisCount) []count {
 		}
 	}
 	return merged
-}
-
-// turned notes the change of an axis. Of fallback both sides are shares of calls, and there is no change back to none.
-func (t *axes) turned(v *traced, name string, a *axis, turn *turn) {
-	c := Changed{Axis: name, From: turn.from, To: turn.to, Time: turn.first}
-	switch name {
-	case axisFallback:
-		if turn.to != withFallback {
-			return
-		}
-		c.From, c.To = percent(turn.was), percent(turn.is)
-	case axisVariant:
-		a.restartSplit()
-	}
-	t.note(v, c, turn.calls)
 }
 
 // note keeps a change.
@@ -251,7 +242,7 @@ func (t *axes) compareOf(prompt string, calls []versionCalls) {
 
 // endHour compares the shares of variants in the hour that is over with those before, and forgets what is old.
 func (t *axes) endHour() {
-	variant := slices.Index(rules.Axes, axisVariant)
+	variant := slices.Index(valued, axisVariant)
 	for key, v := range t.versions {
 		if from, to, calls, ok := v.axes[variant].endHour(t.now); ok {
 			t.note(v, Changed{Axis: axisVariant, From: from, To: to, Time: t.now.Add(time.Minute - time.Hour)}, calls)
@@ -288,7 +279,7 @@ func (t *axes) changes(prompt, version string, from, to time.Time) (out []Change
 // model is the one that answers most calls of a prompt version lately; "" where none is known.
 func (t *axes) model(prompt, version string) string {
 	if v := t.versions[[2]string{prompt, version}]; v != nil {
-		return v.axes[slices.Index(rules.Axes, axisModel)].race.main
+		return v.axes[slices.Index(valued, axisModel)].race.main
 	}
 	return ""
 }
@@ -322,7 +313,7 @@ func (t *axes) superseded(s *windows.Store, prompt, version string) bool {
 // percent is a share in whole percent, or in tenths where it is small.
 func percent(share float64) string {
 	decimals := 0
-	if share > 0 && share < 0.095 {
+	if share >= 0.0005 && share < 0.095 {
 		decimals = 1
 	}
 	return strconv.FormatFloat(100*share, 'f', decimals, 64) + "%"

@@ -7,17 +7,16 @@ import (
 	"slices"
 	"time"
 
-	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
 
 // save appends what is known:
 //
-//	number of axes · versions: prompt, version, born, seen, axes, changes · prompts: name, race
+//	number of axes · versions: prompt, version, born, seen, axes, fallback, changes · prompts: name, race
 //
 // The same state always gives the same bytes.
 func (t *axes) save(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(rules.Axes)))
+	dst = binary.AppendUvarint(dst, uint64(len(valued)))
 	dst = binary.AppendUvarint(dst, uint64(len(t.versions)))
 	for _, key := range slices.SortedFunc(maps.Keys(t.versions), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		v := t.versions[key]
@@ -26,10 +25,10 @@ func (t *axes) save(dst []byte) []byte {
 		for i := range v.axes {
 			dst = v.axes[i].save(dst)
 		}
+		dst = v.fallback.save(dst)
 		dst = binary.AppendUvarint(dst, uint64(len(v.changed)))
 		for _, c := range v.changed {
-			dst = windows.AppendKey(dst, c.Axis, c.From, c.To)
-			dst = appendMinute(appendMinute(dst, c.Time), c.confirmed)
+			dst = appendMinute(c.Changed.save(dst), c.confirmed)
 			dst = binary.AppendUvarint(dst, uint64(c.calls))
 		}
 	}
@@ -43,19 +42,21 @@ func (t *axes) save(dst []byte) []byte {
 // load is the inverse of save.
 func (t *axes) load(r *reader) {
 	t.versions, t.prompts = make(map[[2]string]*traced), make(map[string]*race)
-	if r.uvarint() != uint64(len(rules.Axes)) {
+	if r.uvarint() != uint64(len(valued)) {
 		r.bad = true
 		return
 	}
 	for range r.count() {
-		v := &traced{prompt: r.text(), version: r.text(), axes: make([]axis, len(rules.Axes))}
+		v := &traced{prompt: r.text(), version: r.text(), axes: make([]axis, len(valued))}
 		v.born, v.seen = r.minute(), r.minute()
 		for i := range v.axes {
 			v.axes[i].load(r)
 		}
+		v.fallback.load(r)
 		for range r.count() {
-			c := changed{prompt: v.prompt, version: v.version, Changed: Changed{Axis: r.text(), From: r.text(), To: r.text()}}
-			c.Time, c.confirmed, c.calls = r.minute(), r.minute(), int64(r.uvarint())
+			c := changed{prompt: v.prompt, version: v.version}
+			c.Changed.load(r)
+			c.confirmed, c.calls = r.minute(), int64(r.uvarint())
 			v.changed = append(v.changed, c)
 		}
 		t.versions[[2]string{v.prompt, v.version}] = v
@@ -65,6 +66,14 @@ func (t *axes) load(r *reader) {
 		of.load(r)
 		t.prompts[prompt] = of
 	}
+}
+
+func (c *Changed) save(dst []byte) []byte {
+	return appendMinute(windows.AppendKey(dst, c.Axis, c.From, c.To), c.Time)
+}
+
+func (c *Changed) load(r *reader) {
+	c.Axis, c.From, c.To, c.Time = r.text(), r.text(), r.text(), r.minute()
 }
 
 func (a *axis) save(dst []byte) []byte {
@@ -95,6 +104,20 @@ func (a *axis) load(r *reader) {
 		a.values = append(a.values, v)
 	}
 	a.race.load(r)
+}
+
+func (r *rate) save(dst []byte) []byte {
+	for _, n := range []int64{r.hits, r.calls, r.n, r.m} {
+		dst = binary.AppendUvarint(dst, uint64(n))
+	}
+	return appendMinute(appendMinute(appendMinute(dst, r.last), r.seen), r.first)
+}
+
+func (r *rate) load(src *reader) {
+	for _, n := range []*int64{&r.hits, &r.calls, &r.n, &r.m} {
+		*n = int64(src.uvarint())
+	}
+	r.last, r.seen, r.first = src.minute(), src.minute(), src.minute()
 }
 
 func (r *race) save(dst []byte) []byte {

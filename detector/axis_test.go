@@ -242,8 +242,72 @@ func TestSplit(t *testing.T) {
 	}
 }
 
+func TestRate(t *testing.T) {
+	for _, c := range []struct{ name, minutes, want string }{ // hits/calls
+		{"none", "100×0/20", ""},
+		{"all at once", "60×0/20 5×20/20", "0%→100% 61@61"},
+		{"within a busy minute", "60×0/5000 4/5000 5×2500/5000", "0%→50% 61@62"},
+		{"one in ten", "60×0/20 30×2/20", "0%→10% 61@64"},
+		{"strays", "60×0/20 1/20 60×0/20 4/20 60×0/20", ""},
+		{"one in fifty, then one in five", "300×1/50 30×10/50", "2.0%→20% 301@302"},
+		{"one in fifty, then one in twenty-five", "300×1/50 300×2/50", ""},
+		{"from the beginning", "600×3/10", ""},
+		{"and then all", "60×3/10 30×10/10", "30%→100% 61@62"},
+		{"rises, goes and comes back", "600×0/20 60×10/20 60×0/20 60×10/20", "0%→50% 601@601"},
+		{"a day later", "600×0/20 60×10/20 1440×0/20 60×10/20", "0%→50% 601@601 2.0%→50% 2101@2101"},
+		{"one call a minute", "60×0/1 10×1/1", "0%→100% 61@66"},
+	} {
+		var r rate
+		var got []string
+		now := 0
+		for _, word := range strings.Fields(c.minutes) {
+			times, k, n := 1, int64(0), int64(0)
+			if many, rest, ok := strings.Cut(word, "×"); ok {
+				times, _ = strconv.Atoi(many)
+				word = rest
+			}
+			if _, err := fmt.Sscanf(word, "%d/%d", &k, &n); err != nil {
+				t.Fatal(err)
+			}
+			for range times {
+				now++
+				b := rate{}
+				from := reader{rest: r.save(nil)}
+				if b.load(&from); from.bad || b != r {
+					t.Fatalf("%s: saved and loaded the rate is another", c.name)
+				}
+				if x, ok := b.add(minuteEnd(now), k, n); ok {
+					got = append(got, fmt.Sprintf("%s→%s %d@%d", percent(x.was), percent(x.is), int(x.first.Sub(scriptStart)/time.Minute), now))
+				}
+				r = b
+			}
+		}
+		if s := strings.Join(got, " "); s != c.want {
+			t.Errorf("%s: %q, want %q", c.name, s, c.want)
+		}
+	}
+	// A rate that stays what it is does not rise.
+	rng := rand.New(rand.NewPCG(7, 8))
+	for _, p := range []float64{0.001, 0.01, 0.05, 0.3} {
+		for _, each := range []int{1, 10, 1000} {
+			var r rate
+			for m := range 1_000_000 / each {
+				k := int64(0)
+				for range each {
+					if rng.Float64() < p {
+						k++
+					}
+				}
+				if x, ok := r.add(minuteEnd(m), k, int64(each)); ok {
+					t.Errorf("rate %v, %d calls a minute, minute %d: %+v", p, each, m, x)
+				}
+			}
+		}
+	}
+}
+
 func TestPercent(t *testing.T) {
-	for v, want := range map[float64]string{0: "0%", 0.003: "0.3%", 0.0949: "9.5%", 0.095: "10%", 0.12: "12%", 1: "100%"} {
+	for v, want := range map[float64]string{0: "0%", 0.0004: "0%", 0.003: "0.3%", 0.0949: "9.5%", 0.095: "10%", 0.12: "12%", 1: "100%"} {
 		if got := percent(v); got != want {
 			t.Errorf("%v: %s, want %s", v, got, want)
 		}

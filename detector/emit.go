@@ -34,6 +34,9 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 		}
 		rec.Against = &with
 	}
+	if c := a.last.changed; c != nil {
+		rec.Changed = []Changed{*c}
+	}
 	if a.version != "" {
 		rec.Previous = e.store.Previous(a.prompt, a.version)
 	} else {

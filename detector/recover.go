@@ -79,6 +79,9 @@ func recalled(id ID, r *Record) *alert {
 			a.last.sealed = *w.Sealed
 		}
 	}
+	if r.Kind == "change" && len(r.Changed) > 0 {
+		a.side, a.last.changed, a.clear = over, &r.Changed[0], r.Time
+	}
 	if a.last.value > a.last.bound {
 		a.side = over
 	}

@@ -30,7 +30,8 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	rules                                  and a rule file behind it, up to ----: loads or reloads the rules
 //	add t=0s for=10m series=p/v/tier/locale rubric=0.8 latency=1.2 n=20
 //	                                       n calls with these values each minute from t on; t counts from the start, + from now;
-//	                                       call=no: no calls, but scores that come by themselves; rubric=1,1,0: these in turn
+//	                                       call=no: no calls, but scores that come by themselves; rubric=1,1,0: these in turn;
+//	                                       hash=, model=, variant=, environment=: what the calls say beside dimensions
 //	dimensions a b                         in place of tier and locale, before all else
 //	advance 5m                             lets event time go by
 //	restart                                checkpoint, and on in a partition restored from it
@@ -195,6 +196,7 @@ func (s *script) add(args []string) error {
 	from, length, n := s.now, time.Minute, 1
 	var sample windows.Sample
 	turns := make(map[string][]float64) // values in turn, by metric
+	var axes [4]string
 	sample.Mask = windows.MaskCall
 	for _, arg := range args {
 		name, value, ok := strings.Cut(arg, "=")
@@ -220,6 +222,8 @@ func (s *script) add(args []string) error {
 			dims := len(s.options().Dimensions)
 			parts := append(strings.Split(value, "/"), make([]string, dims)...)
 			sample.Cell = windows.AppendKey(nil, parts[:2+dims]...)
+		case "hash", "model", "variant", "environment":
+			axes[slices.Index([]string{"hash", "model", "variant", "environment"}, name)] = value
 		default:
 			var v float64
 			for part := range strings.SplitSeq(value, ",") {
@@ -239,6 +243,7 @@ func (s *script) add(args []string) error {
 			return err
 		}
 	}
+	sample.Axes = windows.AppendKey(nil, axes[:]...)
 	turn := 0
 	for m := time.Duration(0); m < length; m += time.Minute {
 		for i := range n {
@@ -277,7 +282,6 @@ func (s *script) batch() []byte {
 		q.sample.Offset, q.sample.Time = s.source, scriptStart.Add(q.at).UnixNano()
 		q.sample.Mask |= windows.MaskTrace
 		q.sample.TraceID[15] = byte(s.source)
-		q.sample.Axes = windows.AppendKey(nil, "", "", "", "")
 		s.source++
 		e.Add(&q.sample)
 	}
@@ -431,6 +435,9 @@ func (s *script) show(r *Record) string {
 	}
 	if r.Rubric != "" {
 		fmt.Fprintf(&b, " rubric=%s", r.Rubric)
+	}
+	for _, c := range r.Changed {
+		fmt.Fprintf(&b, " %s:%s→%s@%s", c.Axis, c.From, c.To, clock(c.Time))
 	}
 	if text := r.Annotations["summary"]; text != "" {
 		fmt.Fprintf(&b, " %q", text)

@@ -63,6 +63,10 @@ func (e *engine) snapshot(dst []byte) ([]byte, error) {
 		dst = windows.AppendKey(dst, a.last.against)
 		dst = appendTime(dst, a.last.sealed)
 		dst = binary.AppendUvarint(dst, uint64(a.last.learned))
+		dst = appendBool(dst, a.last.changed != nil)
+		if c := a.last.changed; c != nil {
+			dst = c.save(dst)
+		}
 	}
 
 	dst = e.steps.save(dst)
@@ -115,6 +119,10 @@ func (e *engine) restore(src []byte) error {
 		a.last.against = r.text()
 		a.last.sealed = r.time()
 		a.last.learned = int64(r.uvarint())
+		if r.bool() {
+			a.last.changed = new(Changed)
+			a.last.changed.load(&r)
+		}
 		if r.bad || h >= uint64(len(heads)) || len(a.cohort) > len(heads[h].By) || a.phase > firing || a.side > over {
 			return fmt.Errorf("%w: alert", errState)
 		}

@@ -69,6 +69,10 @@ const (
 	reasonNoReference = "nothing to compare with"
 	reasonNoCalls     = "no calls for 24h"
 	reasonRuleRemoved = "rule removed"
+
+	reasonSeen         = "seen: a change does not recover"
+	reasonChangedBack  = "changed back"
+	reasonChangedAgain = "changed again"
 )
 
 // verdict is what a rule finds about one subject at one tick.
@@ -86,6 +90,8 @@ type verdict struct {
 	onset     time.Time // where it is not the first tick of the breach
 	sealed    time.Time // of the baseline; zero where there is none
 	learned   int64     // scores that it was sealed from
+
+	changed *Changed // of a change; nil for other kinds
 }
 
 // alert is a pending or firing alert. It belongs to the partition's goroutine.
