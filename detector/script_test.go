@@ -436,8 +436,10 @@ func (s *script) show(r *Record) string {
 	if r.Rubric != "" {
 		fmt.Fprintf(&b, " rubric=%s", r.Rubric)
 	}
-	for _, c := range r.Changed {
-		fmt.Fprintf(&b, " %s:%s→%s@%s", c.Axis, c.From, c.To, clock(c.Time))
+	if r.Kind == "change" {
+		for _, c := range r.Changed {
+			fmt.Fprintf(&b, " %s:%s→%s@%s", c.Axis, c.From, c.To, clock(c.Time))
+		}
 	}
 	if text := r.Annotations["summary"]; text != "" {
 		fmt.Fprintf(&b, " %q", text)
