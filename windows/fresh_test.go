@@ -174,7 +174,7 @@ func newCrowd(seed uint64) *crowd {
 func (w *crowd) step() (record []byte, calls []call) {
 	r := w.rng
 	w.now += int64(r.IntN(25)) * int64(time.Second)
-	if r.IntN(10) == 0 {
+	if r.IntN(40) == 0 {
 		w.loud = w.now / minuteNanos
 	}
 	n := r.IntN(20)
@@ -369,7 +369,7 @@ func TestBetweenAndCohorts(t *testing.T) {
 	s := NewStore(Options{Dimensions: testDimensions})
 	s.SetViews(nil)
 	var all []call
-	for range 2000 {
+	for range 900 {
 		record, calls := w.step()
 		all = append(all, calls...)
 		advance(t, s, record)

@@ -32,19 +32,19 @@ type Weights [Steps + 1]int64
 // Add counts n scores of x, which is clamped into [0,1] and rounded to a multiple of 2⁻²⁴. clamped tells that it was outside.
 // NaN is not counted, and clamped.
 func (w *Weights) Add(x float64, n int64) (clamped bool) {
-	c := min(max(x, 0), 1)
-	if c != c {
-		return true
+	if !(x >= 0 && x <= 1) {
+		if x != x {
+			return true
+		}
+		x, clamped = min(max(x, 0), 1), true
 	}
-	q := int64(math.Round(c * finest))
-	j, f := q/one, q%one
-	if f == 0 {
-		w[j] += n * one
-	} else {
-		w[j] += n * (one - f)
+	q := uint64(x*finest + 0.5)
+	j, f := q/one, int64(q%one)
+	w[j] += n * (one - f)
+	if f > 0 {
 		w[j+1] += n * f
 	}
-	return c != x
+	return clamped
 }
 
 // Merge adds what o has counted.
