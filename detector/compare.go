@@ -10,15 +10,15 @@ import (
 
 // compareSpecs are the views of a rule over v: one where the version that is compared with is seen as well, or a second one of
 // the variant or environment that is compared with, which the first then leaves out.
-func (k *sequential) compareSpecs(v windows.ViewSpec) []windows.ViewSpec {
-	a := k.Against()
+func (r *rule) compareSpecs(v windows.ViewSpec) []windows.ViewSpec {
+	a := r.Against()
 	switch a.Kind {
 	case rules.AgainstPreviousVersion, rules.AgainstVersion:
-		v.Match = func(prompt, version string, dims []string) bool { return k.matches(prompt, version, dims, "version") }
+		v.Match = func(prompt, version string, dims []string) bool { return r.matches(prompt, version, dims, "version") }
 	case rules.AgainstVariant, rules.AgainstEnvironment:
 		d := a.Word()
 		is := func(dims []string) bool {
-			i := slices.Index(k.dims, d)
+			i := slices.Index(r.dims, d)
 			return i >= 0 && i < len(dims) && dims[i] == a.Name
 		}
 		compared := v
@@ -28,19 +28,19 @@ func (k *sequential) compareSpecs(v windows.ViewSpec) []windows.ViewSpec {
 			if compared.AllVersions {
 				except = append(except, "version")
 			}
-			return is(dims) && k.matches(prompt, version, dims, except...)
+			return is(dims) && r.matches(prompt, version, dims, except...)
 		}
-		v.Match = func(prompt, version string, dims []string) bool { return !is(dims) && k.match(prompt, version, dims) }
+		v.Match = func(prompt, version string, dims []string) bool { return !is(dims) && r.match(prompt, version, dims) }
 		return []windows.ViewSpec{v, compared}
 	}
 	return []windows.ViewSpec{v}
 }
 
 // matches is match, but for some of the group's patterns.
-func (k *sequential) matches(prompt, version string, dims []string, except ...string) bool {
-	for d, pattern := range k.group.Match {
+func (r *rule) matches(prompt, version string, dims []string, except ...string) bool {
+	for d, pattern := range r.group.Match {
 		value := ""
-		switch i := slices.Index(k.dims, d); {
+		switch i := slices.Index(r.dims, d); {
 		case slices.Contains(except, d):
 			continue
 		case d == "prompt":
@@ -57,17 +57,20 @@ func (k *sequential) matches(prompt, version string, dims []string, except ...st
 	return true
 }
 
-// facing is the name of the cohort that a cohort is compared with: the same, but for the variant or environment where the rule
-// slices by it.
-func (k *sequential) facing(cohort []string) string {
-	a := k.Against()
+// facing is the name of the cohort that a cohort is compared with.
+func (r *rule) facing(cohort []string) string { return cohortKey(r.opposite(cohort)) }
+
+// opposite is the cohort that a cohort is compared with: the same, but for the variant or environment where the rule slices by
+// it.
+func (r *rule) opposite(cohort []string) []string {
+	a := r.Against()
 	if a.Kind == rules.AgainstVariant || a.Kind == rules.AgainstEnvironment {
-		if i := slices.Index(k.group.SliceBy, a.Word()); i >= 0 && i < len(cohort) {
+		if i := slices.Index(r.group.SliceBy, a.Word()); i >= 0 && i < len(cohort) {
 			cohort = slices.Clone(cohort)
 			cohort[i] = a.Name
 		}
 	}
-	return cohortKey(cohort)
+	return cohort
 }
 
 // sourceOf is the series that s is compared with; nil while there is none.

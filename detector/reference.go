@@ -15,9 +15,10 @@ import (
 // trailing day holds less and less of its last day of data.
 const superseded = 15 * time.Minute
 
-// reference finds what the groups of a view are compared with: their own last day, or the same cohort of the version before.
-// The zero kind compares with nothing.
+// reference finds what the groups of a view are compared with: their own last day, or the same cohort of the version before,
+// of the version that the rule names, or of a variant. The zero kind compares with nothing.
 type reference struct {
+	rule  *rule
 	kind  rules.AgainstKind
 	store *windows.Store
 	stat  func(*windows.Group) float64
@@ -36,10 +37,10 @@ type compared struct {
 	was  *frozen        // nil while the version before is live
 }
 
-// predecessor is the version that came before another.
+// predecessor is the version that came before another, or that it is compared with.
 type predecessor struct {
 	prompt, version string
-	name            string // "" while unknown
+	name            string // "" while unknown, and for the version that the others are compared with
 	live            bool   // it had data a while ago
 }
 
@@ -83,7 +84,7 @@ func (f *reference) tick(now time.Time) {
 	}
 	stale := false
 	for _, p := range f.versions {
-		name := f.store.Previous(p.prompt, p.version)
+		name := f.before(p)
 		stale = stale || name != p.name
 		p.note(f.store, name, now)
 	}
@@ -91,7 +92,7 @@ func (f *reference) tick(now time.Time) {
 		f.seen = seen
 		f.pair(now)
 	}
-	if f.kind != rules.AgainstPreviousVersion {
+	if len(f.versions) == 0 {
 		return
 	}
 	for i := range f.groups {
@@ -105,6 +106,17 @@ func (f *reference) tick(now time.Time) {
 			f.frozen[c.was.key] = c.was
 		}
 	}
+}
+
+// before is the version that another is compared with, "" for none.
+func (f *reference) before(p *predecessor) string {
+	switch name := f.rule.Against().Name; {
+	case f.kind == rules.AgainstPreviousVersion:
+		return f.store.Previous(p.prompt, p.version)
+	case name != p.version:
+		return name
+	}
+	return ""
 }
 
 func (p *predecessor) note(s *windows.Store, name string, now time.Time) {
@@ -124,11 +136,15 @@ func (f *reference) pair(now time.Time) {
 	for _, g := range groups {
 		var c compared
 		version := g.Version
-		if f.kind == rules.AgainstPreviousVersion {
+		cohort := g.Cohort
+		switch f.kind {
+		case rules.AgainstVariant:
+			version, cohort = "", f.rule.opposite(g.Cohort)
+		case rules.AgainstPreviousVersion, rules.AgainstVersion:
 			at := [2]string{g.Prompt, g.Version}
 			if c.pred = preds[at]; c.pred == nil {
 				c.pred = &predecessor{prompt: g.Prompt, version: g.Version}
-				c.pred.note(f.store, f.store.Previous(g.Prompt, g.Version), now)
+				c.pred.note(f.store, f.before(c.pred), now)
 				preds[at] = c.pred
 				f.versions = append(f.versions, c.pred)
 			}
@@ -140,7 +156,7 @@ func (f *reference) pair(now time.Time) {
 			}
 		}
 		if version != "" || c.pred == nil {
-			c.day = f.day.Find(g.Prompt, version, g.Cohort)
+			c.day = f.day.Find(g.Prompt, version, cohort)
 		}
 		f.groups = append(f.groups, c)
 	}

@@ -9,7 +9,7 @@ import (
 )
 
 // threshold compares a statistic of a rolling window with fixed limits, or with a share of the same statistic of the
-// group's own last day or of the version before.
+// group's own last day, of the version before, or of another version or variant.
 //
 // A group below MinSamples is not judged, unless it fires: then it goes on for as long as its values breach. A window
 // without values is no breach, whatever the statistic: that is what volume rules are for.
@@ -31,7 +31,7 @@ func newThreshold(r *rule, s *windows.Store) *threshold {
 	k := &threshold{rule: r, limits: limits{
 		below: limitOf(t.Below), above: limitOf(t.Above), recoverAbove: limitOf(t.RecoverAbove), recoverBelow: limitOf(t.RecoverBelow),
 	}}
-	k.reference = reference{kind: t.Against.Kind, store: s, stat: k.statistic}
+	k.reference = reference{rule: r, kind: t.Against.Kind, store: s, stat: k.statistic}
 	return k
 }
 
@@ -41,13 +41,17 @@ func (k *threshold) views() []windows.ViewSpec {
 	case rules.Quantile, rules.Min, rules.Max:
 		v.Quantiles = true
 	}
-	reference := v
-	reference.Window = day
+	compared := v
+	compared.Window = day
+	specs := k.compareSpecs(compared)
+	if len(specs) > 1 {
+		v.Match = specs[0].Match
+	}
 	v.Exemplars, v.LowIsWorse = true, k.below.set && (!k.above.set || !k.LowerIsBetter)
 	if k.reference.kind == rules.AgainstNone {
 		return []windows.ViewSpec{v}
 	}
-	return []windows.ViewSpec{v, reference}
+	return []windows.ViewSpec{v, specs[len(specs)-1]}
 }
 
 func (k *threshold) bind(views []*windows.View) {

@@ -162,5 +162,5 @@ func (c *ruleCheck) notAgainst(a Against) (hint, message string) {
 	case "shape":
 		return "write previous_version, 24h, {version: v22}, {variant: control} or {environment: eval}", "a number has no shape"
 	}
-	return "write 24h, previous_version, {version: v22} or {fixed: 0.91}, or make it a `drift` rule", "a threshold is not compared with a " + a.Word()
+	return "make it a `drift` rule, which keeps what an evaluation gave", "a threshold is compared with what came in the last day, and an evaluation may be older"
 }

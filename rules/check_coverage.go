@@ -46,8 +46,8 @@ func (c *ruleCheck) coverage(g *groupFile) {
 	if f == nil {
 		return
 	}
-	if c.rule.AllVersions() && f.Against.kind == "previous_version" {
-		c.wrong(c.doc.At(&f.Against), "write 24h", "link_coverage is of all versions: there is none before them")
+	if c.rule.AllVersions() && (f.Against.kind == "previous_version" || f.Against.kind == "version") {
+		c.wrong(c.doc.At(&f.Against), "write 24h", "link_coverage is of all versions: there is none beside them")
 	}
 	if at := c.doc.At(&f.Window); c.rule.Metric == windows.ScoreCoverage && f.Window > 0 && f.Window < scoreDelay {
 		at.Warnf("1h is a good one", "scores come minutes after their calls: in a window of %s there may be scores of other calls", strictyaml.FormatDuration(f.Window))

@@ -205,7 +205,7 @@ func (c *ruleCheck) threshold() {
 	t := c.rule.Threshold
 	t.Stat, t.Window = f.Stat.Stat, f.Window
 	c.window(&f.Window)
-	t.Against = c.against(&f.Against, AgainstLast24h, AgainstPreviousVersion, AgainstFixed)
+	t.Against = c.against(&f.Against, AgainstLast24h, AgainstPreviousVersion, AgainstFixed, AgainstVersion, AgainstVariant)
 	if t.Against.Kind == AgainstFixed {
 		t.Against = Against{} // limits are plain numbers then
 	}

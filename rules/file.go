@@ -56,7 +56,7 @@ type thresholdFile struct {
 	Above        *limit        `yaml:"above" doc:"Crossed when the statistic is over it."`
 	RecoverAbove *limit        `yaml:"recover_above" doc:"With below: recovered only over this. Default: below itself."`
 	RecoverBelow *limit        `yaml:"recover_below" doc:"With above: recovered only under this. Default: above itself."`
-	Against      against       `yaml:"against" doc:"What percentages are of: 24h (the same series over the last 24 hours), previous_version (the same cohort of the version before; not for link_coverage), or {fixed: 0.91}. Without it 95% is 0.95, of metrics that are shares."`
+	Against      against       `yaml:"against" doc:"What percentages are of: 24h (the same series over the last 24 hours), previous_version (the same cohort of the version before; not for link_coverage), {version: v22} (its last day, unless it ended a day before the other came), {variant: control} (over the last 24 hours; variant must be a dimension of the config) or {fixed: 0.91}. Without it 95% is 0.95, of metrics that are shares."`
 }
 
 type volumeFile struct {
