@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
@@ -22,6 +23,48 @@ groups:
         min_samples: 50
 `
 
+const driftRules = `
+rubrics:
+  grounding: {min: 0, max: 1, better: higher}
+groups:
+  - name: g
+    match: {prompt: p}
+    rules:
+      - alert: Drifted
+        rubric: grounding
+        drift: {drop: 0.05, against: previous_version}
+  - name: cohorts
+    match: {prompt: p}
+    slice_by: [tier, locale]
+    total: false
+    rules:
+      - alert: CohortDrifted
+        rubric: grounding
+        drift: {drop: 0.05, against: 24h}
+`
+
+const canaryRules = `
+rubrics:
+  grounding: {min: 0, max: 1, better: higher}
+groups:
+  - name: g
+    match: {prompt: p}
+    rules:
+      - alert: CanaryWorse
+        rubric: grounding
+        canary: {drop: 0.03, against: previous_version}
+`
+
+const exceedRules = `
+groups:
+  - name: g
+    match: {prompt: p}
+    rules:
+      - alert: TooManySlow
+        metric: latency
+        exceed: {above: 4s, share: 0.05}
+`
+
 const hr = time.Hour
 
 func TestCauses(t *testing.T) {
@@ -35,59 +78,127 @@ func TestCauses(t *testing.T) {
 			}
 		})
 	}
+	models := func(first string, at time.Duration, then string) []valueFrom {
+		return []valueFrom{{0, first}, {at, then}}
+	}
 	type says map[string]Cause // by version
 	for _, c := range []struct {
 		name    string
 		length  time.Duration
 		streams []stream
 		want    says
+		rules   string // floorRules where it is empty
 	}{
 		{"a new version, the old one is gone", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), all(stream{version: "v2", rate: 60, mean: 0.78, from: 3 * hr})),
-			says{"v2": CausePromptVersion}},
+			says{"v2": CausePromptVersion}, ""},
 		{"a new version, the old one lingers", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), all(stream{version: "v1", rate: 12, mean: 0.92, from: 3 * hr}), all(stream{version: "v2", rate: 60, mean: 0.78, from: 3 * hr})),
-			says{"v2": CausePromptVersion}},
+			says{"v2": CausePromptVersion}, ""},
 		{"a new version that is bad for one cohort", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), spreadOver(stream{version: "v2", rate: 120, mean: 0.87, from: 3 * hr}, func(s *stream) {
 				if s.tier == "enterprise" {
 					s.mean = 0.6
 				}
 			})),
-			says{"v2": CausePromptVersion}},
+			says{"v2": CausePromptVersion}, ""},
 		{"one cohort of a version that nothing happened to", 5 * hr, one(stream{version: "v1", rate: 120, mean: 0.88}, "enterprise", "en", 3*hr, 0.4),
-			says{"v1": CauseOneCohort}},
+			says{"v1": CauseOneCohort}, ""},
 		{"a bad day, two versions", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)})),
-			says{"v1": CauseEverything, "v2": CauseEverything}},
+			says{"v1": CauseEverything, "v2": CauseEverything}, ""},
 		{"one cohort falls in two versions", 5 * hr, slices.Concat(
 			one(stream{version: "v1", rate: 120, mean: 0.88}, "enterprise", "en", 3*hr, 0.4), one(stream{version: "v2", rate: 120, mean: 0.88}, "enterprise", "en", 3*hr, 0.4)),
-			says{"v1": CauseEverything, "v2": CauseEverything}},
+			says{"v1": CauseEverything, "v2": CauseEverything}, ""},
 		{"a version that falls alone", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)})),
-			says{"v2": CausePromptVersion}},
+			says{"v2": CausePromptVersion}, ""},
 		{"the only version falls, and nothing is known", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)}),
-			says{"v1": CauseUnclear}},
+			says{"v1": CauseUnclear}, ""},
 		{"a new version comes on a bad day", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)}), all(stream{version: "v2", rate: 40, mean: 0.75, from: 3 * hr})),
-			says{"v1": CauseUnclear, "v2": CauseEverything}},
+			says{"v1": CauseUnclear, "v2": CauseEverything}, ""},
 		{"a new version comes after a bad day began", 6 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), to: 3*hr + 25*time.Minute}), all(stream{version: "v2", rate: 40, mean: 0.75, from: 3*hr + 25*time.Minute})),
-			says{"v1": CauseUnclear, "v2": CauseEverything}},
+			says{"v1": CauseUnclear, "v2": CauseEverything}, ""},
 		{"a new version that is no worse", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.80, to: 3 * hr}), all(stream{version: "v2", rate: 40, mean: 0.80, from: 3 * hr})),
-			says{"v1": CauseUnclear, "v2": CauseUnclear}},
+			says{"v1": CauseUnclear, "v2": CauseUnclear}, ""},
 		{"the first version that was ever seen", 2 * hr, all(stream{version: "v1", rate: 40, mean: 0.80}),
-			says{"v1": CauseUnclear}},
+			says{"v1": CauseUnclear}, ""},
 		{"the mix shifts", 6 * hr, []stream{
 			{version: "v1", tier: "free", locale: "en", rate: 10, mean: 0.6}, {version: "v1", tier: "pro", locale: "en", rate: 90, mean: 0.92, to: 3 * hr},
 			{version: "v1", tier: "pro", locale: "en", rate: 10, mean: 0.92, from: 3 * hr}},
-			says{"v1": CauseUnclear}},
+			says{"v1": CauseUnclear}, ""},
+		{"the model is swapped under the only version", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")}),
+			says{"v1": CauseModelSnapshot}, ""},
+		{"the model is swapped under one of two versions", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, model: models("a", 0, "a")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
+			says{"v2": CauseModelSnapshot}, ""},
+		{"the model is swapped under all versions", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
+			says{"v1": CauseModelSnapshot, "v2": CauseModelSnapshot}, ""},
+		{"one version does not bear the new model", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, model: models("a", 3*hr, "b")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
+			says{"v2": CausePromptVersion}, ""},
+		{"the model was swapped two hours before", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", hr, "b")}),
+			says{"v1": CauseUnclear}, ""},
+		{"the template is edited in place", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), hash: models("h1", 3*hr, "h2")}),
+			says{"v1": CausePromptVersion}, ""},
+		{"fallback prompts are served", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), fallback: fell(3*hr, 0.6)}),
+			says{"v1": CauseUnclear}, ""},
+		{"a bad day, another prompt on the model", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 0, "a")}),
+			all(stream{prompt: "q", version: "v9", rate: 30, mean: 0.95, change: fell(3*hr, 0.80), model: models("a", 0, "a")})),
+			says{"v1": CauseEverything}, ""},
+		{"another prompt on the model stands", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 0, "a")}),
+			all(stream{prompt: "q", version: "v9", rate: 30, mean: 0.95, model: models("a", 0, "a")})),
+			says{"v1": CauseUnclear}, ""},
+		{"a canary is promoted, and bad in cohorts that it did not have", 6 * hr, slices.Concat(
+			all(old("v1", 4*hr)), []stream{{version: "v2", tier: "free", locale: "en", rate: 10, mean: 0.92, from: hr}},
+			spreadOver(stream{version: "v2", rate: 120, mean: 0.92, from: 4 * hr}, func(s *stream) {
+				if s.tier == "enterprise" {
+					s.mean = 0.4
+				}
+			})),
+			says{"v2": CausePromptVersion}, ""},
+		{"drift: a new version", 5 * hr, slices.Concat(
+			all(old("v1", 3*hr)), all(stream{version: "v2", rate: 60, mean: 0.80, from: 3 * hr})),
+			says{"v2": CausePromptVersion}, driftRules},
+		{"drift: a new version on a bad day", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.80)}), all(stream{version: "v2", rate: 40, mean: 0.80, from: 3 * hr})),
+			says{"v2": CauseEverything}, driftRules},
+		{"drift: one cohort of an old version", 29 * hr, one(stream{version: "v1", rate: 40, mean: 0.92}, "enterprise", "en", 27*hr, 0.6),
+			says{"v1": CauseOneCohort}, driftRules},
+		{"drift: a new version, one cohort", 5 * hr, slices.Concat(
+			all(old("v1", 3*hr)), spreadOver(stream{version: "v2", rate: 60, mean: 0.92, from: 3 * hr}, func(s *stream) {
+				if s.tier == "enterprise" && s.locale == "en" {
+					s.mean = 0.4
+				}
+			})),
+			says{"v2": CausePromptVersion}, driftRules},
+		{"canary: a new version beside the old one", 6 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 0.92}), all(stream{version: "v2", rate: 20, mean: 0.80, from: 3 * hr})),
+			says{"v2": CausePromptVersion}, canaryRules},
+		{"canary: a bad day moves both and one is worse", 6 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 0.92, change: fell(4*hr, 0.8)}), all(stream{version: "v2", rate: 20, mean: 0.92, from: 3 * hr, change: fell(4*hr, 0.68)})),
+			says{"v2": CausePromptVersion}, canaryRules},
+		{"canary: the model is swapped under one", 6 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 0.92, model: models("a", 0, "a")}), all(stream{version: "v2", rate: 20, mean: 0.92, from: 3 * hr, change: fell(4*hr, 0.75), model: models("a", 4*hr, "b")})),
+			says{"v2": CauseModelSnapshot}, canaryRules},
+		{"exceed: a new version is slow", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 1, latency: 3, to: 3 * hr}), all(stream{version: "v2", rate: 60, mean: 1.3, latency: 4, from: 3 * hr})),
+			says{"v2": CausePromptVersion}, exceedRules},
+		{"exceed: the provider is slow", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 1, latency: 3, model: models("a", 0, "a"), change: fell(3*hr, 1.5)}),
+			all(stream{prompt: "q", version: "v2", rate: 60, mean: 1, latency: 0.5, change: fell(3*hr, 1.5), model: models("a", 0, "a")})),
+			says{"v1": CauseEverything}, exceedRules},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range uint64(5) {
+			for seed := range uint64(2) {
 				told := says{}
-				for _, r := range firings(tell(t, floorRules, c.length, seed, c.streams...), "") {
+				for _, r := range firings(tell(t, cmp.Or(c.rules, floorRules), c.length, seed, c.streams...), "") {
 					if seed == 0 {
 						t.Log(why(&r))
 					}

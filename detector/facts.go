@@ -42,9 +42,9 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	if len(q.focus) > 0 && len(q.focus) != len(q.scope) {
 		where = " in " + cohortName(q.dims, q.focus)
 	}
-	from := v
-	if q.before.version != v {
-		from = q.before.version
+	from := q.before.version
+	if q.before.compared {
+		from = q.rec.Against.Variant
 	}
 	switch {
 	case after.N < fewValues:
@@ -54,7 +54,7 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	case q.clues.beside:
 		say("%s has %s over %s%s, %s has %s over %s in the same time", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real && q.clues.began:
-		say("%s has %s over %s%s since it began, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
+		say("%s has %s over %s%s since %s, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real:
 		say("%s had %s over %s%s before %s, and %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), where, hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 	case q.clues.began:
@@ -76,9 +76,11 @@ func (q *inquiry) sayChanged(say func(string, ...any), c Changed) {
 	case axisVersion:
 		if c.From == "" {
 			say("%s began at %s", c.To, at)
-			return
+		} else if first, _ := q.store.Span(q.rec.Prompt, c.To); c.Time.Sub(first) > 2*time.Minute {
+			say("%s took over from %s at %s", c.To, c.From, at)
+		} else {
+			say("%s began at %s, after %s", c.To, at, c.From)
 		}
-		say("%s began at %s, after %s", c.To, at, c.From)
 	case axisFallback:
 		say("the share of calls with the fallback prompt went from %s to %s at %s", c.From, c.To, at)
 	case "template_hash":

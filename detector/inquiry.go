@@ -2,6 +2,7 @@ package detector
 
 import (
 	"cmp"
+	"maps"
 	"math"
 	"slices"
 	"time"
@@ -23,6 +24,7 @@ const (
 // inquiry finds out why an alert fires. It reads the windows and the axes at the tick of the firing step, and keeps nothing.
 type inquiry struct {
 	*engine
+	rule      *rule
 	rec       *Record
 	direction float64 // of the mean: −1 down, 1 up
 	relative  bool    // moves of different sets are compared as shares of where they started
@@ -31,8 +33,9 @@ type inquiry struct {
 	turn          time.Time // when the values began to move, as far as can be told
 	before, after sided     // the version's own comparison
 	scope, focus  map[string]string
-	rows          []row // of all its cohorts
-	effect        move  // in focus
+	where         map[string]string // scope, and what the rule matches by a plain value
+	rows          []row             // of all its cohorts
+	effect        move              // in focus
 	found         []portion
 	changed       []Changed
 	versions      []other // of the prompt, beside the alert's
@@ -57,11 +60,21 @@ func (e *engine) explain(r *rule, a *alert, rec *Record) {
 	if !watchesValues(r) || rec.Version == "" {
 		return
 	}
-	q := inquiry{engine: e, rec: rec, direction: 1, scope: rec.Cohort, unit: rules.Rule{Metric: r.Metric, Rubric: r.Rubric}}
+	q := inquiry{engine: e, rule: r, rec: rec, direction: 1, scope: maps.Clone(rec.Cohort), unit: rules.Rule{Metric: r.Metric, Rubric: r.Rubric}}
 	if a.side == under && r.Exceed == nil || r.Exceed != nil && r.Exceed.Below {
 		q.direction = -1
 	}
 	q.relative = !r.Rubric && r.Metric != windows.Error && r.Metric != windows.Fallback
+	delete(q.scope, "variant")
+	q.where = maps.Clone(q.scope)
+	for _, name := range e.dims {
+		if pattern, ok := r.group.Match[name]; ok && literal(pattern) {
+			if q.where == nil {
+				q.where = make(map[string]string)
+			}
+			q.where[name] = pattern
+		}
+	}
 	q.turn = *rec.Onset
 	if r.Threshold != nil {
 		q.turn = q.turning(r.Threshold.Window)
@@ -111,7 +124,7 @@ func (q *inquiry) turning(window time.Duration) time.Time {
 	sums := make([]windows.Moments, len(ends)) // up to each end
 	begin, total := from.Truncate(quarter), windows.Moments{}
 	for i, end := range ends {
-		total = plus(total, q.read(q.rec.Version, q.scope, span{begin, end}))
+		total = plus(total, q.read(q.rec.Version, span{begin, end}))
 		sums[i], begin = total, end
 	}
 	best, gain := breach.Add(-window), 0.0
@@ -131,22 +144,22 @@ func (q *inquiry) turning(window time.Duration) time.Time {
 	return best
 }
 
-// read reads a cohort of a version of the alert's prompt.
-func (q *inquiry) read(version string, cohort map[string]string, s span) windows.Moments {
-	return q.store.Between(windows.Query{Prompt: q.rec.Prompt, Version: version, Cohort: cohort}, q.rec.Metric, s.from, s.to)
+// read reads the alert's cohort of a version of its prompt.
+func (q *inquiry) read(version string, s span) windows.Moments {
+	return q.store.Between(windows.Query{Prompt: q.rec.Prompt, Version: version, Cohort: q.where}, q.rec.Metric, s.from, s.to)
 }
 
 // until is the stretch before end that a version's values are taken from.
 func (q *inquiry) until(version string, end time.Time) sided {
-	s := sided{version, span{end.Add(-shortBefore), end}}
-	if q.read(version, q.scope, s.span).N < enoughShort {
+	s := sided{version: version, span: span{end.Add(-shortBefore), end}}
+	if q.read(version, s.span).N < enoughShort {
 		s.from = end.Add(-day)
 	}
 	return s
 }
 
 func (q *inquiry) since(version string, from time.Time) sided {
-	return sided{version, span{from, q.now}}
+	return sided{version: version, span: span{from, q.now}}
 }
 
 // compare decides with what the version's values are compared: with the other side of a canary in the same minutes; where the version
@@ -155,8 +168,9 @@ func (q *inquiry) since(version string, from time.Time) sided {
 func (q *inquiry) compare(canary bool) {
 	v := q.rec.Version
 	q.before, q.after = q.until(v, q.turn), q.since(v, q.turn)
-	if canary && q.rec.Against != nil && q.rec.Against.Version != "" {
-		q.clues.beside, q.before = true, q.since(q.rec.Against.Version, q.turn)
+	if a := q.rec.Against; canary && a != nil && (a.Version != "" || a.Variant != "") {
+		q.clues.beside, q.before = true, q.since(a.Version, q.turn)
+		q.before.compared = a.Variant != ""
 		return
 	}
 	first, _ := q.store.Span(q.rec.Prompt, v)
@@ -164,7 +178,7 @@ func (q *inquiry) compare(canary bool) {
 	youth := span{came, q.turn}
 	for _, c := range q.axes.changes(q.rec.Prompt, v, q.turn.Add(-nearOnset), q.turn.Add(afterwards)) {
 		if at := c.Time.Add(-time.Minute); c.Axis == axisVersion && at.After(came) {
-			came = at // it took over, and what it does now it may not have done before
+			came, prev = at, c.From // it took over, and what it does now it may not have done before
 		}
 	}
 	if prev == "" || came.Before(q.now.Add(-day)) {
@@ -175,14 +189,14 @@ func (q *inquiry) compare(canary bool) {
 	if turn.Before(came) {
 		turn = came
 	}
-	rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, was, q.since(v, turn), nil)
+	rows := q.table(q.rec.Prompt, was, q.since(v, turn), nil)
 	focus := q.focusOf(rows, portions(q.dims, rows, q.direction, q.scope))
 	effect := moveOf(within(q.dims, rows, focus))
 	if effect.thin() {
 		return // nothing is known of the version before
 	}
 	near := turn.Sub(came) <= nearOnset
-	early := moveOf(q.engine.rows(q.rec.Prompt, q.rec.Metric, was, sided{v, youth}, q.in(focus)))
+	early := moveOf(q.table(q.rec.Prompt, was, sided{version: v, span: youth}, focus))
 	switch how := early.beside(&effect, q.relative); {
 	case early.after.N < fewValues, how == moved, how == unknown && near:
 	case near && !effect.real(q.direction) && !q.ownMove().real(q.direction): // it came and is no worse, which is worth saying
@@ -194,15 +208,8 @@ func (q *inquiry) compare(canary bool) {
 
 // ownMove is how the version's values in the alert's cohort moved at the turn.
 func (q *inquiry) ownMove() *move {
-	m := moveOf(q.engine.rows(q.rec.Prompt, q.rec.Metric, q.before, q.after, q.in(q.scope)))
+	m := moveOf(q.table(q.rec.Prompt, q.before, q.after, q.scope))
 	return &m
-}
-
-func (q *inquiry) in(cohort map[string]string) func(dims []string) bool {
-	if len(cohort) == 0 {
-		return nil
-	}
-	return func(dims []string) bool { return describes(cohort, q.dims, dims) }
 }
 
 func within(names []string, rows []row, cohort map[string]string) []row {
@@ -233,7 +240,7 @@ func (q *inquiry) focusOf(rows []row, found []portion) map[string]string {
 
 // locate finds the cohorts that make up the change, and how great it is where it is.
 func (q *inquiry) locate() {
-	q.rows = q.engine.rows(q.rec.Prompt, q.rec.Metric, q.before, q.after, nil)
+	q.rows = q.table(q.rec.Prompt, q.before, q.after, nil)
 	q.found = portions(q.dims, q.rows, q.direction, q.scope)
 	q.focus = q.focusOf(q.rows, q.found)
 	q.effect = moveOf(within(q.dims, q.rows, q.focus))
@@ -276,12 +283,12 @@ func (q *inquiry) lookElsewhere() {
 		if v == own || len(q.versions) == maxVersions {
 			continue
 		}
-		rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, sided{v, span{q.turn.Add(from), q.turn}}, q.since(v, q.turn), q.in(q.focus))
+		rows := q.table(q.rec.Prompt, sided{version: v, span: span{q.turn.Add(from), q.turn}}, q.since(v, q.turn), q.focus)
 		o := other{version: v, move: moveOf(rows)}
 		o.motion = o.move.beside(&q.effect, q.relative)
 		if q.clues.began && v == q.before.version && o.motion != moved {
 			last := q.turn.Add(-nearOnset)
-			rows := q.engine.rows(q.rec.Prompt, q.rec.Metric, sided{v, span{q.before.from, last}}, sided{v, span{last, q.turn}}, q.in(q.focus))
+			rows := q.table(q.rec.Prompt, sided{version: v, span: span{q.before.from, last}}, sided{version: v, span: span{last, q.turn}}, q.focus)
 			if m := moveOf(rows); m.beside(&q.effect, q.relative) == moved {
 				o.motion, o.move, o.early = moved, m, true
 			}
@@ -294,7 +301,7 @@ func (q *inquiry) lookElsewhere() {
 			if on[0] == q.rec.Prompt || len(q.prompts) == maxPrompts {
 				continue
 			}
-			rows := q.engine.rows(on[0], q.rec.Metric, sided{on[1], span{q.turn.Add(from), q.turn}}, sided{on[1], span{q.turn, q.now}}, nil)
+			rows := q.table(on[0], sided{version: on[1], span: span{q.turn.Add(from), q.turn}}, q.since(on[1], q.turn), nil)
 			o := other{prompt: on[0], version: on[1], move: moveOf(rows)}
 			if o.motion = o.move.beside(&q.effect, q.relative); o.motion != unknown {
 				q.prompts = append(q.prompts, o)

@@ -2,7 +2,6 @@ package detector
 
 import (
 	"math"
-	"slices"
 	"time"
 
 	"github.com/driftd/driftd/windows"
@@ -12,7 +11,7 @@ import (
 // turn, and as far as those of the alert? This file answers it, from the counts and sums that the windows hold.
 
 const (
-	fewValues  = 20  // values on either side of the turn; below, nothing is said
+	fewValues  = 10  // values on either side of the turn; below, nothing is said
 	errorsAway = 3   // standard errors that a movement must be away from none, or from half the effect, to be told from it
 	maxTuples  = 500 // tuples of dimension values that are read of a version; of more, those that sort last are left out
 )
@@ -24,40 +23,6 @@ type span struct{ from, to time.Time }
 type row struct {
 	dims          []string
 	before, after windows.Moments
-}
-
-// side of a comparison: a version, and when.
-type sided struct {
-	version string
-	span
-}
-
-// rows reads a metric of a prompt's tuples on both sides, in the order of the tuples. in, which may be nil, says which tuples.
-func (e *engine) rows(prompt, metric string, before, after sided, in func(dims []string) bool) []row {
-	tuples := e.store.Cohorts(prompt, after.version)
-	if before.version != after.version {
-		tuples = append(tuples, e.store.Cohorts(prompt, before.version)...)
-		slices.SortFunc(tuples, slices.Compare)
-		tuples = slices.CompactFunc(tuples, slices.Equal)
-	}
-	if in != nil {
-		tuples = slices.DeleteFunc(tuples, func(dims []string) bool { return !in(dims) })
-	}
-	out := make([]row, 0, min(len(tuples), maxTuples))
-	for _, dims := range tuples[:min(len(tuples), maxTuples)] {
-		cohort := make(map[string]string, len(dims))
-		for i, v := range dims {
-			cohort[e.dims[i]] = v
-		}
-		read := func(s sided) windows.Moments {
-			return e.store.Between(windows.Query{Prompt: prompt, Version: s.version, Cohort: cohort}, metric, s.from, s.to)
-		}
-		r := row{dims: dims, before: read(before), after: read(after)}
-		if r.before.N+r.after.N > 0 {
-			out = append(out, r)
-		}
-	}
-	return out
 }
 
 // move is how far the mean of a set of rows went.
