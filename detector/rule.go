@@ -98,7 +98,10 @@ func appendTested(key []byte, r *rules.Rule) []byte {
 func headOf(g *rules.Group, r *rules.Rule) *Record {
 	h := &Record{
 		Group: g.Name, Rule: r.Alert, Metric: r.Metric, Rubric: r.ScoredOn, Kind: r.Kind(), Stat: r.Stat().String(),
-		Window: rules.Duration(r.Window()).String(), Labels: r.Labels,
+		Labels: r.Labels,
+	}
+	if w := r.Window(); w > 0 {
+		h.Window = rules.Duration(w).String()
 	}
 	if a := r.Against(); a.Kind != rules.AgainstNone {
 		h.Against = &Against{Kind: a.Word()}
