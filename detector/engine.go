@@ -26,8 +26,9 @@ type engine struct {
 	steps  steps
 	lost   []*alert // of rules that are gone; they end at the next tick
 
-	now time.Time
-	out []emitted
+	now     time.Time
+	out     []emitted
+	clamped int // values outside a rule's range, since the partition counted them last
 }
 
 // emitted is a record and what it is sorted by within its tick.

@@ -34,8 +34,9 @@ type Partition struct {
 // Counts are what has passed through a partition since it was made.
 type Counts struct {
 	windows.Folded
-	Ticks int // sealed minutes, at each of which all rules were evaluated
-	Steps int
+	Ticks   int // sealed minutes, at each of which all rules were evaluated
+	Steps   int
+	Clamped int // values that were outside a rule's range, and counted as its end; once for each such rule
 }
 
 // NewPartition returns a partition that has seen nothing.
@@ -110,6 +111,8 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 			e.out = e.out[:0]
 		}
 	})
+	p.counts.Clamped += e.clamped
+	e.clamped = 0
 	clear(p.steps)
 	p.steps = p.steps[:0]
 	for i := range e.out {

@@ -55,10 +55,14 @@ func (t *task) open(ctx context.Context) error {
 	return nil
 }
 
+func (t *task) options(h *History) PartitionOptions {
+	return PartitionOptions{Windows: t.o.Windows, Rules: t.set, Partitions: t.o.Partitions, History: h}
+}
+
 // restore fills t.p from a checkpoint. Where that is not possible t.p stays nil.
 func (t *task) restore(ctx context.Context, cp *windows.Checkpoint, state partitionLog) error {
 	return t.insist(ctx, "restore checkpoint", func() error {
-		p, offset, err := RestorePartition(PartitionOptions{Windows: t.o.Windows, Rules: t.set}, cp, func(offsets []int64, each func([]byte) error) error {
+		p, offset, err := RestorePartition(t.options(nil), cp, func(offsets []int64, each func([]byte) error) error {
 			return readRecords(ctx, state, offsets, each)
 		})
 		if unread, ok := errors.AsType[*readError](err); ok {
@@ -99,7 +103,7 @@ func (t *task) begin(ctx context.Context, state partitionLog) error {
 		return err
 	}
 	t.meters.started.Inc()
-	t.p = NewPartition(PartitionOptions{Windows: t.o.Windows, Rules: t.set, History: history})
+	t.p = NewPartition(t.options(history))
 	t.saved = -1
 	return nil
 }

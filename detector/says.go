@@ -35,5 +35,6 @@ func losses(was, is *Counts) (says []string) {
 	begins(was.Other, is.Other, "a limit is reached: new cohorts, versions or prompts are counted together as "+windows.Other)
 	begins(was.TooLate, is.TooLate, "samples of more than a day before the watermark come in, they are not counted")
 	begins(was.Dropped, is.Dropped, "scores beyond the limits on rubrics or series come in, they are not counted")
+	begins(was.Clamped, is.Clamped, "values outside the range of their rubric come in, rules with a false-alarm budget count them as its nearest end")
 	return says
 }

@@ -32,16 +32,17 @@ func TestLogOfAStep(t *testing.T) {
 func TestLossesAreToldOnce(t *testing.T) {
 	var was Counts
 	for _, step := range []struct {
-		folded windows.Folded
-		want   []string
+		folded  windows.Folded
+		clamped int
+		want    []string
 	}{
-		{windows.Folded{Samples: 10, Late: 3, Skipped: 2}, nil},
-		{windows.Folded{Samples: 20, Other: 1}, []string{"a limit"}},
-		{windows.Folded{Samples: 30, Other: 9}, nil},
-		{windows.Folded{Samples: 40, Other: 9, TooLate: 1, Dropped: 7}, []string{"samples of more than a day", "scores beyond"}},
-		{windows.Folded{Samples: 50, Other: 10, TooLate: 2, Dropped: 8}, nil},
+		{windows.Folded{Samples: 10, Late: 3, Skipped: 2}, 0, nil},
+		{windows.Folded{Samples: 20, Other: 1}, 0, []string{"a limit"}},
+		{windows.Folded{Samples: 30, Other: 9}, 0, nil},
+		{windows.Folded{Samples: 40, Other: 9, TooLate: 1, Dropped: 7}, 2, []string{"samples of more than a day", "scores beyond", "values outside the range"}},
+		{windows.Folded{Samples: 50, Other: 10, TooLate: 2, Dropped: 8}, 3, nil},
 	} {
-		is := Counts{Folded: step.folded}
+		is := Counts{Folded: step.folded, Clamped: step.clamped}
 		got := losses(&was, &is)
 		if !slices.EqualFunc(got, step.want, strings.HasPrefix) {
 			t.Errorf("%+v: said %q, want %q", step.folded, got, step.want)

@@ -35,6 +35,7 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	dimensions a b                         in place of tier and locale, before all else
 //	advance 5m                             lets event time go by
 //	restart                                checkpoint, and on in a partition restored from it
+//	status                                 where the rules with a budget stand
 //	----
 //	the steps that came of it
 func TestScripts(t *testing.T) {
@@ -172,6 +173,8 @@ func (s *script) run(b block) string {
 					fmt.Fprintln(&out, s.show(&r))
 				}
 			}
+		case "status":
+			out.WriteString(showStatus(s.p.Status()))
 		case "restart":
 			s.p = s.log.reopen(s.t, s.p, s.set)
 		default:

@@ -35,8 +35,6 @@ type sequential struct {
 	minute int64 // at hand, since the epoch
 	fresh  []*series
 	firing []*series
-
-	clamped int // values outside the range, since the rule was made
 }
 
 // test is what a sequential kind does its own way.
@@ -58,6 +56,8 @@ type test interface {
 	waiting() []*series
 	// follow adds the minute to the stretch of a series whose alert fires.
 	follow(s *series)
+	// tell completes what the status says of a series.
+	tell(s *series, st *SeriesStatus)
 	// begun tells whether there is something to save with saveEvidence. loadEvidence is its inverse.
 	begun(s *series) bool
 	saveEvidence(dst []byte, s *series) []byte
@@ -133,7 +133,7 @@ func (k *sequential) adopt(a *alert) bool {
 
 func (k *sequential) tick(e *engine) {
 	k.minute = e.now.Unix()/60 - 1
-	k.gather()
+	k.gather(e)
 	// Totals first: they are made of what their cohorts have learned, who give it up when they are sealed.
 	for _, total := range []bool{true, false} {
 		for _, s := range k.fresh {
@@ -167,7 +167,7 @@ func (k *sequential) tick(e *engine) {
 }
 
 // gather finds the series that are judged in the minute: those that have scores, and those that wait for others that have.
-func (k *sequential) gather() {
+func (k *sequential) gather(e *engine) {
 	k.fresh = k.fresh[:0]
 	for side, v := range k.sides {
 		for _, g := range v.Fresh() {
@@ -183,7 +183,7 @@ func (k *sequential) gather() {
 			}
 			s.clamped += clamped
 			if len(s.cohort) == 0 || !k.hasTotal() {
-				k.clamped += int(clamped)
+				e.clamped += int(clamped)
 			}
 			s.pane, s.n, s.last = w, n, k.minute
 			k.fresh = append(k.fresh, s)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"strconv"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -22,6 +23,7 @@ type WorkerOptions struct {
 	Prefix          string           // of driftd's topics, such as "driftd."
 	Group           string           // of consumers; default "driftd-detect"
 	Windows         windows.Options  // must be the same in all instances
+	Partitions      int              // of samples; see PartitionOptions
 	CheckpointEvery time.Duration    // wall-clock time between two checkpoints of a partition; default 30 s
 	MaxWait         time.Duration    // of one fetch, and so how soon new rules reach a silent partition; default 1 s
 	Now             func() time.Time // the clock that the watermark's lag is told against; nothing else depends on it
@@ -42,6 +44,11 @@ type Worker struct {
 	rules  atomic.Pointer[rules.Set]
 	meters *meters
 	log    *slog.Logger
+
+	mu struct {
+		sync.Mutex
+		tasks []*task // that work
+	}
 }
 
 // NewWorker returns a worker; Run starts it.
@@ -96,7 +103,10 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 	}
 	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", watermark,
 		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
-	if err := t.work(ctx); err != nil {
+	leave := w.enter(t)
+	err := t.work(ctx)
+	leave()
+	if err != nil {
 		return err
 	}
 	if t.unsent {
@@ -126,7 +136,9 @@ type task struct {
 	set    *rules.Set // that p has
 	offset int64      // of the next samples record
 	saved  int64      // offset of the newest checkpoint
-	unsent bool       // steps were made that are not in the log: the state must not be saved
+	asked  chan chan<- []RuleStatus
+	left   chan struct{} // closed when the work is over
+	unsent bool          // steps were made that are not in the log: the state must not be saved
 	batch  windows.Batch
 	counts Counts // as of the last look
 }
@@ -137,6 +149,7 @@ func (t *task) work(ctx context.Context) error {
 	trouble := ""
 	due := time.Now().Add(t.o.CheckpointEvery)
 	for b := (kafkalog.Backoff{}); b.Wait(ctx); {
+		t.answer()
 		if set := t.rules.Load(); set != t.set {
 			if err := t.p.SetRules(set); err != nil {
 				return fmt.Errorf("take over rules: %w", err)

@@ -233,7 +233,7 @@ func (d *daemon) newIngest() (*consumer.Worker, error) {
 func (d *daemon) newDetect() *detector.Worker {
 	return detector.NewWorker(detector.WorkerOptions{
 		Prefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("detect"), CheckpointEvery: d.Pace.Checkpoint, Now: d.Now,
-		Windows: windowsOptions(d.Config),
+		Partitions: d.Config.Kafka.Partitions, Windows: windowsOptions(d.Config),
 	}, d.rules.Load(), d.client, d.metrics, d.Log.With("part", "detect"))
 }
 
