@@ -203,7 +203,7 @@ type worker struct {
 func newWorker(o *Options, number, of int) *worker {
 	w := &worker{number: number, of: of, jobs: make(chan *job, inFlight), prompts: map[string]bool{}, rubrics: map[string]bool{}}
 	for p := number; p < o.Partitions; p += of {
-		w.partitions = append(w.partitions, detector.NewPartition(detector.PartitionOptions{Windows: o.Windows, Rules: o.Rules}))
+		w.partitions = append(w.partitions, detector.NewPartition(detector.PartitionOptions{Windows: o.Windows, Rules: o.Rules, Partitions: o.Partitions}))
 	}
 	return w
 }
