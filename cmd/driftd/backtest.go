@@ -2,9 +2,9 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -20,7 +20,7 @@ import (
 	"github.com/driftd/driftd/rules"
 )
 
-const backtestArgs = "--rules GLOB --events FILE.jsonl [--config FILE] [--json]"
+const backtestArgs = "--rules GLOB (--events FILE.jsonl | --config FILE --since 7d) [--json]"
 
 const backtestHelp = `
 Runs the rules over events that were kept, by the daemon's own code, and prints each step of each alert. Events are native ones
@@ -31,6 +31,9 @@ counts them. What happened is judged up to the end of the last event's minute.
   kcat -C -b localhost:9092 -t llm_events -o beginning -e | driftd backtest --rules new.yaml --events -
 
 With --config, dimensions, limits, linking and partitions are those of the config, and so are the rules unless --rules names others.
+With --since as well it runs over the samples that the daemon has kept in Kafka, three days of them, and needs no events; nothing
+there is touched. Windows are empty at the start: what compares with the last day has something to compare with a day later.
+
 Steps go to standard output, a summary to standard error.
 Exit codes: 0 fine, 1 the file or the rules cannot be used, or no event counts, 2 usage.
 `
@@ -45,6 +48,7 @@ func runBacktest(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	})
 	events := fs.String("events", "", "the `FILE` of native events; - is standard input")
 	file := fs.String("config", "", "read dimensions, attributes, limits, linking and partitions from this config `FILE`")
+	since := fs.String("since", "", "read the samples topic of the config from this `TIME` on: an age, such as 6h or 7d, or 2026-11-20T14:00:00Z")
 	asJSON := fs.Bool("json", false, "print one alert record a line, as the daemon writes them, and nothing else")
 	usage := fs.Usage
 	fs.Usage = func() { usage(); fmt.Fprint(fs.Output(), backtestHelp) }
@@ -61,12 +65,20 @@ func runBacktest(ctx context.Context, args []string, stdout, stderr io.Writer) i
 		return code
 	case len(rest) > 0:
 		return wrong(exitUsage, "what is %q? usage: driftd backtest %s", rest[0], backtestArgs)
-	case *events == "":
-		return wrong(exitUsage, "name the events with --events, a file or - for standard input")
+	case *events == "" && *since == "":
+		return wrong(exitUsage, "name the events with --events, a file or - for standard input; or samples with --config and --since")
+	case *events != "" && *since != "":
+		return wrong(exitUsage, "give --events or --since, not both")
+	case *since != "" && *file == "":
+		return wrong(exitUsage, "--since needs --config: it says where the samples are")
 	case len(patterns) == 0 && *file == "":
 		return wrong(exitUsage, "name rule files with --rules, such as 'rules/*.yaml', or a config with --config")
 	}
-	cfg, set, problems := backtestFiles(config.Sources{File: *file, Environ: os.Environ(), NoSecrets: true}, patterns)
+	from, err := parseSince(*since, time.Now())
+	if err != nil {
+		return wrong(exitUsage, "%v", err)
+	}
+	cfg, set, problems := backtestFiles(config.Sources{File: *file, Environ: os.Environ(), NoSecrets: *since == ""}, patterns)
 	if text := problems.Text(); text != "" {
 		fmt.Fprintln(stderr, text)
 	}
@@ -77,22 +89,29 @@ func runBacktest(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	if !*asJSON {
 		b.out = backtest.Text(stdout, set, isTerminal(stdout))
 	}
-	report, took, err := b.events(ctx, *events)
-	switch {
-	case report == nil:
+	var report *backtest.Report
+	began, source := time.Now(), *events
+	if *since == "" {
+		report, err = b.events(ctx, *events)
+	} else {
+		source = cfg.Kafka.Topic("samples") + " since " + from.UTC().Format(time.RFC3339)
+		report, err = b.samples(ctx, from)
+	}
+	if report == nil {
 		return wrong(exitWrong, "%v", err)
-	case errors.Is(err, context.Canceled):
-		fmt.Fprintf(stderr, "\ninterrupted behind line %d; so far:", report.Lines)
 	}
 	fmt.Fprintln(stderr)
-	report.Summary(stderr, took)
+	if ctx.Err() != nil {
+		fmt.Fprintln(stderr, "interrupted; so far:")
+	}
+	report.Summary(stderr, time.Since(began))
 	switch {
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil:
 		return exitWrong
 	case err != nil:
 		return wrong(exitWrong, "%v", err)
 	case report.Events.Records == 0:
-		return wrong(exitWrong, "there are no events in %s", *events)
+		return wrong(exitWrong, "there are no events in %s", source)
 	case report.Newest.IsZero() || report.Refused() >= report.Events.Records && report.Events.Samples+report.Events.Scores == 0:
 		return wrong(exitWrong, "no event counts; `driftd explain-event --encoding driftd_json` says what is made of one")
 	}
@@ -126,10 +145,10 @@ type backtesting struct {
 }
 
 // events replays a file. The report is nil where nothing could be begun.
-func (b *backtesting) events(ctx context.Context, name string) (*backtest.Report, time.Duration, error) {
+func (b *backtesting) events(ctx context.Context, name string) (*backtest.Report, error) {
 	in, size, err := openEvents(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	defer in.Close()
 	var current atomic.Pointer[rules.Set]
@@ -140,11 +159,10 @@ func (b *backtesting) events(ctx context.Context, name string) (*backtest.Report
 	feed, err := consumer.NewFeed(c, consumer.SourceTopic{Topic: name, Encoding: "driftd_json"}, partitions,
 		func(prompt string) int { return kafkalog.PartitionFor(prompt, partitions) })
 	if err != nil {
-		return nil, 0, err
+		return nil, err
 	}
 	lines := backtest.NewLines(ctx, in)
 	o := backtest.Options{Rules: b.set, Windows: windowsOptions(b.cfg), Partitions: partitions, Steps: b.out}
-	began := time.Now()
 	bar, stop := b.show(&o, func() (int64, int64) { return lines.Read(), size })
 	defer stop()
 	report, err := backtest.Events(ctx, o, feed, lines)
@@ -152,7 +170,23 @@ func (b *backtesting) events(ctx context.Context, name string) (*backtest.Report
 	if err != nil && ctx.Err() == nil {
 		err = fmt.Errorf("read %s behind line %d: %w", name, report.Lines, err)
 	}
-	return report, time.Since(began), err
+	return report, err
+}
+
+// samples replays what ingest has written since a time.
+func (b *backtesting) samples(ctx context.Context, since time.Time) (*backtest.Report, error) {
+	client, err := dial(&b.cfg.Kafka, slog.New(slog.DiscardHandler))
+	if err != nil {
+		return nil, err
+	}
+	defer client.Close()
+	log := &backtest.Log{Client: client, Topic: b.cfg.Kafka.Topic("samples"), Since: since}
+	o := backtest.Options{Rules: b.set, Windows: windowsOptions(b.cfg), Steps: b.out}
+	bar, stop := b.show(&o, log.Done)
+	defer stop()
+	report, err := backtest.Samples(ctx, o, log)
+	bar.Hide()
+	return report, err
 }
 
 // show makes a bar that moves where standard error is a terminal.

@@ -27,7 +27,7 @@ const backtestSpec = `
 0h    3h   9s  prompt=refunds version=v17 tier=enterprise locale=de model=m1 latency=1.4~0.8 cost=0.003~0.002 error=2% score.grounding=0.9~0.1 score.verdict=92%
 3h    5h   7s  prompt=refunds version=v18 tier=free locale=en model=m1 latency=1.2~0.8 cost=0.003~0.002 error=2% score.grounding=0.9~0.1 score.verdict=92%
 3h    5h   9s  prompt=refunds version=v18 tier=enterprise locale=de model=m1 latency=3.4~2 cost=0.003~0.002 error=9% score.grounding=0.7~0.2 score.verdict=70%
-3h    5h   60s prompt=refunds version=v17 tier=free locale=en model=m1 latency=1.2~0.8 score.grounding=0.9~0.1
+3h    5h   12s prompt=refunds version=v17 tier=enterprise locale=de model=m1 latency=1.2~0.8 score.grounding=0.9~0.1
 5h    6h   7s  prompt=refunds version=v17 tier=free locale=en model=m1 latency=1.2~0.8 error=2% score.grounding=0.9~0.1 score.verdict=92%
 # linked by trace
 0h    4h   11s linked=yes prompt=answers version=7 tier=free locale=fr template_hash=a1 latency=2~1 output_tokens=180~60 score.grounding=0.8~0.2
@@ -36,13 +36,14 @@ const backtestSpec = `
 0h    6h   13s prompt=triage_b version=v1 tier=pro locale=en model=big-0301 latency=0.4~0.2 score.helpful=3~2
 2h    150m 1s  prompt=triage_c version=v1 tier=pro locale=en model=big-0301 latency=0.4~0.2
 0h    6h   17s prompt=triage_c version=v1 tier=pro locale=en variant=control latency=0.4~0.2 score.helpful=3~2
-0h    6h   17s prompt=triage_c version=v2 tier=pro locale=en variant=treatment latency=0.5~0.2 score.helpful=2.6~2
+0h    6h   17s prompt=triage_c version=v2 tier=pro locale=en variant=treatment latency=0.5~0.2 score.helpful=2.4~1.4
 0h    3h   19s prompt=quiet version=v1 latency=0.4~0.2
 `
 
 const backtestRules = `
 rubrics:
   grounding: {min: 0, max: 1, better: higher}
+  helpful: {min: 1, max: 5, better: higher}
   verdict: {labels: {pass: 1, fail: 0}, better: higher}
 groups:
   - name: sliced
@@ -54,6 +55,10 @@ groups:
       - {alert: Slow, metric: latency, threshold: {stat: p95, window: 15m, above: 2.5s}, min_samples: 20}
       - {alert: Failing, metric: error, threshold: {stat: rate, window: 30m, above: 5%}, min_samples: 50, keep_firing_for: 5m}
       - {alert: Worse, rubric: grounding, threshold: {stat: mean, window: 30m, below: 95%, against: previous_version}, min_samples: 20}
+      - {alert: Regressed, rubric: grounding, drift: {drop: 0.05, against: previous_version, false_alarms: 1/30d}}
+      - {alert: Failed, rubric: verdict, drift: {drop: 0.1, against: {fixed: 0.9}}}
+      - {alert: Tail, metric: latency, exceed: {above: 2.1s, share: 5%, false_alarms: 1/30d}}
+      - {alert: CanaryWorse, rubric: grounding, canary: {drop: 0.05, against: previous_version}}
   - name: totals
     rules:
       - {alert: Traffic, volume: {below: 50%, above: 150%, window: 15m, against: 24h}}
@@ -87,19 +92,17 @@ func TestBacktestIsTheDaemon(t *testing.T) {
 			}
 			want := w.daemonSteps(cfg, events, partitions)
 
-			var stdout, stderr bytes.Buffer
-			code := runBacktest(t.Context(), []string{
-				"--config", w.dir + "/backtest.yaml", "--events", w.file("events.jsonl", string(bytes.Join(events, []byte("\n")))), "--json",
-			}, &stdout, &stderr)
-			if code != exitFine {
-				t.Fatalf("exit code %d: %s", code, stderr.String())
-			}
-			got := strings.SplitAfter(strings.TrimSuffix(stdout.String(), "\n"), "\n")
-			for i := range max(len(got), len(want)) {
-				if i >= len(got) || i >= len(want) || strings.TrimSuffix(got[i], "\n") != want[i] {
-					t.Fatalf("step %d of %d is\n%s\nthe daemon's, of %d, is\n%s", i, len(got), append(got, "none")[min(i, len(got))], len(want), append(want, "none")[min(i, len(want))])
+			of := func(flags ...string) (steps []string, summary string) {
+				var stdout, stderr bytes.Buffer
+				if code := runBacktest(t.Context(), append([]string{"--config", w.dir + "/backtest.yaml", "--json"}, flags...), &stdout, &stderr); code != exitFine {
+					t.Fatalf("backtest %v: exit code %d: %s", flags, code, stderr.String())
 				}
+				return strings.Split(strings.TrimSuffix(stdout.String(), "\n"), "\n"), stderr.String()
 			}
+			file, summary := of("--events", w.file("events.jsonl", string(bytes.Join(events, []byte("\n")))))
+			same(t, "of the file", file, want)
+			kept, _ := of("--since", "1h") // of the log's clock
+			same(t, "of the samples topic", kept, want)
 			seen := map[string]int{}
 			for _, line := range want {
 				var r detector.Record
@@ -116,8 +119,19 @@ func TestBacktestIsTheDaemon(t *testing.T) {
 					}
 				}
 			}
-			t.Logf("%d steps: %v\n%s", len(want), seen, stderr.String())
+			t.Logf("%d steps: %v\n%s", len(want), seen, summary)
 		})
+	}
+}
+
+// same holds the steps of a backtest against the daemon's.
+func same(t *testing.T, what string, got, want []string) {
+	t.Helper()
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Fatalf("step %d of %d %s is\n%s\nthe daemon's, of %d, is\n%s", i, len(got), what, append(got, "none")[min(i, len(got))],
+				len(want), append(want, "none")[min(i, len(want))])
+		}
 	}
 }
 

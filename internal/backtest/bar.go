@@ -30,8 +30,9 @@ func (b *Bar) Show(r *Report, now time.Time) {
 	if !r.Newest.IsZero() {
 		fmt.Fprintf(&line, "%s  ", r.Newest.Format("2006-01-02 15:04"))
 	}
-	n := r.Events.Records
-	fmt.Fprintf(&line, "%s, %s/s", some(n, "event"), grouped(uint64(float64(n)/max(now.Sub(b.Since).Seconds(), 0.1))))
+	if n := r.Events.Records; n > 0 {
+		fmt.Fprintf(&line, "%s, %s/s", some(n, "event"), grouped(uint64(float64(n)/max(now.Sub(b.Since).Seconds(), 0.1))))
+	}
 	io.WriteString(b.Out, line.String())
 	b.shown = true
 }

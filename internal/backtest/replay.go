@@ -231,6 +231,11 @@ func (w *worker) apply(b consumer.FedBatch, steps []numbered) []numbered {
 		w.failed = fmt.Errorf("BUG: the feed's samples cannot be read: %w", err)
 		return steps
 	}
+	return w.judge(b.Partition, steps)
+}
+
+// judge applies the batch at hand to its partition.
+func (w *worker) judge(partition int, steps []numbered) []numbered {
 	for i := range w.batch.Shapes {
 		for _, name := range w.batch.Shapes[i].Rubrics {
 			if !w.rubrics[string(name)] {
@@ -238,8 +243,8 @@ func (w *worker) apply(b consumer.FedBatch, steps []numbered) []numbered {
 			}
 		}
 	}
-	for _, rec := range w.partitions[b.Partition/w.of].Apply(&w.batch) {
-		steps = append(steps, numbered{rec, b.Partition})
+	for _, rec := range w.partitions[partition/w.of].Apply(&w.batch) {
+		steps = append(steps, numbered{rec, partition})
 	}
 	return steps
 }

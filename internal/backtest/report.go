@@ -1,6 +1,8 @@
 package backtest
 
 import (
+	"cmp"
+	"maps"
 	"slices"
 	"time"
 
@@ -9,16 +11,14 @@ import (
 	"github.com/driftd/driftd/rules"
 )
 
-// maxBad is how many of the events that are not counted are told one by one.
-const maxBad = 5
-
 // Report is what a replay came to, so far.
 type Report struct {
 	Events consumer.FeedCounts
-	Dead   map[consumer.Reason]uint64
-	Bad    []consumer.Refusal // the first of them; offsets are line numbers less one
+	Dead   map[consumer.Reason]*Dead // what is not counted
 	Lines  int64
 	Lag    consumer.Lag
+
+	Broken int // samples records that cannot be read; the daemon passes over them too
 
 	Oldest, Newest time.Time // event time; zero before the first event
 	Detected       detector.Counts
@@ -27,6 +27,12 @@ type Report struct {
 	Rubrics        map[string]bool
 
 	place map[[2]string]int // of a rule, by its group and its name
+}
+
+// Dead is what is not counted for one reason.
+type Dead struct {
+	Events uint64
+	First  consumer.Refusal // its offset is the line's number less one
 }
 
 // RuleReport is what became of a rule.
@@ -50,7 +56,7 @@ func (r *RuleReport) Open() (pending, firing int) {
 }
 
 func newReport(set *rules.Set) *Report {
-	r := &Report{Dead: map[consumer.Reason]uint64{}, Prompts: map[string]bool{}, Rubrics: map[string]bool{}, place: map[[2]string]int{}}
+	r := &Report{Dead: map[consumer.Reason]*Dead{}, Prompts: map[string]bool{}, Rubrics: map[string]bool{}, place: map[[2]string]int{}}
 	for i := range set.Groups {
 		g := &set.Groups[i]
 		for j := range g.Rules {
@@ -70,10 +76,12 @@ func (r *Report) round(j *job) {
 	c.Promptless += n.Promptless
 	c.NoCalls += n.NoCalls
 	for _, bad := range j.fed.Refused {
-		r.Dead[bad.Reason]++
-		if len(r.Bad) < maxBad {
-			r.Bad = append(r.Bad, bad)
+		d := r.Dead[bad.Reason]
+		if d == nil {
+			d = &Dead{First: bad}
+			r.Dead[bad.Reason] = d
 		}
+		d.Events++
 	}
 	r.Lines, r.Oldest, r.Newest, r.Lag = j.end.line, j.end.oldest, j.end.newest, j.end.lag
 }
@@ -122,8 +130,8 @@ func (r *Report) judged(w *worker) {
 
 // Refused is the number of events, or whole lines, that are not counted.
 func (r *Report) Refused() (n uint64) {
-	for _, k := range r.Dead {
-		n += k
+	for _, d := range r.Dead {
+		n += d.Events
 	}
 	return n
 }
@@ -148,16 +156,9 @@ func (r *Report) Unheard(at int) string {
 	return ""
 }
 
-// reasons are those of dead letters, the most frequent first.
-func (r *Report) reasons() (out []consumer.Reason) {
-	for reason := range r.Dead {
-		out = append(out, reason)
-	}
-	slices.SortFunc(out, func(a, b consumer.Reason) int {
-		if r.Dead[a] != r.Dead[b] {
-			return int(min(max(int64(r.Dead[b])-int64(r.Dead[a]), -1), 1))
-		}
-		return int(a) - int(b)
+// reasons are those of what is not counted, the most frequent first.
+func (r *Report) reasons() []consumer.Reason {
+	return slices.SortedFunc(maps.Keys(r.Dead), func(a, b consumer.Reason) int {
+		return cmp.Or(cmp.Compare(r.Dead[b].Events, r.Dead[a].Events), cmp.Compare(a, b))
 	})
-	return out
 }

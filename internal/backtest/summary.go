@@ -3,7 +3,6 @@ package backtest
 import (
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -29,7 +28,10 @@ func (r *Report) Summary(w io.Writer, took time.Duration) {
 	if n := r.Events.Promptless; n > 0 {
 		row("unnamed", "%s without a prompt, in the event or in its trace", some(n, "call"))
 	}
-	r.dead(w, row)
+	r.dead(w)
+	if r.Broken > 0 {
+		row("broken", "%s of samples cannot be read and are passed over, as the daemon does", some(uint64(r.Broken), "record"))
+	}
 	r.late(row)
 	if n := r.Detected.Other; n > 0 {
 		row("limits", "%s counted together as __other__: a limit on prompts, versions or cohorts is reached", some(uint64(n), "sample"))
@@ -40,28 +42,27 @@ func (r *Report) Summary(w io.Writer, took time.Duration) {
 	r.rules(row)
 }
 
-// dead tells what is not counted, and of the first few where and why.
-func (r *Report) dead(w io.Writer, row func(name, format string, args ...any)) {
-	if len(r.Dead) == 0 {
-		return
+// dead tells what is not counted, and for each reason where it comes first and what is wrong there.
+func (r *Report) dead(w io.Writer) {
+	width, digits := 0, 0
+	for reason, d := range r.Dead {
+		width, digits = max(width, len(reason.String())), max(digits, len(grouped(d.Events)))
 	}
-	var reasons []string
+	title := "dead"
 	for _, reason := range r.reasons() {
-		reasons = append(reasons, fmt.Sprintf("%s %s", reason, grouped(r.Dead[reason])))
-	}
-	row("dead", "%s not counted: %s", some(r.Refused(), "event"), strings.Join(reasons, ", "))
-	bad := slices.Clone(r.Bad)
-	for _, b := range bad {
-		fmt.Fprintf(w, "         line %d: %s: %s\n", b.Offset+1, b.Reason, b.Detail)
-	}
-	if more := r.Refused() - uint64(len(bad)); more > 0 {
-		fmt.Fprintf(w, "         and %s more\n", grouped(more))
+		d := r.Dead[reason]
+		fmt.Fprintf(w, "%-7s  %*s %-*s  line %d: %s\n", title, digits, grouped(d.Events), width, reason, d.First.Offset+1, d.First.Detail)
+		title = ""
 	}
 }
 
 // late tells what came out of order, and what to do about it.
 func (r *Report) late(row func(name, format string, args ...any)) {
-	if r.Lag.Events == 0 {
+	switch {
+	case r.Lag.Events == 0 && r.Detected.Late > 0: // of a log: ingest had let them pass
+		row("late", "%s of minutes that were sealed already", some(uint64(r.Detected.Late), "sample"))
+		return
+	case r.Lag.Events == 0:
 		return
 	}
 	row("late", "%s behind newer ones by up to %s, the first in line %d, %s behind line %d; sort the file by time",
