@@ -381,6 +381,10 @@ func TestBetweenAndCohorts(t *testing.T) {
 		if r.IntN(2) == 0 {
 			q.Cohort = map[string]string{"tier": "pro"}
 		}
+		whole := r.IntN(3) == 0
+		if whole {
+			q.Cohort = map[string]string{"tier": "pro", "locale": "de"}
+		}
 		metric := []string{Latency, "grounding", Volume, "unknown"}[r.IntN(4)]
 		from := time.Unix(60*(end-int64(r.IntN(500))), r.Int64N(2)).UTC()
 		to := from.Add(time.Duration(r.IntN(300)) * time.Minute)
@@ -390,7 +394,7 @@ func TestBetweenAndCohorts(t *testing.T) {
 			if old := (end - minutesKept + quarterMinutes - 1) / quarterMinutes * quarterMinutes; c.at/minuteNanos < old {
 				at = at.Truncate(quarterMinutes * time.Minute)
 			}
-			if at.Before(from) || !at.Before(to) || c.at/minuteNanos >= end || c.prompt != q.Prompt || c.version != q.Version || q.Cohort != nil && c.dims[0] != "pro" {
+			if at.Before(from) || !at.Before(to) || c.at/minuteNanos >= end || c.prompt != q.Prompt || c.version != q.Version || q.Cohort != nil && c.dims[0] != "pro" || whole && c.dims[1] != "de" {
 				continue
 			}
 			v := c.latency

@@ -115,6 +115,20 @@ func (f *figures) add(payload []byte) {
 	f.addMoments(&t)
 }
 
+// addMomentsOf is add without the distribution, which it spoils.
+func (f *figures) addMomentsOf(payload []byte) {
+	r := reader{b: payload[1:]}
+	t := figures{dist: dist{pts: f.dist.pts[:0]}}
+	if payload[0] == formDigest {
+		t.moments(&r)
+	} else {
+		t.dist.pts = readTable(&r, payload[0], t.dist.pts)
+		t.fromTable()
+		f.dist.pts = t.dist.pts
+	}
+	f.addMoments(&t)
+}
+
 func (f *figures) addMoments(t *figures) {
 	f.n += t.n
 	f.sum = f.sum.Add(t.sum)

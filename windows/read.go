@@ -154,6 +154,12 @@ func (s *Store) matching(q Query) []*cell {
 	if p == nil {
 		return nil
 	}
+	if key, ok := s.wholeKey(q); ok { // some ask for each cell of a prompt
+		if c := s.cells[string(key)]; c != nil {
+			return []*cell{c}
+		}
+		return nil
+	}
 	var out []*cell
 next:
 	for _, c := range p.cells {
@@ -168,6 +174,19 @@ next:
 		out = append(out, c)
 	}
 	return out
+}
+
+// wholeKey is the key of the one cell that a query selects; ok is false when it leaves dimensions out.
+func (s *Store) wholeKey(q Query) (key []byte, ok bool) {
+	key = AppendKey(nil, q.Prompt, q.Version)
+	for _, d := range s.opt.Dimensions {
+		v, ok := q.Cohort[d]
+		if !ok {
+			return nil, false
+		}
+		key = AppendKey(key, v)
+	}
+	return key, true
 }
 
 // eachPane walks the sealed panes of the selected cells over a long window, with the quarter that each belongs to.
@@ -212,8 +231,7 @@ func (s *Store) Between(q Query, metric string, from, to time.Time) Moments {
 		}
 		calls += readBlob(blob).calls
 		if payload := findEntry(blob, figuresKey(id)); payload != nil {
-			f.dist.pts = f.dist.pts[:0]
-			f.add(payload)
+			f.addMomentsOf(payload)
 		}
 	}
 	first := func(t time.Time, length int64) int64 { // pane of that many minutes that begins at t or after it
