@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -35,10 +36,10 @@ func loadRules(cfg *config.Config) (*rules.Set, rules.Problems) {
 }
 
 // runCheck reads what it is told to and says what is wrong with it.
-func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) int {
+func runCheck(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := newFlags("check", checkArgs, stderr)
 	file := fs.String("config", "", "check this config and the rule `FILE`s that it names")
-	events := fs.String("events", "", "a `FILE` of native events, one a line: say what the rules could have seen in them")
+	events := fs.String("events", "", "a `FILE` of native events, one a line, gzipped or not, or - for standard input: say what the rules can see in such traffic")
 	asJSON := fs.Bool("json", false, "print one JSON object a problem, and nothing else")
 	overrides := config.RegisterFlags(fs)
 	patterns, code, done := parseFlags(fs, args)
@@ -67,7 +68,7 @@ func runCheck(_ context.Context, args []string, stdout, stderr io.Writer) int {
 	var past *history
 	if *events != "" && usable {
 		var err error
-		if past, err = readHistory(*events, set, cfg); err != nil {
+		if past, err = readHistory(ctx, *events, set, cfg); err != nil {
 			fmt.Fprintf(stderr, "driftd check: %v\n", err)
 			return exitWrong
 		}
@@ -178,9 +179,11 @@ func summarize(w io.Writer, cfg *config.Config, set *rules.Set, past *history) {
 		}
 		fmt.Fprintln(w)
 	}
+	defaults, _ := config.Load(config.Sources{})
+	partitions := cmp.Or(cfg, defaults).Kafka.Partitions
 	var b strings.Builder
 	if past == nil {
-		writeForecasts(&b, set)
+		writeForecasts(&b, set, partitions)
 	} else {
 		past.write(&b)
 	}

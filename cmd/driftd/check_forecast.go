@@ -2,6 +2,7 @@ package main
 
 import (
 	"math"
+	"strings"
 	"time"
 
 	"github.com/driftd/driftd/detector/evidence"
@@ -65,12 +66,26 @@ func unscaled(r *rules.Rule, x float64) float64 {
 	return r.Scale.Min + x*width(r)
 }
 
-// sightOf forecasts what the rule sees in the stream where so many series share its budget. Of a canary the stream's rate is that
-// of both sides' values together as far as they count: nx·ny/(nx+ny).
-func sightOf(r *rules.Rule, s stream, series int) sight {
-	var out sight
+// cuts is in how many parts the budget of a group's rules is cut: the prompts of one that matches several are spread over the
+// partitions, none of which knows how many series the others watch.
+func cuts(g *rules.Group, partitions int) int {
+	if prompt, ok := g.Match["prompt"]; ok && !strings.ContainsAny(prompt, `*?\`) {
+		return 1
+	}
+	return partitions
+}
+
+// share is the part of a rule's budget that each of so many series gets, in alarms a day.
+func share(r *rules.Rule, cuts, series int) float64 {
 	budget, _ := r.Budget()
-	p := evidence.Power{Mean: s.mean, SD: s.sd, N: s.rate, B: budget.PerDay() / perDay / float64(max(series, 1))}
+	return budget.PerDay() / float64(cuts) / float64(max(series, 1))
+}
+
+// sightOf forecasts what the rule sees in the stream, whose share of the budget is so many alarms a day. Of a canary the stream's
+// rate is that of both sides' values together as far as they count: nx·ny/(nx+ny).
+func sightOf(r *rules.Rule, s stream, share float64) sight {
+	var out sight
+	p := evidence.Power{Mean: s.mean, SD: s.sd, N: s.rate, B: share / perDay}
 	claim, ahead := s.mean, 0.0 // what H0 says the mean is at least, before rounding
 	switch d := drift(r); {
 	case r.Exceed != nil:

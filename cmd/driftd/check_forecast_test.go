@@ -123,7 +123,7 @@ func TestCanaryForetold(t *testing.T) {
 		t.Helper()
 		r.Canary.By.Value = drop
 		rate := float64(nx*ny) / float64(nx+ny)
-		want := sightOf(r, stream{rate: rate, mean: mean, sd: math.Sqrt(mean * (1 - mean))}, 1).delay.Minutes()
+		want := sightOf(r, stream{rate: rate, mean: mean, sd: math.Sqrt(mean * (1 - mean))}, budget.PerDay()).delay.Minutes()
 		var delays []float64
 		for i := range 40 {
 			random := rand.New(rand.NewPCG(7, uint64(i)))
@@ -175,7 +175,9 @@ func TestSight(t *testing.T) {
 		t.Fatalf("no rule %s", name)
 		return nil
 	}
-	seen := func(name string, s stream, series int) sight { return sightOf(find(name), s, series) }
+	seen := func(name string, s stream, series int) sight {
+		return sightOf(find(name), s, share(find(name), 1, series))
+	}
 	ten := stream{rate: 10, mean: 0.8, sd: 0.15}
 
 	// What is asked for is in the metric's unit, and the scale is mirrored for what rises.
@@ -206,7 +208,7 @@ func TestSight(t *testing.T) {
 		d := *r.Drift
 		d.By.Value = by
 		r.Drift = &d
-		if s := sightOf(&r, ten, 3); (s.delay <= 24*time.Hour) != (by >= s.smallest) && math.Abs(by-s.smallest) > 1e-4 {
+		if s := sightOf(&r, ten, share(&r, 1, 3)); (s.delay <= 24*time.Hour) != (by >= s.smallest) && math.Abs(by-s.smallest) > 1e-4 {
 			t.Errorf("drop %g: seen after %s, the least in a day is %g", by, s.delay, s.smallest)
 		}
 	}
@@ -223,7 +225,7 @@ func TestSight(t *testing.T) {
 		for i := range set.Groups {
 			for j := range set.Groups[i].Rules {
 				r := &set.Groups[i].Rules[j]
-				if out := sightOf(r, s, 5); math.IsNaN(out.smallest) || out.delay < time.Minute || out.delay > never {
+				if out := sightOf(r, s, share(r, 16, 5)); math.IsNaN(out.smallest) || out.delay < time.Minute || out.delay > never {
 					t.Errorf("%s of %+v: %+v", r.Alert, s, out)
 				}
 			}

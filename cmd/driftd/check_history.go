@@ -1,22 +1,20 @@
 package main
 
 import (
-	"bufio"
-	"bytes"
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"sync/atomic"
 	"time"
 
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/internal/backtest"
 	"github.com/driftd/driftd/internal/config"
-	"github.com/driftd/driftd/internal/strictyaml"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
@@ -24,6 +22,7 @@ import (
 // history is what a file of native events says of the series that sequential rules would watch.
 type history struct {
 	file        string
+	partitions  int
 	first, last int64 // minutes with events, Unix
 	counts      consumer.FeedCounts
 	refused     map[consumer.Reason]int
@@ -49,51 +48,74 @@ type series struct {
 	first, last     int64 // minutes with values
 }
 
-// readHistory counts the events of a file as the daemon would.
-func readHistory(path string, set *rules.Set, c *config.Config) (*history, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, fmt.Errorf("read events: %w", err)
-	}
-	defer f.Close()
-	var in consumer.Config
+// readHistory counts the events of a file, or of standard input for -, as the daemon would. c is nil where there is no config.
+func readHistory(ctx context.Context, name string, set *rules.Set, c *config.Config) (*history, error) {
 	if c == nil {
-		c = new(config.Config)
-		strictyaml.Defaults(c)
+		c, _ = config.Load(config.Sources{})
 		c.Dimensions = dimensionsOf(set)
 	}
-	in = ingestConfig(c)
-	in.Scales = fixedScales(set)
-	feed, err := consumer.NewFeed(in, consumer.SourceTopic{Topic: path, Encoding: "driftd_json"}, 1, func(string) int { return 0 })
+	cfg := ingestConfig(c)
+	cfg.Scales = fixedScales(set)
+	feed, err := consumer.NewFeed(cfg, consumer.SourceTopic{Topic: name, Encoding: "driftd_json"}, 1, func(string) int { return 0 })
 	if err != nil {
 		return nil, err
 	}
-	h := &history{file: path, refused: make(map[consumer.Reason]int), sample: make(map[consumer.Reason]consumer.Refusal), outside: make(map[string]int)}
+	h := &history{file: name, partitions: c.Kafka.Partitions, refused: make(map[consumer.Reason]int), sample: make(map[consumer.Reason]consumer.Refusal), outside: make(map[string]int)}
 	store := windows.NewStore(windows.Options{Dimensions: c.Dimensions})
 	h.watch(set, store, c.Dimensions)
 	outside := make(map[int64]bool) // lines with scores outside their scale
-	err = eachLine(f, func(line int64, text []byte) error {
-		feed.Add(&consumer.Record{Offset: line, Value: text})
+	err = eachLine(ctx, name, func(line int64, text []byte) error {
+		if text == nil {
+			feed.Refuse(line, consumer.Malformed, "the line is too long")
+		} else {
+			feed.Add(&consumer.Record{Offset: line, Value: text})
+		}
 		return h.take(feed, store, outside)
 	})
-	if err == nil {
-		feed.End()
-		err = h.take(feed, store, outside)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil && len(outside) > 0 {
-		if _, err = f.Seek(0, io.SeekStart); err == nil {
-			err = eachLine(f, func(line int64, text []byte) error {
-				if outside[line] {
-					h.countOutside(set, text)
-				}
-				return nil
-			})
+	feed.End()
+	if err := h.take(feed, store, outside); err != nil {
+		return nil, err
+	}
+	switch {
+	case len(outside) == 0:
+	case name == "-": // gone by
+		h.outside[""] = len(outside)
+	default:
+		err = eachLine(ctx, name, func(line int64, text []byte) error {
+			if outside[line] {
+				h.countOutside(set, text)
+			}
+			return nil
+		})
+	}
+	return h, err
+}
+
+// eachLine gives the lines of a file with their numbers, from 1; nil for one that is too long.
+func eachLine(ctx context.Context, name string, each func(line int64, text []byte) error) error {
+	in, _, err := openEvents(name)
+	if err != nil {
+		return err
+	}
+	defer in.Close()
+	lines := backtest.NewLines(ctx, in)
+	for {
+		text, line, err := lines.Next()
+		switch {
+		case errors.Is(err, io.EOF):
+			return nil
+		case errors.Is(err, backtest.ErrLong):
+			text = nil
+		case err != nil:
+			return fmt.Errorf("read %s behind line %d: %w", name, line-1, err)
+		}
+		if err := each(line, text); err != nil {
+			return fmt.Errorf("read %s: %w", name, err)
 		}
 	}
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	return h, nil
 }
 
 // dimensionsOf are those that the rules name, where no config says which there are.
@@ -128,25 +150,6 @@ func fixedScales(set *rules.Set) *scales {
 	var p atomic.Pointer[rules.Set]
 	p.Store(set)
 	return (*scales)(&p)
-}
-
-// eachLine gives the lines of a file with their numbers, from 1.
-func eachLine(r io.Reader, each func(line int64, text []byte) error) error {
-	in := bufio.NewReaderSize(r, 1<<20)
-	for line := int64(1); ; line++ {
-		text, err := in.ReadBytes('\n')
-		if text = bytes.TrimSpace(text); len(text) > 0 {
-			if err := each(line, text); err != nil {
-				return err
-			}
-		}
-		if errors.Is(err, io.EOF) {
-			return nil
-		}
-		if err != nil {
-			return err
-		}
-	}
 }
 
 // watch makes a view for each sequential rule.

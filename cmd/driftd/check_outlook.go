@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -31,18 +32,19 @@ type row struct {
 	*series
 	stream
 	sight
+	share float64 // of the budget, alarms a day
 }
 
 // outlooks are those of all sequential rules.
 func (h *history) outlooks() []outlook {
 	all := make([]outlook, 0, len(h.watched))
 	for _, w := range h.watched {
-		all = append(all, w.outlook(h.last))
+		all = append(all, w.outlook(h.last, h.partitions))
 	}
 	return all
 }
 
-func (w *watched) outlook(last int64) outlook {
+func (w *watched) outlook(last int64, partitions int) outlook {
 	o := outlook{watched: w, ready: true}
 	learned := make(map[string]bool) // a baseline could be made of, by prompt and cohort
 	key := func(s *series) string { return fmt.Sprintf("%q %q", s.prompt, s.cohort) }
@@ -70,12 +72,19 @@ func (w *watched) outlook(last int64) outlook {
 	if len(chosen) == 0 {
 		chosen, o.ready = thin, false
 	}
+	cut := cuts(w.group, partitions)
+	at := func(s *series) int { return kafkalog.PartitionFor(s.prompt, cut) }
+	sharing := make(map[int]int) // series by partition
+	for _, s := range chosen {
+		sharing[at(s)]++
+	}
 	for _, s := range chosen {
 		st := s.stream()
 		if w.rule.Canary != nil {
 			st.rate /= 4 // half of its calls on each side: nx·ny/(nx+ny)
 		}
-		r := row{series: s, stream: s.stream(), sight: sightOf(w.rule, st, len(chosen))}
+		r := row{series: s, stream: s.stream(), share: share(w.rule, cut, sharing[at(s)])}
+		r.sight = sightOf(w.rule, st, r.share)
 		o.views = append(o.views, r)
 	}
 	slices.SortFunc(o.views, func(a, b row) int {
@@ -107,9 +116,12 @@ func (h *history) problems() (ps rules.Problems) {
 			Message: fmt.Sprintf("%s not counted: %s; this is the first", many(h.refused[reason], "event"), strings.ReplaceAll(reason.String(), "_", " "))})
 	}
 	for _, rubric := range slices.Sorted(maps.Keys(h.outside)) {
-		n := h.outside[rubric]
-		ps = append(ps, rules.Problem{File: h.file, Warning: true, Hint: "widen its `min` and `max`, or mend who scores",
-			Message: fmt.Sprintf("%s on `%s` %s outside its scale and not counted", many(n, "score"), rubric, map[bool]string{true: "is", false: "are"}[n == 1])})
+		n, on := h.outside[rubric], ""
+		if rubric != "" {
+			on = " on `" + rubric + "`"
+		}
+		ps = append(ps, rules.Problem{File: h.file, Warning: true, Hint: "widen `min` and `max` of the rubric, or mend who scores",
+			Message: fmt.Sprintf("%s%s %s outside the scale and not counted", many(n, "score"), on, map[bool]string{true: "is", false: "are"}[n == 1])})
 	}
 	if h.counts.Samples+h.counts.Scores == 0 {
 		return append(ps, rules.Problem{File: h.file, Message: "holds neither calls nor scores that count", Hint: "one native event a line, such as " + exampleEvent})
@@ -175,6 +187,15 @@ func (o *outlook) problem() (p rules.Problem, ok bool) {
 	return p, true
 }
 
+// oncePer writes alarms a day as a budget.
+func oncePer(share float64) string {
+	days := 1 / share
+	if days < 10 {
+		return "1/" + digits2(days) + "d"
+	}
+	return fmt.Sprintf("1/%.0fd", days)
+}
+
 // ceil2 is v or a little more, with two digits.
 func ceil2(v float64) float64 {
 	unit := math.Pow(10, math.Floor(math.Log10(v))-1)
@@ -189,8 +210,13 @@ func (h *history) write(w *strings.Builder) {
 	from, to := time.Unix(h.first*60, 0).UTC(), time.Unix((h.last+1)*60, 0).UTC()
 	fmt.Fprintf(w, "%s: %s and %s in %s, %s to %s UTC\n\n", h.file, many(int(h.counts.Samples), "call"), many(int(h.counts.Scores), "score"),
 		timeText(to.Sub(from)), from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04"))
+	cut := false
 	for _, o := range h.outlooks() {
 		o.write(w)
+		cut = cut || cuts(o.group, h.partitions) > 1
+	}
+	if cut {
+		w.WriteString(cutText(h.partitions) + "\n")
 	}
 }
 
@@ -201,10 +227,12 @@ func (o *outlook) write(w *strings.Builder) {
 		w.WriteString("nothing to watch\n\n")
 		return
 	}
-	budget, _ := r.Budget()
-	each := rules.Budget{Count: budget.Count, Per: budget.Per * time.Duration(len(o.views))}
 	if o.ready {
-		fmt.Fprintf(w, "%s; false alarms of each: %s", thousands(len(o.views))+" series watched", each)
+		least, most := o.views[0].share, o.views[0].share
+		for _, v := range o.views {
+			least, most = min(least, v.share), max(most, v.share)
+		}
+		fmt.Fprintf(w, "%s series watched; false alarms of each: %s", thousands(len(o.views)), rangeText([]string{oncePer(most), oncePer(least)}))
 		if o.thin > 0 {
 			fmt.Fprintf(w, "; %s too thin", thousands(o.thin))
 		}

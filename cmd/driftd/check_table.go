@@ -24,8 +24,8 @@ const (
 )
 
 // writeForecasts says what the sequential rules can see, from what the rules say alone.
-func writeForecasts(w *strings.Builder, set *rules.Set) {
-	said := false
+func writeForecasts(w *strings.Builder, set *rules.Set, partitions int) {
+	said, cut := false, false
 	for i := range set.Groups {
 		g := &set.Groups[i]
 		for j := range g.Rules {
@@ -37,17 +37,28 @@ func writeForecasts(w *strings.Builder, set *rules.Set) {
 				w.WriteString("What the sequential rules can see in one series (a prompt version, or a cohort of it):\n\n")
 				said = true
 			}
-			writeForecast(w, r)
+			n := cuts(g, partitions)
+			cut = cut || n > 1
+			writeForecast(w, r, share(r, n, 1))
 		}
 	}
 	if said {
 		w.WriteString("Half of all such changes are seen sooner than said, half later. Where ten series share the budget, each takes about a fifth\n" +
-			"longer. With --events FILE the figures are those of your own traffic.\n\n")
+			"longer. With --events FILE the figures are those of your own traffic.\n")
+		if cut {
+			w.WriteString(cutText(partitions))
+		}
+		w.WriteString("\n")
 	}
 }
 
-// writeForecast writes the table of one rule.
-func writeForecast(w *strings.Builder, r *rules.Rule) {
+func cutText(partitions int) string {
+	return fmt.Sprintf("The budget of rules on more than one prompt is divided by the %d partitions that prompts are spread over; a group with\n"+
+		"`match: {prompt: NAME}` has it whole.\n", partitions)
+}
+
+// writeForecast writes the table of one rule, for a series with that share of its budget.
+func writeForecast(w *strings.Builder, r *rules.Rule, share float64) {
 	mean := assumed(r)
 	most := math.Sqrt(mean * (1 - mean))
 	deviations := []float64{most}
@@ -55,7 +66,7 @@ func writeForecast(w *strings.Builder, r *rules.Rule) {
 	if d == nil {
 		fmt.Fprintf(w, "  %s: %s of values instead of %s", r.Alert, valueText(r, min(1, 2*r.Exceed.Share)), valueText(r, r.Exceed.Share))
 	} else {
-		fmt.Fprintf(w, "  %s: %s from %s", r.Alert, changeText(r, sightOf(r, stream{rate: 1, mean: mean, sd: most}, 1).by), valueText(r, unscaled(r, mean)))
+		fmt.Fprintf(w, "  %s: %s from %s", r.Alert, changeText(r, sightOf(r, stream{rate: 1, mean: mean, sd: most}, share).by), valueText(r, unscaled(r, mean)))
 	}
 	if r.Exceed == nil && r.Rubric && len(r.Scale.Labels) != 2 {
 		deviations = []float64{graded * most, most}
@@ -79,7 +90,7 @@ func writeForecast(w *strings.Builder, r *rules.Rule) {
 		var times, least []string
 		var learned time.Duration
 		for _, sd := range deviations {
-			s := sightOf(r, stream{rate: n, mean: mean, sd: sd}, 1)
+			s := sightOf(r, stream{rate: n, mean: mean, sd: sd}, share)
 			learned = s.learns
 			times, least = append(times, timeText(s.delay)), append(least, smallestText(r, mean, s.smallest))
 		}

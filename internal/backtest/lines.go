@@ -14,8 +14,8 @@ import (
 // MaxLine bounds an event, bytes: brokers take no larger record unless they are told to.
 const MaxLine = 1 << 20
 
-// errLong is of a line that is longer.
-var errLong = fmt.Errorf("longer than %d KiB", MaxLine>>10)
+// ErrLong is of a line that is longer.
+var ErrLong = fmt.Errorf("longer than %d KiB", MaxLine>>10)
 
 // Lines reads a file of JSON lines, gzipped or not, in constant memory. It is owned by one goroutine; Read is for all.
 type Lines struct {
@@ -34,7 +34,7 @@ func NewLines(ctx context.Context, r io.Reader) *Lines {
 var byteOrderMark = []byte("\xef\xbb\xbf")
 
 // Next gives the next line that is not blank, without its end, and its number, from 1. The line is valid until the next call. The
-// error is io.EOF at the end, errLong of a line that is too long, after which one can go on, or what reading failed with.
+// error is io.EOF at the end, ErrLong of a line that is too long, after which one can go on, or what reading failed with.
 func (l *Lines) Next() (line []byte, number int64, err error) {
 	for {
 		line, err = l.in.ReadSlice('\n')
@@ -45,7 +45,7 @@ func (l *Lines) Next() (line []byte, number int64, err error) {
 		}
 		whole := err == nil || err == io.EOF
 		if whole && long {
-			return nil, l.number, errLong
+			return nil, l.number, ErrLong
 		}
 		if l.number == 1 {
 			line = bytes.TrimPrefix(line, byteOrderMark)

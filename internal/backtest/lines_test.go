@@ -46,7 +46,7 @@ func TestLines(t *testing.T) {
 			var n int64
 			if line, n, err = l.Next(); err == nil {
 				got = append(got, string('0'+rune(n))+" "+string(line))
-			} else if errors.Is(err, errLong) {
+			} else if errors.Is(err, ErrLong) {
 				got = append(got, string('0'+rune(n))+" !")
 			} else {
 				break
@@ -124,7 +124,7 @@ func FuzzLines(f *testing.F) {
 				return
 			}
 			if n <= last || n > int64(len(all)) || err == nil && string(line) != string(bytes.TrimSpace([]byte(all[n-1]))) ||
-				errors.Is(err, errLong) && len(all[n-1]) < MaxLine-1 || err != nil && !errors.Is(err, errLong) {
+				errors.Is(err, ErrLong) && len(all[n-1]) < MaxLine-1 || err != nil && !errors.Is(err, ErrLong) {
 				t.Fatalf("line %d behind %d: %.100q, %v", n, last, line, err)
 			}
 			last = n

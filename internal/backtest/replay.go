@@ -113,8 +113,8 @@ func (r *replay) read(ctx context.Context) error {
 		switch {
 		case err == nil:
 			r.feed.Add(&consumer.Record{Offset: number - 1, Value: line})
-		case errors.Is(err, errLong):
-			r.feed.Refuse(number-1, consumer.Malformed, "the line is "+errLong.Error())
+		case errors.Is(err, ErrLong):
+			r.feed.Refuse(number-1, consumer.Malformed, "the line is "+ErrLong.Error())
 		case err == io.EOF:
 			r.feed.End()
 			return r.send(ctx, number)
