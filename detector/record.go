@@ -27,6 +27,8 @@ type Record struct {
 	Value     *float64          `json:"value,omitempty"`     // of the watched figure; absent where the window is empty
 	Reference *float64          `json:"reference,omitempty"` // what it is compared with: the number in the rule, or the baseline's figure
 	Bound     *float64          `json:"bound,omitempty"`     // the limit that was crossed, in the metric's unit
+	Above     *float64          `json:"above,omitempty"`     // of an exceed: values above it count, in the metric's unit
+	Below     *float64          `json:"below,omitempty"`     // of an exceed: values below it count
 	Interval  []float64         `json:"interval,omitempty"`  // of the value: 95 %, low and high
 	Samples   int64             `json:"samples"`             // in the window; calls for a volume or coverage
 	Window    string            `json:"window,omitempty"`

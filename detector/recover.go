@@ -60,7 +60,7 @@ func recalled(id ID, r *Record) *alert {
 		a.by, a.cohort = append(a.by, name), append(a.cohort, r.Cohort[name])
 	}
 	a.head = &Record{
-		Group: r.Group, Rule: r.Rule, Metric: r.Metric, Kind: r.Kind, Stat: r.Stat, Window: r.Window, Against: r.Against,
+		Group: r.Group, Rule: r.Rule, Metric: r.Metric, Kind: r.Kind, Stat: r.Stat, Window: r.Window, Against: r.Against, Above: r.Above, Below: r.Below,
 		FalseAlarms: r.FalseAlarms, Rollback: r.Rollback, Labels: r.Labels,
 	}
 	if r.Type == Firing {

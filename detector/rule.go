@@ -103,6 +103,11 @@ func headOf(g *rules.Group, r *rules.Rule) *Record {
 	if w := r.Window(); w > 0 {
 		h.Window = rules.Duration(w).String()
 	}
+	if x := r.Exceed; x != nil && x.Below {
+		h.Below = &x.Limit
+	} else if x != nil {
+		h.Above = &x.Limit
+	}
 	if a := r.Against(); a.Kind != rules.AgainstNone {
 		h.Against = &Against{Kind: a.Word()}
 		switch a.Kind {

@@ -12,9 +12,17 @@ import (
 
 // figure writes a value in its metric's unit with that many significant digits.
 func figure(r *detector.Record, v float64, digits int) string {
-	if r.Stat == "count" {
+	switch {
+	case r.Kind == "traffic_share", r.Kind == "exceed":
+		return number(v*100, digits) + " %"
+	case r.Stat == "count", r.Kind == "shape" && r.Stat != "wasserstein" && r.Stat != "mean":
 		return number(v, digits)
 	}
+	return inUnit(r, v, digits)
+}
+
+// inUnit writes a value of the metric itself.
+func inUnit(r *detector.Record, v float64, digits int) string {
 	switch r.Metric {
 	case "latency", "ttft":
 		if math.Abs(v) < 1 {
@@ -88,6 +96,18 @@ func figures(r *detector.Record) (value, bound string) {
 func measure(r *detector.Record) string {
 	name := r.Metric
 	switch {
+	case r.Kind == "change":
+		return strings.ReplaceAll(name, "_", " ")
+	case r.Kind == "traffic_share":
+		return "share of the calls"
+	case r.Kind == "shape":
+		return "shape of " + name
+	case r.Kind == "exceed" && r.Above != nil && (name == "error" || name == "fallback"):
+		return name + " rate"
+	case r.Kind == "exceed" && r.Above != nil:
+		return "share of " + name + " over " + inUnit(r, *r.Above, 6)
+	case r.Kind == "exceed" && r.Below != nil:
+		return "share of " + name + " under " + inUnit(r, *r.Below, 6)
 	case name == "error" || name == "fallback":
 		if r.Stat != "sum" && r.Stat != "count" {
 			return name + " rate"
@@ -106,20 +126,25 @@ func coverage(r *detector.Record) bool {
 }
 
 // samples says of how much data the figure is.
-func samples(r *detector.Record) string {
-	if coverage(r) {
-		return plural(r.Samples, "call", "calls")
+func samples(r *detector.Record) string { return samplesOf(r, r.Samples) }
+
+func samplesOf(r *detector.Record, n int64) string {
+	if coverage(r) || r.Kind == "traffic_share" || r.Kind == "change" {
+		return plural(n, "call", "calls")
 	}
-	return plural(r.Samples, "sample", "samples")
+	return plural(n, "sample", "samples")
 }
 
-// crossed says on which side of its bound the value lies: ", below 0.85".
+// crossed says on which side of its bound the value lies: ", below 0.85"; of kinds that gather evidence where it surely lies.
 func crossed(r *detector.Record) string {
 	_, bound := figures(r)
-	if bound == "" {
-		return ""
-	}
 	switch {
+	case bound == "":
+		return ""
+	case r.Kind == "exceed":
+		return between(r) + ", allowed " + bound
+	case sequential(r):
+		return between(r)
 	case *r.Value < *r.Bound:
 		return ", below " + bound
 	case *r.Value > *r.Bound:
@@ -128,19 +153,54 @@ func crossed(r *detector.Record) string {
 	return ", at " + bound
 }
 
-// was tells the figure that it is compared with, empty where that is just the number in the rule.
-func was(r *detector.Record) string {
-	if r.Against == nil || r.Reference == nil {
+// sequential tells the kinds that gather evidence from those that look at a window.
+func sequential(r *detector.Record) bool {
+	return r.Kind == "drift" || r.Kind == "canary" || r.Kind == "exceed"
+}
+
+// between is where the value surely lies: " (0.75–0.81)".
+func between(r *detector.Record) string {
+	if len(r.Interval) != 2 {
 		return ""
 	}
-	s := "was " + figure(r, *r.Reference, 3)
-	switch {
-	case r.Against.Version != "":
-		s += " (" + escape(brief(r.Against.Version)) + ")"
-	case r.Against.Kind == "24h":
-		s += " over 24h"
+	low, high := figure(r, r.Interval[0], 3), figure(r, r.Interval[1], 3)
+	if unit := strings.LastIndexByte(low, ' '); unit >= 0 && strings.HasSuffix(high, low[unit:]) {
+		low = low[:unit]
 	}
-	return s
+	return " (" + low + "–" + high + ")"
+}
+
+// was tells the figure that it is compared with, empty where that is just the number in the rule.
+func was(r *detector.Record) string {
+	if r.Against == nil || r.Reference == nil || r.Kind == "shape" {
+		return ""
+	}
+	a, ref := r.Against, figure(r, *r.Reference, 3)
+	name := escape(brief(a.Version + a.Variant + a.Environment)) // one of them
+	if r.Kind == "canary" {
+		return ref + " for " + name + " beside it"
+	}
+	var of []string
+	switch {
+	case name != "":
+		of = append(of, name)
+	case a.Kind == "24h" && a.Sealed == nil:
+		return "was " + ref + " over 24h"
+	}
+	if a.Sealed != nil {
+		sealed := "sealed"
+		if a.Samples > 0 {
+			sealed += " over " + samplesOf(r, a.Samples)
+		}
+		of = append(of, sealed)
+	}
+	if a.Kind == "fixed" {
+		return "should be " + ref
+	}
+	if len(of) == 0 {
+		return "was " + ref
+	}
+	return "was " + ref + " (" + strings.Join(of, ", ") + ")"
 }
 
 // lasted writes a duration as people say it: 45s, 12m, 1h 12m, 3d 4h.

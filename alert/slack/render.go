@@ -41,7 +41,7 @@ func Render(n *alert.Notification, traceURL string) Message {
 	m.Blocks = append(m.Blocks, api.NewHeaderBlock(&api.TextBlockObject{Type: api.PlainTextType, Text: header, Emoji: &emoji}))
 	var texts []string
 	if len(n.Firing) > 0 {
-		texts = []string{what(n), cohorts(n), words(&w.Record), rollback(n), next(n)}
+		texts = []string{what(n), cohorts(n), why(n), words(&w.Record), rollback(n), next(n)}
 	} else {
 		texts = []string{ended(n), rollback(n), after(n)}
 	}
@@ -82,6 +82,9 @@ func what(n *alert.Notification) string {
 	if before := was(r); before != "" {
 		s += " · " + before
 	}
+	if r.Kind == "change" {
+		return s + "\nconfirmed by " + samples(r)
+	}
 	var facts []string
 	switch {
 	case len(n.Firing) > 1:
@@ -89,6 +92,11 @@ func what(n *alert.Notification) string {
 		if r.Window != "" {
 			facts = append(facts, "over "+escape(brief(r.Window)))
 		}
+	case r.Kind == "traffic_share":
+		if len(r.Cohort) > 0 {
+			facts = append(facts, cohort(r))
+		}
+		facts = append(facts, "of "+samples(r)+window(r, " in "))
 	case r.Metric == "volume" || r.Value == nil:
 		facts = append(facts, cohort(r))
 		if r.Window != "" && r.Value != nil {
@@ -114,14 +122,6 @@ func count(n *alert.Notification) string {
 		s += " and all traffic"
 	}
 	return s
-}
-
-func headline(r *detector.Record) string {
-	value, _ := figures(r)
-	if r.Value == nil {
-		return "*" + escape(brief(measure(r))) + ": no data*" + window(r, " in the last ")
-	}
-	return "*" + escape(brief(measure(r))) + " " + value + "*" + crossed(r)
 }
 
 func window(r *detector.Record, before string) string {
@@ -242,12 +242,15 @@ func next(n *alert.Notification) string {
 	if n.Rollback != nil {
 		done = n.Rollback.Type
 	}
+	mend := advice(n)
 	switch {
 	case done == detector.RollbackPromoted || done == detector.Recovered:
 		return "*Next*: nothing to do. Clients may cache " + bad + " for some minutes; this resolves when its window is clean."
 	case done == detector.RollbackProposed && n.Rollback.Rollback == "auto":
 		return ""
-	case done == "" && r.Rollback == "auto" && target != "":
+	case mend != "":
+		return "*Next*: " + mend
+	case done == "" && r.Rollback == "auto" && target != "" && clearest(n).Cause != detector.CauseUnclear && clearest(n).Cause != "":
 		return "*Next*: driftd is about to ask the registry to promote " + target + "."
 	case done == detector.RollbackRefused:
 		return "*Next*: " + look + " and decide by hand."
@@ -257,6 +260,8 @@ func next(n *alert.Notification) string {
 		return "*Next*: check that what scores " + escape(brief(r.Prompt)) + " still runs."
 	case r.Metric == "volume":
 		return "*Next*: check that callers still reach " + escape(brief(r.Prompt)) + "."
+	case clearest(n).Cause == detector.CauseUnclear:
+		return "*Next*: " + look + " and decide by hand."
 	case target != "":
 		return "*Next*: " + look + "; if " + bad + " is the cause, promote " + target + "."
 	}
@@ -278,11 +283,25 @@ func ended(n *alert.Notification) string {
 	value, _ := figures(r)
 	name := escape(brief(measure(r)))
 	s := "*" + name + " back to " + value + "*"
+	switch r.Kind {
+	case "traffic_share":
+		s = "*" + strings.TrimSpace(subject(r)+" is back to "+value+" of the calls") + "*"
+	case "shape":
+		s = "*" + name + " is near that of before again*: " + distance(r) + " " + value
+	}
 	switch reason := escape(brief(r.Reason)); {
+	case r.Kind == "change":
+		s = change(r)
+		if reason != "" && !strings.HasPrefix(reason, "seen") {
+			s += "\n*Ended*: " + reason
+		}
 	case r.Value == nil && (reason == "" || strings.HasPrefix(reason, "no data")):
 		s = "*No more data*: " + subject(r) + " had no " + name + window(r, " in the last ")
 	case reason != "" && reason != "recovered":
 		s = "*Ended*: " + reason
+	}
+	if r.Kind == "change" {
+		return s + fmt.Sprintf("\nShown from %s to %s UTC", clock(since, until), clock(until, until))
 	}
 	return s + fmt.Sprintf("\nLasted %s, %s to %s UTC · %s", lasted(until.Sub(since)), clock(since, until), clock(until, until), names(n.Resolved))
 }
@@ -308,6 +327,9 @@ func footer(n *alert.Notification, traceURL string) string {
 	if u := r.Annotations["runbook_url"]; u != "" {
 		parts = append(parts, link(u, "Runbook"))
 	}
+	if b := budget(r); b != "" && len(n.Firing) > 0 {
+		parts = append(parts, b)
+	}
 	parts = append(parts, "rule "+escape(brief(r.Group))+"/"+escape(brief(r.Rule)))
 	if team := r.Labels["team"]; team != "" {
 		parts = append(parts, escape(brief(team)))
@@ -322,6 +344,9 @@ func fallback(n *alert.Notification, sign, title string) string {
 	if len(n.Firing) == 0 {
 		return plain(s) + ", lasted " + lasted(n.Until().Sub(n.Since()))
 	}
+	if r.Kind == "change" {
+		return plain(s) + ": " + plain(unescape(strings.ReplaceAll(change(r), "*", "")))
+	}
 	value, _ := figures(r)
 	where := "all traffic"
 	if len(r.Cohort) > 0 {
@@ -333,6 +358,9 @@ func fallback(n *alert.Notification, sign, title string) string {
 	s += ": " + brief(measure(r)) + " " + value + crossed(r) + " for " + where
 	if more := len(n.Firing) - 1; more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
+	}
+	if c := clearest(n).Cause; c != "" && c != detector.CauseUnclear {
+		s += "; likely cause " + brief(string(c))
 	}
 	return plain(s)
 }

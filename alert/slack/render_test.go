@@ -80,6 +80,7 @@ func renderCases() map[string]*alert.Notification {
 	hostile.Exemplars = []string{"abc|def>", "../../etc", "5b8efff798038103d269b633813fc60c"}
 	hostile.Previous = "v22|<!here>"
 	hostile.Annotations = map[string]string{"summary": "<!everyone> " + strings.Repeat("&", 4000), "runbook_url": "javascript:alert(1)"}
+	hostile.Cause, hostile.Because, hostile.FalseAlarms = "<!here>", []string{"<@U1> moved *too*", strings.Repeat("x", 4000)}, "1/<!here>"
 	hostile.Labels = map[string]string{"severity": "warning", "team": "<@U1>"}
 	latency := grounding()
 	latency.Rule, latency.Metric, latency.Stat, latency.Value, latency.Bound, latency.Reference = "SlowTail", "latency", "p95", ptr(4.213), ptr(4.0), ptr(2.1)
@@ -90,27 +91,93 @@ func renderCases() map[string]*alert.Notification {
 	empty := gone
 	empty.Metric, empty.Stat, empty.Value = "error", "rate", nil
 
+	drift := g
+	drift.Rule, drift.Kind, drift.Window, drift.Cohort = "GroundingRegressed", "drift", "", nil
+	drift.Interval, drift.Reference, drift.Bound, drift.Samples, drift.FalseAlarms = []float64{0.75, 0.81}, ptr(0.91), ptr(0.902), 127, "1/30d"
+	drift.Against = &detector.Against{Kind: "previous_version", Version: "v22", Sealed: ptr(t0.Add(-48 * time.Hour)), Samples: 3888}
+	drift.Annotations, drift.Cause = nil, detector.CausePromptVersion
+	drift.Because = []string{"v23 has 0.78 over 127 scores in enterprise × de since 14:22, v22 had 0.91 over 3,888 scores before",
+		"v23 began at 14:22, after v22", "v22 serves enterprise × de beside it and has not moved (0.91 over 1,204 scores)", "enterprise × de makes up 87 % of the drop with 4 % of the traffic"}
+	caused := func(c detector.Cause, because ...string) func(*detector.Record) {
+		return func(r *detector.Record) { r.Cause, r.Because = c, because }
+	}
+	canary := drift
+	canary.Rule, canary.Kind, canary.FalseAlarms = "CanaryWorse", "canary", "1/300d"
+	canary.Against = &detector.Against{Kind: "previous_version", Version: "v22"}
+	exceed := drift
+	exceed.Rule, exceed.Kind, exceed.Metric, exceed.Stat, exceed.Above = "TooManySlow", "exceed", "latency", "rate", ptr(4.0)
+	exceed.Value, exceed.Interval, exceed.Reference, exceed.Bound, exceed.Against = ptr(0.0912), []float64{0.0723, 0.1134}, ptr(0.05), ptr(0.05), nil
+	short := exceed
+	short.Metric, short.Above, short.Below = "output_tokens", nil, ptr(5.0)
+	shape := drift
+	shape.Rule, shape.Kind, shape.Metric, shape.Stat, shape.Window, shape.Interval, shape.FalseAlarms = "ShapeChanged", "shape", "helpfulness", "wasserstein", "1h", nil, ""
+	shape.Value, shape.Bound, shape.Reference, shape.Against, shape.Cause, shape.Because = ptr(0.143), ptr(0.1), ptr(0.1), &detector.Against{Kind: "24h"}, "", nil
+	change := drift
+	change.Rule, change.Kind, change.Metric, change.Stat, change.Interval, change.FalseAlarms, change.Against = "ModelSwapped", "change", "model", "", nil, "", nil
+	change.Value, change.Bound, change.Reference, change.Cause, change.Because, change.Samples = nil, nil, nil, "", nil, 14
+	change.Changed, change.Exemplars = []detector.Changed{{Axis: "model", From: "claude-4-7-sonnet-20260301", To: "claude-4-7-sonnet-20260315", Time: t0.Add(-time.Minute)}}, nil
+	lingers := shape
+	lingers.Rule, lingers.Kind, lingers.Metric, lingers.Stat, lingers.Version, lingers.Previous = "OldVersionLingers", "traffic_share", "volume", "rate", "v22", "v21"
+	lingers.Value, lingers.Bound, lingers.Reference, lingers.Against, lingers.Samples, lingers.Exemplars = ptr(0.124), ptr(0.05), ptr(0.05), nil, 8123, nil
+
 	return map[string]*alert.Notification{
-		"one": {Firing: []alert.Member{member(g)}},
+		"drift": {Firing: []alert.Member{member(drift)}},
+		"drift, cohorts": {Firing: []alert.Member{member(drift, cohortOf("1", "enterprise", "de", 0.72, 57), caused(detector.CauseUnclear, "v23 has only 7 scores since 14:22: too few to compare")),
+			member(drift)}},
+		"drift, cause is one cohort": {Firing: []alert.Member{member(drift, caused(detector.CauseOneCohort,
+			"v23 had 0.91 over 3,888 scores in enterprise × de before 14:22, and 0.78 over 127 scores since", "the drop is in enterprise × de alone, 4 % of the traffic: the rest has not moved"))}},
+		"drift, everything moved": {Firing: []alert.Member{member(drift, caused(detector.CauseEverything, "v22 serves the same cohorts beside it and moved too: 0.91, then 0.79 over 812 scores"))},
+			Rollback: done(detector.RollbackRefused, "auto", "everything_moved: v23 is not alone: other versions, or other prompts on its model, moved too", 0)},
+		"drift, model":    {Firing: []alert.Member{member(drift, caused(detector.CauseModelSnapshot, "model of v23 changed at 14:20, 2 min before the onset: a → b"))}},
+		"drift, unclear":  {Firing: []alert.Member{member(drift, caused(detector.CauseUnclear, "no other version, and no other prompt on the same model, has enough scores to compare with"))}},
+		"drift, resolved": {Resolved: []alert.Member{member(drift, resolved(72*time.Minute, 0.902))}},
+		"drift, a day": {Firing: []alert.Member{member(drift, func(r *detector.Record) {
+			r.Against = &detector.Against{Kind: "24h", Sealed: ptr(t0), Samples: 14400}
+			r.FalseAlarms = "2/1d"
+		})}},
+		"drift, fixed":     {Firing: []alert.Member{member(drift, func(r *detector.Record) { r.Against = &detector.Against{Kind: "fixed"} })}},
+		"canary":           {Firing: []alert.Member{member(canary)}},
+		"exceed":           {Firing: []alert.Member{member(exceed)}},
+		"exceed, below":    {Firing: []alert.Member{member(short)}},
+		"exceed, resolved": {Resolved: []alert.Member{member(exceed, resolved(72*time.Minute, 0.032))}},
+		"shape":            {Firing: []alert.Member{member(shape)}},
+		"shape, resolved":  {Resolved: []alert.Member{member(shape, resolved(72*time.Minute, 0.04))}},
+		"change":           {Firing: []alert.Member{member(change)}},
+		"change, edited": {Firing: []alert.Member{member(change, func(r *detector.Record) {
+			r.Metric, r.Changed = "template_hash", []detector.Changed{{Axis: "template_hash", From: "b1d7e4", To: "0c44aa", Time: t0}}
+		})}},
+		"change, seen": {Resolved: []alert.Member{member(change, func(r *detector.Record) {
+			r.Type, r.Step, r.Time, r.Reason = detector.Resolved, 3, t0.Add(time.Hour), "seen: a change does not recover"
+		})}},
+		"change, back": {Resolved: []alert.Member{member(change, func(r *detector.Record) {
+			r.Type, r.Step, r.Time, r.Reason = detector.Resolved, 3, t0.Add(time.Hour), "changed back"
+		})}},
+		"traffic share":           {Firing: []alert.Member{member(lingers)}},
+		"traffic share, resolved": {Resolved: []alert.Member{member(lingers, resolved(72*time.Minute, 0.02))}},
+		"one":                     {Firing: []alert.Member{member(g)}},
 		"versions": {Firing: []alert.Member{member(g, func(r *detector.Record) {
 			r.Reference, r.Against = ptr(0.91), &detector.Against{Kind: "previous_version", Version: "v22"}
 		})}},
-		"automatic":    {Firing: []alert.Member{member(g, func(r *detector.Record) { r.Rollback = "auto" })}},
-		"many":         {Firing: many, Resolved: []alert.Member{member(g, cohortOf("9", "team", "it", 0.9, 5), resolved(10*time.Minute, 0.9))}},
-		"total":        {Firing: []alert.Member{member(g, total(0.8496, 2000)), member(g, cohortOf("5", "free", "de", 0.8497, 77))}},
-		"promoted":     {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackPromoted, "auto", "", time.Minute)},
-		"proposed":     {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackProposed, "approve", "Proposed: promote v22 in place of v23; a person decides", 0)},
-		"dry run":      {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackProposed, "dry_run", "Dry run: would promote v22 in place of v23", 0)},
-		"under way":    {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackProposed, "auto", "", 0)},
-		"refused":      {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackRefused, "auto", "target_firing: v22 is firing too (SlowTail)", 0)},
-		"failed":       {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackFailed, "auto", "the registry still shows v23", 0)},
-		"resolved":     {Resolved: []alert.Member{member(g, resolved(72*time.Minute, 0.902))}},
-		"recovered":    {Resolved: []alert.Member{member(g, resolved(26*time.Hour, 0.902), func(r *detector.Record) { r.Value = nil })}, Rollback: done(detector.Recovered, "auto", "", 26*time.Hour)},
-		"rule removed": {Resolved: []alert.Member{member(g, resolved(5*time.Minute, 0.8), func(r *detector.Record) { r.Reason = "rule removed" })}},
-		"latency":      {Firing: []alert.Member{member(latency)}},
-		"volume":       {Firing: []alert.Member{member(gone)}},
-		"empty":        {Firing: []alert.Member{member(empty)}},
-		"hostile":      {Firing: []alert.Member{member(hostile)}, Rollback: done(detector.RollbackRefused, "auto", "not_current: <!channel>", 0)},
+		"automatic": {Firing: []alert.Member{member(g, func(r *detector.Record) {
+			r.Rollback, r.Cause = "auto", detector.CausePromptVersion
+			r.Because = []string{"v23 has 0.78 over 412 scores since 14:22, v22 had 0.91 over 3,888 scores before"}
+		})}},
+		"automatic, no cause": {Firing: []alert.Member{member(g, func(r *detector.Record) { r.Rollback = "auto" })}},
+		"many":                {Firing: many, Resolved: []alert.Member{member(g, cohortOf("9", "team", "it", 0.9, 5), resolved(10*time.Minute, 0.9))}},
+		"total":               {Firing: []alert.Member{member(g, total(0.8496, 2000)), member(g, cohortOf("5", "free", "de", 0.8497, 77))}},
+		"promoted":            {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackPromoted, "auto", "", time.Minute)},
+		"proposed":            {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackProposed, "approve", "Proposed: promote v22 in place of v23; a person decides", 0)},
+		"dry run":             {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackProposed, "dry_run", "Dry run: would promote v22 in place of v23", 0)},
+		"under way":           {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackProposed, "auto", "", 0)},
+		"refused":             {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackRefused, "auto", "target_firing: v22 is firing too (SlowTail)", 0)},
+		"failed":              {Firing: []alert.Member{member(g)}, Rollback: done(detector.RollbackFailed, "auto", "the registry still shows v23", 0)},
+		"resolved":            {Resolved: []alert.Member{member(g, resolved(72*time.Minute, 0.902))}},
+		"recovered":           {Resolved: []alert.Member{member(g, resolved(26*time.Hour, 0.902), func(r *detector.Record) { r.Value = nil })}, Rollback: done(detector.Recovered, "auto", "", 26*time.Hour)},
+		"rule removed":        {Resolved: []alert.Member{member(g, resolved(5*time.Minute, 0.8), func(r *detector.Record) { r.Reason = "rule removed" })}},
+		"latency":             {Firing: []alert.Member{member(latency)}},
+		"volume":              {Firing: []alert.Member{member(gone)}},
+		"empty":               {Firing: []alert.Member{member(empty)}},
+		"hostile":             {Firing: []alert.Member{member(hostile)}, Rollback: done(detector.RollbackRefused, "auto", "not_current: <!channel>", 0)},
 	}
 }
 
@@ -135,7 +202,7 @@ func TestRender(t *testing.T) {
 				}
 			}
 			got := fmt.Sprintf("%s\n\n%s\n%s\n", m.Text, drawn, blocks)
-			path := filepath.Join("testdata", strings.ReplaceAll(name, " ", "_")+".golden")
+			path := filepath.Join("testdata", strings.NewReplacer(", ", "_", " ", "_").Replace(name)+".golden")
 			if *rewrite {
 				if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
 					t.Fatal(err)

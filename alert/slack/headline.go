@@ -1,0 +1,76 @@
+package slack
+
+import (
+	"strings"
+
+	"github.com/driftd/driftd/detector"
+)
+
+// headline is the sentence with the figure, by the kind of the rule.
+func headline(r *detector.Record) string {
+	value, _ := figures(r)
+	switch {
+	case r.Kind == "change":
+		return change(r)
+	case r.Kind == "traffic_share" && r.Value != nil:
+		whom := r.Version
+		if whom == "" {
+			whom = r.Variant
+		}
+		return "*" + escape(brief(strings.TrimSpace(whom+" has "+value+" of the calls"))) + "*" + crossed(r)
+	case r.Kind == "shape" && r.Value != nil:
+		return "*" + escape(brief(measure(r))) + " changed*: " + distance(r) + " " + value + crossed(r) + compared(r)
+	}
+	if r.Kind == "exceed" && r.Value != nil {
+		return "*" + escape(brief(measure(r))) + ": " + value + "*" + crossed(r)
+	}
+	if r.Value == nil {
+		return "*" + escape(brief(measure(r))) + ": no data*" + window(r, " in the last ")
+	}
+	return "*" + escape(brief(measure(r))) + " " + value + "*" + crossed(r)
+}
+
+// distance names how two shapes are compared.
+func distance(r *detector.Record) string {
+	switch r.Stat {
+	case "wasserstein":
+		return "Wasserstein distance"
+	case "ks":
+		return "Kolmogorov–Smirnov distance"
+	case "psi":
+		return "population stability index"
+	case "jensen_shannon":
+		return "Jensen–Shannon divergence"
+	}
+	return "distance"
+}
+
+// compared says what a shape is compared with.
+func compared(r *detector.Record) string {
+	a := r.Against
+	switch {
+	case a == nil:
+		return ""
+	case a.Version+a.Variant+a.Environment != "":
+		return " · against " + escape(brief(a.Version+a.Variant+a.Environment))
+	case a.Kind == "24h":
+		return " · against the last 24h"
+	}
+	return " · against " + escape(brief(strings.ReplaceAll(a.Kind, "_", " ")))
+}
+
+// change is the sentence of a change: what took which value, and when.
+func change(r *detector.Record) string {
+	name := escape(brief(measure(r)))
+	if len(r.Changed) == 0 {
+		return "*" + name + " of " + subject(r) + " changed*"
+	}
+	c := &r.Changed[0]
+	value := func(s string) string {
+		if s == "" {
+			return "none"
+		}
+		return escape(brief(s))
+	}
+	return "*" + name + " of " + subject(r) + " changed*: " + value(c.From) + " → " + value(c.To) + " at " + clock(c.Time, r.Time) + " UTC"
+}
