@@ -160,4 +160,23 @@ func TestSchemas(t *testing.T) {
 	f("rules.schema.json", strings.Replace(rule, "alert: A, ", "", 1))
 	f("rules.schema.json", strings.Replace(rule, "4s", "4 seconds", 1))
 	f("rules.schema.json", strings.Replace(rule, "4s}", "4s, against: yesterday}", 1))
+
+	kinds := func(kind string) string {
+		return "groups: [{name: g, rules: [{alert: A, rubric: r, " + kind + "}]}]"
+	}
+	for _, fine := range []string{
+		"drift: {drop: 5%, against: {fixed: 0.9}, false_alarms: 1/30d}", "drift: {rise: 0.1, against: {environment: eval}}", "canary: {drop: 0.1}", "canary: {drop: 0.1, against: {variant: a}}",
+		"exceed: {above: 4s, share: 5%}", "exceed: {below: 5}", "shape: {distance: ks, above: 0.1, window: 6h, against: previous_version}", "change: model",
+		"traffic_share: {above: 5%, for: 1h}", "traffic_share: {of: current, below: 0.8}", "traffic_share: {of: {version: v24}, above: 12%, window: 6h}",
+	} {
+		if problem := conforms(loadSchema(t, "rules.schema.json"), fromYAML(t, []byte(kinds(fine)))); problem != "" {
+			t.Errorf("%s does not conform: %s", fine, problem)
+		}
+	}
+	for _, wrong := range []string{
+		"drift: {drp: 5%}", "drift: {drop: 5%, against: {fixd: 0.9}}", "drift: {drop: 5%, false_alarms: 30d}", "drift: {drop: a lot}", "canary: {drop: 0.1, for: 5m}", "exceed: {abov: 4s}",
+		"shape: {distance: emd, above: 0.1}", "change: version", "traffic_share: {of: old, above: 5%}", "traffic_share: {of: {variant: a, version: b}, above: 5%}", "traffic_share: {above: 5%, window: 1}",
+	} {
+		f("rules.schema.json", kinds(wrong))
+	}
 }

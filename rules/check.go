@@ -105,6 +105,8 @@ func (l *loader) rubric(p *parsed, name string, f *rubricFile) {
 		p.doc.At(&f.Max).KeyErrorf("add `min`", "`max` without `min`")
 	case f.Min != nil && *f.Min >= *f.Max:
 		p.doc.At(&f.Max).Errorf(fmt.Sprintf("write more than %s", digits(*f.Min, 6)), "the scale of `%s` is empty: `max` must be over `min`", name)
+	case f.Min != nil && max(-*f.Min, *f.Max) > windows.MaxValue:
+		at.KeyErrorf("scores are kept up to 1e12", "the scale of `%s` goes beyond all values that are kept", name)
 	case f.Min != nil:
 		r.Min, r.Max, r.HasRange = *f.Min, *f.Max, true
 	}
@@ -136,7 +138,9 @@ func (l *loader) rubricLabels(p *parsed, r *Rubric, f *rubricFile) {
 		return
 	}
 	values := slices.Collect(maps.Values(f.Labels))
-	if low, high := slices.Min(values), slices.Max(values); low < high {
+	if low, high := slices.Min(values), slices.Max(values); max(-low, high) > windows.MaxValue {
+		p.doc.At(&f.Labels).Errorf("scores are kept up to 1e12", "labels of `%s` count beyond all values that are kept", r.Name)
+	} else if low < high {
 		r.Min, r.Max, r.HasRange = low, high, true
 	} else {
 		p.doc.At(&f.Labels).Errorf("give at least two labels different numbers", "all labels count as %s, so that nothing can ever change", digits(low, 6))
