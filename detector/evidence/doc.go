@@ -22,6 +22,11 @@
 // below m now and then though nothing is wrong: a daily swing against a fixed m, a mixture of cohorts that shifts, panes whose
 // means wander together.
 //
+// How good it can be. For bounded scores of which the mean alone is known, no method is faster to first order than ln(1/b)/KL_inf
+// panes at a budget of b a pane, and mixtures of bets in Shiryaev–Roberts' form are as fast (Ram, Ramdas, Asymptotically optimal
+// sequential change detection for bounded means, 2602.05272). The bench prints that, and what one could do who knew the
+// distributions too.
+//
 // What else is published, and why it is not used. Repeated confidence sequences (Shekhar, Ramdas, 2309.09111) need no baseline
 // but a sequence begun at every pane and kept until the alarm: memory and time that grow. Conformal test martingales
 // (Vovk; conditional ones, 2602.13848) alarm at any change of distribution, for better too, and claim their budget for

@@ -7,9 +7,10 @@ package evidence
 //
 // and its exponential has a mean of at most 1, given the past and the pane's counts: with 1+z ≤ e^z the means of the factors
 // multiply to at most e^(L(μy − μx) + L(cx − cy)). The two means enter by their difference alone; so a bad day that moves both
-// is no evidence, and neither is a swing, or panes that wander together. A bet that is quadratic in x (Howard, Ramdas,
-// McAuliffe, Sekhon, Time-uniform, nonparametric, nonasymptotic confidence sequences, 2021) has the same shape and loses as
-// Weights says.
+// is no evidence, and neither is a swing, or panes that wander together. With cx = cy and scores of 0 and 1 it is the E-variable
+// of Turner, Ly, Grünwald (Generic E-variables for exact sequential k-sample tests, 2106.02693). A bet that is quadratic in x
+// (Howard, Ramdas, McAuliffe, Sekhon, Time-uniform, nonparametric, nonasymptotic confidence sequences, 2021) has the same shape
+// and loses as Weights says.
 //
 // The centres cx, cy are the running means of the panes before: any that are known before the pane would do, and these lose
 // least. λx = λ·ny/(nx+ny), λy = λ·nx/(nx+ny): the rarer side decides, with nx of 1 and ny of 99 as with nx of 1 and Y known.

@@ -1,11 +1,13 @@
 package evidence
 
+import "math"
+
 // Hours of a day, as Seasonal knows them.
 const Hours = 24
 
 // Seasonal learns what a series is compared with where its mean swings with the time of day: a baseline for each block of
-// hours, sealed at BaselineAlpha in all. Blocks are as short as they can be with BaselineN scores in each, one hour to a whole
-// day, which is a matter of counts alone.
+// hours, sealed at BaselineAlpha in all. Blocks are as short as they can be with BaselineN scores in each, one hour to four,
+// which is a matter of counts alone: a day of five scores a minute is enough, and with fewer it takes more days.
 //
 // What it promises: with probability 1 − BaselineAlpha no block's bound is above the mean that its hours had while they were
 // learned, and then the budget holds as long as the mean of no minute is below its block's bound. So a swing that comes back
@@ -14,7 +16,7 @@ const Hours = 24
 // different from a drop. The price is the delay: a block has fewer scores than a day, and there are more bounds that must hold
 // at once.
 //
-// It takes 3 KB while it learns and 2 KB saved; a Profile takes 0.4 KB.
+// It takes 3 KB while it learns and 2 KB saved; a Profile takes 0.6 KB.
 type Seasonal struct{ seen [Hours]Weights }
 
 // Learn takes a pane's scores into account. hour is that of the pane in UTC, 0 … 23.
@@ -28,17 +30,18 @@ func (s *Seasonal) N() (n int64) {
 	return n
 }
 
-// Profile is a sealed Seasonal: of each hour the bound and the mean that its block had. The owner keeps it.
+// Profile is a sealed Seasonal: of each hour the bound, the mean and the deviation of its block. The owner keeps it.
 type Profile struct {
 	Bound [Hours]float64
 	Mean  [Hours]float64
-	Block int // hours that have one bound: 1, 2, 3, 4, 6, 8, 12 or 24
+	SD    [Hours]float64
+	Block int // hours that have one bound, 1 to 4
 }
 
-// Seal returns the bounds; ok is false before the whole day has BaselineN scores. It should be called after whole days, so that
-// no hour has been learned less than others.
+// Seal returns the bounds; ok is false while four hours of the day have fewer than BaselineN scores. It should be called after
+// whole days, so that no hour has been learned less than others.
 func (s *Seasonal) Seal() (p Profile, ok bool) {
-	for _, p.Block = range []int{1, 2, 3, 4, 6, 8, 12, 24} {
+	for _, p.Block = range []int{1, 2, 3, 4} {
 		if s.seal(&p) {
 			return p, true
 		}
@@ -55,9 +58,9 @@ func (s *Seasonal) seal(p *Profile) bool {
 		if w.N() < BaselineN {
 			return false
 		}
-		bound, mean := Lower(&w, BaselineAlpha*float64(p.Block)/Hours), w.Mean()
+		bound, mean, sd := Lower(&w, BaselineAlpha*float64(p.Block)/Hours), w.Mean(), math.Sqrt(w.Variance())
 		for h := first; h < first+p.Block; h++ {
-			p.Bound[h], p.Mean[h] = bound, mean
+			p.Bound[h], p.Mean[h], p.SD[h] = bound, mean, sd
 		}
 	}
 	return true

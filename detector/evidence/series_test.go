@@ -223,6 +223,36 @@ func TestExtremes(t *testing.T) {
 	f("no claim", math.NaN(), false, func(_ int, w *Weights) { w.Add(0, 1) })
 }
 
+// TestSaves: what is saved and loaded is the same, to the last bit.
+func TestSaves(t *testing.T) {
+	x, y := panesOf(seeded(27, 0), 200, 100), panesOf(seeded(27, 1), 200, 200)
+	var p Purse
+	var b Baseline
+	var d Difference
+	for i := range x {
+		p.Pay(1.0/3, 1+i%7)
+		b.Learn(&x[i])
+		d.Add(&x[i], &y[i])
+		var p2 Purse
+		var b2 Baseline
+		var d2 Difference
+		saved := d.Save(b.Save(p.Save(nil)))
+		rest, err := p2.Load(saved)
+		if err == nil {
+			rest, err = b2.Load(rest)
+		}
+		if err == nil {
+			rest, err = d2.Load(rest)
+		}
+		if err != nil || len(rest) != 0 || p2 != p || b2 != b || d2 != d {
+			t.Fatalf("pane %d: loaded %v with %d bytes left; %v, %v, %v", i, err, len(rest), p2 == p, b2 == b, d2 == d)
+		}
+		if _, err := p2.Load(saved[:3]); err == nil {
+			t.Fatal("a purse cut short loads")
+		}
+	}
+}
+
 func FuzzLoad(f *testing.F) {
 	var tables Tables
 	panes := panesOf(seeded(17, 0), 50, 20)

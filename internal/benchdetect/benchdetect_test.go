@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"os"
 	"testing"
+
+	"github.com/driftd/driftd/detector/evidence"
 )
 
 // TestRecorded: a change that happened is seen after few calls, and one that did not happen is not.
@@ -36,7 +38,7 @@ func TestRecorded(t *testing.T) {
 // TestStreams: the simulated scores have the means that the detectors are told.
 func TestStreams(t *testing.T) {
 	for _, d := range dists {
-		for _, drop := range append([]float64{0}, drops...) {
+		for _, drop := range append([]float64{0}, drops[:]...) {
 			r := rand.New(rand.NewPCG(3, 0))
 			draw := d.at(d.mean() - drop)
 			const n = 400_000
@@ -61,10 +63,58 @@ func TestStreams(t *testing.T) {
 	}
 }
 
+// TestLimits: what a score tells is what the formula for 0 and 1 says, and one who knows all but the time is faster than a
+// detector that knows the mean.
+func TestLimits(t *testing.T) {
+	p, q := 0.9, 0.85
+	want := q*math.Log(q/p) + (1-q)*math.Log((1-q)/(1-p))
+	if got := information(coin{}, p-q); math.Abs(got-want) > 1e-4 {
+		t.Errorf("information %.6f a score, want %.6f", got, want)
+	}
+	for _, d := range dists {
+		sum := 0.0
+		for _, v := range shares(d, d.mean()) {
+			sum += v
+		}
+		if math.Abs(sum-1) > 1e-9 {
+			t.Errorf("%s: shares of %g in all", d.name(), sum)
+		}
+		const at, runs = learning + 30, 40
+		var all, mean float64
+		for i := range uint64(runs) {
+			s := &stream{dist: d, rate: 10, null: iid, drop: drops[1], at: at, r: rand.New(rand.NewPCG(5, i))}
+			methods := []method{newClairvoyant(d), &known{dist: d, sequential: sequential{budget: byDefault}}}
+			took := []*float64{&all, &mean}
+			for minute := learning; minute < at+day; minute++ {
+				pane := s.next(minute)
+				for k, m := range methods {
+					if m != nil && m.pane(pane) && minute >= at {
+						*took[k] += float64(minute - at + 1)
+						methods[k] = nil
+					}
+				}
+			}
+		}
+		t.Logf("%s: %.0f minutes, with the mean alone %.0f", d.name(), all/runs, mean/runs)
+		if all >= mean || all == 0 {
+			t.Errorf("%s: %.0f minutes, with the mean alone %.0f", d.name(), all/runs, mean/runs)
+		}
+	}
+}
+
+// TestTold: an alarm is passed over where the drop asked for is excluded.
+func TestTold(t *testing.T) {
+	for low, want := range map[float64]bool{-asked: true, -asked - 0.1: true, -asked + 0.001: false} {
+		if got := worth(evidence.Effect{Low: low}); got != want {
+			t.Errorf("from %g: told %v", low, got)
+		}
+	}
+}
+
 // TestPlain: each of the plain tests fires after a great drop, and not before.
 func TestPlain(t *testing.T) {
 	for i, k := range contenders {
-		m := k.make(coin{})
+		m := k.make(k, coin{})
 		s := &stream{dist: coin{}, rate: 10, null: iid, drop: 0.4, at: learning + 60, r: rand.New(rand.NewPCG(4, uint64(i)))}
 		before, after := 0, 0
 		for minute := range s.at + 60 {

@@ -4,35 +4,85 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 )
 
 // contender is a method under its name in the table.
 type contender struct {
 	name     string
-	ours     bool
-	promises []null // where the budget is claimed
-	make     func(d dist) method
+	budget   float64 // false alarms a day; 0 for the plain ones, which state none
+	promises []null  // where that is claimed
+	make     func(c contender, d dist) method
 }
+
+func (k contender) ours() bool { return k.budget > 0 }
+
+// The names that the summary asks for.
+const (
+	knownMean   = "drift, known mean"
+	sealedDay   = "drift, sealed day"
+	sameHours   = "drift, same hours"
+	byCohorts   = "drift, by cohorts"
+	canaryHalf  = "canary, half the traffic"
+	canaryTenth = "canary, a tenth of it" // where there is a holder
+	told        = ": told"                // what a rule with drop: .05 makes of it
+	toldSafe    = ": told, 1/300d"        // and one that may roll back
+	limit       = "(all known but the time)"
+	plainWelch  = "Welch 1h/24h p<.01"
+)
+
+var steady = []null{iid, volume}
 
 var contenders = []contender{
-	{"drift, known mean", true, []null{iid, volume}, func(d dist) method { return &known{mean: d.mean()} }},
-	{"drift, sealed day", true, []null{iid, volume}, func(dist) method { return new(sealed) }},
-	{"drift, sealed day − .02", true, []null{iid, volume}, func(dist) method { return &sealed{tolerance: 0.02} }},
-	{"drift, same hour", true, []null{iid, volume}, func(dist) method { return new(hourly) }},
-	{"drift, by cohorts", true, []null{iid, volume, mix}, func(dist) method { return new(cohorts) }},
-	{"canary, half the traffic", true, nulls, func(dist) method { return new(canary) }},
-	{canaryTenth, true, nulls, func(dist) method { return &canary{tenth: true} }},
-	{"(n, Σx, Σx² alone, known mean)", true, []null{iid, volume}, func(d dist) method { return newQuadratic(d.mean()) }},
-	{"Welch 1h/24h p<.01", false, nil, func(dist) method { return welch{newRolling(false)} }},
-	{"KS 1h/24h p<.01", false, nil, func(dist) method { return ks{newRolling(true)} }},
-	{"mean(1h) < m−.03", false, nil, func(d dist) method { return floor{newRolling(false), d.mean()} }},
-	{"ADWIN δ=.002", false, nil, func(dist) method { return new(adwin) }},
-	{"Page–Hinkley λ=50", false, nil, func(dist) method { return new(pageHinkley) }},
+	{knownMean, byDefault, steady, makeKnown},
+	{knownMean + told, byDefault, steady, makeKnown},
+	{knownMean + toldSafe, forRollback, steady, makeKnown},
+	{sealedDay, byDefault, steady, makeSealed},
+	{sealedDay + told, byDefault, steady, makeSealed},
+	{"drift, sealed two days", byDefault, steady, makeSealed},
+	{sameHours, byDefault, []null{iid, swing}, func(k contender, _ dist) method { return &hourly{sequential: k.sequential()} }},
+	{byCohorts, byDefault, []null{iid, volume, mix}, func(k contender, _ dist) method { return &cohorts{sequential: k.sequential()} }},
+	{canaryHalf, byDefault, nulls, makeCanary},
+	{canaryHalf + told, byDefault, nulls, makeCanary},
+	{canaryHalf + toldSafe, forRollback, nulls, makeCanary},
+	{canaryTenth, byDefault, nulls, makeCanary},
+	{canaryTenth + told, byDefault, nulls, makeCanary},
+	{canaryTenth + toldSafe, forRollback, nulls, makeCanary},
+	{limit, byDefault, nil, func(_ contender, d dist) method { return newClairvoyant(d) }},
+	{plainWelch, 0, nil, func(contender, dist) method { return welch{newRolling(false)} }},
+	{"KS 1h/24h p<.01", 0, nil, func(contender, dist) method { return ks{newRolling(true)} }},
+	{"mean(1h) < m−.03", 0, nil, func(_ contender, d dist) method { return floor{newRolling(false), d.mean()} }},
+	{"ADWIN δ=.002", 0, nil, func(contender, dist) method { return new(adwin) }},
+	{"Page–Hinkley λ=50", 0, nil, func(contender, dist) method { return new(pageHinkley) }},
 }
 
-const canaryTenth = "canary, a tenth of it" // where there is a holder
+func (k contender) sequential() sequential {
+	return sequential{budget: k.budget, told: strings.Contains(k.name, told)}
+}
 
-var drops = []float64{0.02, 0.05, 0.13}
+func makeKnown(k contender, d dist) method { return &known{dist: d, sequential: k.sequential()} }
+
+func makeSealed(k contender, _ dist) method {
+	return &sealed{sequential: k.sequential(), twice: strings.HasSuffix(k.name, "two days")}
+}
+
+func makeCanary(k contender, _ dist) method {
+	return &canary{sequential: k.sequential(), tenth: strings.HasPrefix(k.name, canaryTenth)}
+}
+
+// shown tells whether the contender takes part in the cell. A day has enough scores for each of its hours at ten a minute, if they
+// come evenly.
+func (k contender) shown(c *cell) bool {
+	switch {
+	case strings.HasPrefix(k.name, canaryTenth):
+		return c.rate <= holderRate
+	case k.name == sameHours:
+		return c.rate >= 10 && c.null != volume
+	}
+	return true
+}
+
+var drops = [...]float64{0.02, 0.05, 0.13}
 
 // cell is one block of the table: a stream, judged by all contenders.
 type cell struct {
@@ -48,10 +98,10 @@ type cell struct {
 // line is what one contender did.
 type line struct {
 	false  int
-	delays [3][]float64 // minutes; +Inf when missed in a day
-	onset  [3][]float64 // minutes off the true one, of alarms in time
-	holds  [3]int       // how many intervals of the effect have the true one
-	told   [3]int       // of how many
+	delays [len(drops)][]float64 // minutes; +Inf when missed in a day
+	onset  [len(drops)][]float64 // minutes off the true one, of alarms in time
+	holds  [len(drops)]int       // how many intervals of the effect have the true one
+	told   [len(drops)]int       // of how many
 }
 
 const (
@@ -77,7 +127,7 @@ func (c *cell) stream(r *rand.Rand) *stream {
 
 func (c *cell) methods() (m []method) {
 	for _, k := range contenders {
-		m = append(m, k.make(c.dist))
+		m = append(m, k.make(k, c.dist))
 	}
 	return m
 }
@@ -96,7 +146,7 @@ func (c *cell) healthy(r *rand.Rand) {
 				quiet[i]++
 				continue
 			}
-			if contenders[i].ours || quiet[i] >= rearm {
+			if contenders[i].ours() || quiet[i] >= rearm {
 				c.lines[i].false++
 			}
 			quiet[i] = 0
@@ -109,6 +159,7 @@ func (c *cell) dropped(d int, r *rand.Rand) {
 	const at = learning + 120
 	s, methods := c.stream(r), c.methods()
 	s.drop, s.at = drops[d], at
+	methods[slices.IndexFunc(contenders, func(k contender) bool { return k.name == limit })].(*clairvoyant).drop = d
 	for minute := 0; minute < at+day && slices.ContainsFunc(methods, func(m method) bool { return m != nil }); minute++ {
 		p := s.next(minute)
 		for i, m := range methods {
@@ -122,10 +173,10 @@ func (c *cell) dropped(d int, r *rand.Rand) {
 			l := &c.lines[i]
 			l.delays[d] = append(l.delays[d], float64(minute-at+1))
 			if t, ok := m.(teller); ok {
-				onset, low, high := t.tell()
+				onset, e := t.tell()
 				l.onset[d] = append(l.onset[d], float64(onset-at))
 				l.told[d]++
-				if low <= -drops[d] && -drops[d] <= high {
+				if e.Low <= -drops[d] && -drops[d] <= e.High {
 					l.holds[d]++
 				}
 			}

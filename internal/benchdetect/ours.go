@@ -14,96 +14,123 @@ type method interface {
 // learning is how long a method may look before it is judged: the longest window that any of them has.
 const learning = day + 60
 
-// budget is one false alarm in 30 days.
-const budget = 1.0 / (30 * day)
+// What rules may spend, in false alarms a day: by default, and where they may roll back.
+const (
+	byDefault   = 1.0 / 30
+	forRollback = 1.0 / 300
+)
+
+// asked is the drop that the rules of the table ask for.
+const asked = 0.05
 
 // sequential is what driftd's kinds have in common.
 type sequential struct {
+	budget float64 // false alarms a day
 	series evidence.Series
-	tables evidence.Tables
 	paid   float64
 	alarm  evidence.Alarm // the last one
 	ref    float64        // what the effect is measured from
 	refVar float64        // and how well that is known
+
+	// told leaves out alarms as rules do: where the effect's 95 % interval has no drop as great as the one asked for. Such an
+	// alarm is passed over, and the evidence starts anew.
+	told bool
 }
 
 func (s *sequential) add(p *pane, parts ...evidence.Part) (fires bool) {
-	s.paid += budget
+	s.paid += s.budget / day
 	a, ok := s.series.Add(int64(p.minute), s.paid, parts...)
 	if ok {
 		s.alarm = a
 	}
-	return ok
+	return ok && (!s.told || worth(s.effect()))
 }
+
+func (s *sequential) effect() evidence.Effect {
+	return evidence.EffectOf(&s.alarm.Since, s.ref, s.refVar)
+}
+
+func worth(e evidence.Effect) bool { return e.Low <= -asked }
 
 // known is drift against a fixed mean.
 type known struct {
 	sequential
-	mean float64
+	dist  dist
+	table *evidence.Table
 }
 
 func (k *known) pane(p *pane) bool {
 	if p.minute < learning {
 		return false
 	}
-	k.ref = k.mean
-	return k.add(p, evidence.Part{Table: k.tables.For(k.mean), Weights: &p.w})
+	if k.table == nil {
+		k.ref = k.dist.mean()
+		k.table = evidence.Aimed(k.ref, evidence.Aim{Mean: k.ref, SD: k.dist.sd(), By: asked})
+	}
+	return k.add(p, evidence.Part{Table: k.table, Weights: &p.w})
 }
 
 // sealed is drift against the first day, by its lower confidence bound.
 type sealed struct {
 	sequential
-	tolerance float64 // how much worse than the baseline it may be
-	baseline  evidence.Baseline
-	m         float64
+	twice    bool // as many scores as of two days
+	baseline evidence.Baseline
+	table    *evidence.Table
 }
 
 func (s *sealed) pane(p *pane) bool {
 	if p.minute < day {
 		s.baseline.Learn(&p.w)
+		if s.twice {
+			s.baseline.Learn(&p.beside)
+		}
 		return false
 	}
 	if p.minute == day {
 		bound, _ := s.baseline.Seal()
-		s.m = bound - s.tolerance
+		variance := s.baseline.Weights().Variance()
 		s.ref = s.baseline.Mean()
-		s.refVar = s.baseline.Weights().Variance() / float64(s.baseline.N())
+		s.refVar = variance / float64(s.baseline.N())
+		s.table = evidence.Aimed(bound, evidence.Aim{Mean: s.ref, SD: math.Sqrt(variance), By: asked})
 	}
-	if p.minute < learning || s.m == 0 {
+	if p.minute < learning {
 		return false
 	}
-	return s.add(p, evidence.Part{Table: s.tables.For(s.m), Weights: &p.w})
+	return s.add(p, evidence.Part{Table: s.table, Weights: &p.w})
 }
 
-// hourly is drift against the same hour of the first day. The hours share α₀.
+// hourly is drift against the same hours of the first day.
 type hourly struct {
 	sequential
-	baseline [24]evidence.Weights
-	m        [24]float64
+	baseline evidence.Seasonal
+	tables   [evidence.Hours]*evidence.Table
 }
 
 func (h *hourly) pane(p *pane) bool {
 	hour := p.minute % day / 60
 	if p.minute < day {
-		h.baseline[hour].Merge(&p.w)
+		h.baseline.Learn(hour, &p.w)
 		return false
 	}
 	if p.minute == day {
-		for i := range h.m {
-			h.m[i] = evidence.Lower(&h.baseline[i], evidence.BaselineAlpha/24)
+		profile, ok := h.baseline.Seal()
+		for i := range h.tables {
+			if ok {
+				h.tables[i] = evidence.Aimed(profile.Bound[i], evidence.Aim{Mean: profile.Mean[i], SD: profile.SD[i], By: asked})
+			}
 		}
 	}
 	if p.minute < learning {
 		return false
 	}
-	return h.add(p, evidence.Part{Table: h.tables.For(h.m[hour]), Weights: &p.w})
+	return h.add(p, evidence.Part{Table: h.tables[hour], Weights: &p.w})
 }
 
 // cohorts is drift of a total whose cohorts are held against their own first day. They share α₀.
 type cohorts struct {
 	sequential
 	baseline [2]evidence.Weights
-	m        [2]float64
+	tables   [2]*evidence.Table
 }
 
 func (c *cohorts) pane(p *pane) bool {
@@ -114,71 +141,54 @@ func (c *cohorts) pane(p *pane) bool {
 		return false
 	}
 	if p.minute == day {
-		for i := range c.m {
-			c.m[i] = evidence.Lower(&c.baseline[i], evidence.BaselineAlpha/2)
+		for i := range c.tables {
+			w := &c.baseline[i]
+			c.tables[i] = evidence.Aimed(evidence.Lower(w, evidence.BaselineAlpha/2), evidence.Aim{Mean: w.Mean(), SD: math.Sqrt(w.Variance()), By: asked})
 		}
 	}
 	if p.minute < learning {
 		return false
 	}
-	return c.add(p, evidence.Part{Table: c.tables.For(c.m[0]), Weights: &p.cohorts[0]}, evidence.Part{Table: c.tables.For(c.m[1]), Weights: &p.cohorts[1]})
+	return c.add(p, evidence.Part{Table: c.tables[0], Weights: &p.cohorts[0]}, evidence.Part{Table: c.tables[1], Weights: &p.cohorts[1]})
 }
 
 // canary holds the series against the one beside it.
 type canary struct {
-	evidence evidence.Canary
-	paid     float64
-	tenth    bool // it has a tenth of the traffic, the other nine
+	sequential
+	pair  evidence.Canary
+	tenth bool // it has a tenth of the traffic, the other nine
+
+	other []sums // of the other side, up to each minute
 }
 
 func (c *canary) pane(p *pane) bool {
 	if p.minute < learning {
 		return false
 	}
-	c.paid += budget
-	other := &p.beside
+	c.paid += c.budget / day
+	c.pair.By = asked
+	beside := &p.beside
 	if c.tenth {
-		other = &p.holder
+		beside = &p.holder
 	}
-	_, fires := c.evidence.Add(0, int64(p.minute), &p.w, other, c.paid)
-	return fires
-}
-
-// quadratic is the e-detector from n, Σx, Σx² alone, with a known mean, to show what is gained by more: λ(nm−s)/(1−c) −
-// ψ(λ)(Σ(x−c)²)/(1−c)², ψ(λ) = −ln(1−λ) − λ, c = m, 12 λ (Fan, Grama, Liu 2015; Shin, Ramdas, Rinaldo, 2203.03532).
-type quadratic struct {
-	mean float64
-	logR [12]float64
-}
-
-func newQuadratic(mean float64) *quadratic {
-	q := &quadratic{mean: mean}
-	for k := range q.logR {
-		q.logR[k] = math.Inf(-1)
+	if c.told {
+		var now sums
+		if len(c.other) > 0 {
+			now = c.other[len(c.other)-1]
+		}
+		if n := float64(beside.N()); n > 0 {
+			now.add(sums{n, beside.Sum(), n * (beside.Mean()*beside.Mean() + beside.Variance())}, 1)
+		}
+		c.other = append(c.other, now)
 	}
-	return q
-}
-
-func (q *quadratic) pane(p *pane) bool {
-	if p.minute < learning {
-		return false
+	a, fires := c.pair.Add(0, int64(p.minute), &p.w, beside, c.paid)
+	if !fires || !c.told {
+		return fires
 	}
-	m, lambda, sum := q.mean, 0.6, 0.0
-	var below, squares float64
-	for _, x := range p.x {
-		below += m - x
-		squares += (x - m) * (x - m)
+	since := c.other[len(c.other)-1]
+	if before := int(a.Onset) - learning - 1; before >= 0 {
+		since.add(c.other[before], -1)
 	}
-	for k := range q.logR {
-		psi := -math.Log1p(-lambda) - lambda
-		inc := lambda*below/(1-m) - psi*squares/((1-m)*(1-m))
-		q.logR[k] = math.Log(budget+math.Exp(q.logR[k])) + inc
-		sum += math.Exp(q.logR[k]) / float64(len(q.logR))
-		lambda /= 1.5
-	}
-	if sum < 1 {
-		return false
-	}
-	*q = *newQuadratic(q.mean)
-	return true
+	c.alarm, c.ref, c.refVar = a, since.mean(), since.variance()/since.n
+	return worth(c.effect())
 }

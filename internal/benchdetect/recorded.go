@@ -74,13 +74,12 @@ func replay(r *rand.Rand, before, after []float64) (early int, delay float64) {
 	}
 	b.Learn(&w)
 	m, _ := b.Seal()
-	var tables evidence.Tables
-	table := tables.For(m)
+	table := evidence.Aimed(m, evidence.Aim{Mean: b.Mean(), SD: math.Sqrt(b.Weights().Variance()), By: asked})
 	var s evidence.Series
 	for i, x := range slices.Concat(before[learn:], after) {
 		var w evidence.Weights
 		w.Add(x, 1)
-		_, fires := s.Add(int64(i), float64(i+1)*budget, evidence.Part{Table: table, Weights: &w})
+		_, fires := s.Add(int64(i), float64(i+1)*byDefault/day, evidence.Part{Table: table, Weights: &w})
 		switch n := i - (len(before) - learn); {
 		case fires && n >= 0:
 			return early, float64(n + 1)
