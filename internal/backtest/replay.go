@@ -108,11 +108,13 @@ func Events(ctx context.Context, o Options, feed *consumer.Feed, in *Lines) (*Re
 
 // read feeds line after line, until all are or ctx ends.
 func (r *replay) read(ctx context.Context) error {
+	var rec consumer.Record
 	for {
 		line, number, err := r.in.Next()
 		switch {
 		case err == nil:
-			r.feed.Add(&consumer.Record{Offset: number - 1, Value: line})
+			rec = consumer.Record{Offset: number - 1, Value: line}
+			r.feed.Add(&rec)
 		case errors.Is(err, ErrLong):
 			r.feed.Refuse(number-1, consumer.Malformed, "the line is "+ErrLong.Error())
 		case err == io.EOF:

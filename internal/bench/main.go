@@ -43,6 +43,7 @@ var parts = []part{
 	{"job-20000", func(b *bench) error { return b.job(20_000, "1 h mean", meanRule, 2.5) }},
 	{"job-p95", func(b *bench) error { return b.job(1_000, "1 h p95", tailRule, 2.0) }},
 	{"sequential", (*bench).sequential},
+	{"backtest", (*bench).backtest},
 	{"memory", (*bench).memory},
 }
 
