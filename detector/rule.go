@@ -43,6 +43,8 @@ func newKind(r *rule, s *windows.Store) kind {
 		return newCanary(r, s)
 	case r.Exceed != nil:
 		return newExceed(r, s)
+	case r.Shape != nil:
+		return newShape(r, s)
 	case r.Change != "":
 		return newChange(r)
 	}

@@ -1,0 +1,272 @@
+package detector
+
+import (
+	"encoding/binary"
+	"maps"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+	"github.com/driftd/driftd/windows"
+)
+
+// shape compares the distribution of a rolling window with that of a reference. It is advisory: it states no false alarms and
+// never rolls back.
+//
+// Against 24h the reference is the group's own trailing day, as it is for a threshold: what has lasted for a day is what the
+// group is like. Others are the same cohort of another version, of a variant over all versions, or of an environment, over its
+// trailing day; when that has been silent for a while it is frozen as it was, until there is enough of it again. So a version
+// that was replaced long ago, or an offline evaluation of last week, can still be compared with.
+//
+// Both sides must have min_samples values. A group that fires goes on with fewer for as long as it has any, as with a threshold.
+//
+// Reading a distribution merges what the window is made of, so that windows are not judged at each minute but each step: a
+// twelfth of the window, at most five minutes.
+type shape struct {
+	*rule
+	limits
+	store *windows.Store
+	step  int64 // minutes
+
+	view, reference *windows.View
+	pulse           *windows.View // of the reference's last minutes; nil where it is never frozen
+	casts           map[string]*cast
+	x, y            []windows.Bin // scratch
+}
+
+// cast is a reference that has come to its end.
+type cast struct {
+	at      time.Time
+	samples int64
+	points  []windows.Bin
+}
+
+// likeness is what a group is compared with.
+type likeness struct {
+	points  []windows.Bin
+	samples int64
+	name    string    // of the version; "" for what the rule itself names, and the last 24h
+	at      time.Time // when it was frozen; zero: it is not
+}
+
+func newShape(r *rule, s *windows.Store) *shape {
+	r.head.Stat = string(r.Shape.Distance)
+	step := min(max(r.Shape.Window/12, time.Minute), 5*time.Minute)
+	return &shape{rule: r, limits: limits{above: limit{set: true, value: r.Shape.Above}}, store: s, step: int64(step / time.Minute)}
+}
+
+func (k *shape) views() []windows.ViewSpec {
+	v := k.spec(k.Shape.Window)
+	v.Quantiles = true
+	reference := v
+	switch k.Shape.Against.Kind {
+	case rules.AgainstLast24h:
+		reference.Window = day
+		return []windows.ViewSpec{v, reference}
+	case rules.AgainstPreviousVersion, rules.AgainstVersion:
+		reference.Match = func(prompt, version string, dims []string) bool { return k.matches(prompt, version, dims, "version") }
+	default:
+		specs := k.compareSpecs(v)
+		v, reference = specs[0], specs[1]
+	}
+	pulse := reference
+	reference.Window = day
+	pulse.Window, pulse.Quantiles = superseded, false
+	return []windows.ViewSpec{v, reference, pulse}
+}
+
+func (k *shape) bind(views []*windows.View) {
+	k.view, k.reference, k.pulse = views[0], views[1], nil
+	if len(views) > 2 {
+		k.pulse = views[2]
+	}
+	if k.casts == nil {
+		k.casts = make(map[string]*cast)
+	}
+}
+
+func (k *shape) adopt(a *alert) bool {
+	cohort, ok := k.watches(a)
+	if !ok {
+		return false
+	}
+	a.cohort, a.by = cohort, k.group.SliceBy
+	k.view.Ensure(a.prompt, a.version, cohort).State = a
+	return true
+}
+
+func (k *shape) tick(e *engine) {
+	if e.now.Unix()/60%k.step != 0 {
+		return
+	}
+	if e.now.Minute() == 0 {
+		k.forget()
+	}
+	least := int64(max(k.MinSamples, 1))
+	for _, g := range k.view.Groups() {
+		a, _ := g.State.(*alert)
+		n := g.Count()
+		judged := n >= least || n > 0 && a != nil && a.phase == firing
+		if !judged && a == nil && k.pulse == nil {
+			continue
+		}
+		with := k.likeness(g, least, e.now, judged)
+		switch {
+		case !judged && a == nil:
+		case !judged:
+			v := verdict{samples: n, value: math.NaN(), reference: math.NaN(), bound: k.Shape.Above, against: a.last.against, reason: reasonNoData}
+			if n > 0 {
+				v.reason = reasonFewSamples
+			}
+			k.move(e, g, a, &v)
+		case with.samples < least:
+			if a != nil {
+				v := verdict{samples: n, value: math.NaN(), reference: math.NaN(), bound: math.NaN(), reason: reasonNoReference}
+				k.move(e, g, a, &v)
+			}
+		default:
+			k.x = g.Distribution(k.x[:0])
+			v := verdict{
+				samples: n, value: distance(k.Shape.Distance, k.x, with.points), reference: math.NaN(), bound: k.Shape.Above,
+				against: with.name, learned: with.samples, sealed: with.at,
+			}
+			if v.side, _ = k.judge(v.value, math.NaN(), neither); v.side != neither || a != nil {
+				k.move(e, g, a, &v)
+			}
+		}
+	}
+}
+
+// likeness finds what a group is compared with, and freezes it where that is due. Its points are good until the next call, and
+// not there where they are not asked for.
+func (k *shape) likeness(g *windows.Group, least int64, now time.Time, read bool) (l likeness) {
+	prompt, version, cohort := g.Prompt, g.Version, k.opposite(g.Cohort)
+	switch k.Shape.Against.Kind {
+	case rules.AgainstPreviousVersion, rules.AgainstVersion:
+		if l.name = k.versionFor(g); l.name == "" || l.name == version {
+			return likeness{}
+		}
+		version = l.name
+	case rules.AgainstVariant:
+		version = ""
+	}
+	live := k.reference.Find(prompt, version, cohort)
+	if live != nil {
+		l.samples = live.Count()
+	}
+	if k.pulse != nil {
+		key := castKey(g, l.name)
+		beat := k.pulse.Find(prompt, version, cohort)
+		alive := beat != nil && beat.Count() > 0
+		was := k.casts[key]
+		switch {
+		case was != nil && alive && l.samples >= least:
+			delete(k.casts, key)
+		case was == nil && !alive && l.samples > 0:
+			was = &cast{at: now, samples: l.samples, points: compact(live.Distribution(nil))}
+			k.casts[key] = was
+			fallthrough
+		case was != nil:
+			l.points, l.samples, l.at = was.points, was.samples, was.at
+			return l
+		}
+	}
+	if read && l.samples > 0 {
+		k.y = live.Distribution(k.y[:0])
+		l.points = k.y
+	}
+	return l
+}
+
+// versionFor is the version that a group is compared with; "" where there is none, or the rule does not compare versions.
+func (k *shape) versionFor(g *windows.Group) string {
+	switch a := k.Shape.Against; a.Kind {
+	case rules.AgainstPreviousVersion:
+		return k.store.Previous(g.Prompt, g.Version)
+	case rules.AgainstVersion:
+		return a.Name
+	}
+	return ""
+}
+
+// castKey names the frozen reference of a group.
+func castKey(g *windows.Group, name string) string {
+	return string(windows.AppendKey(windows.AppendKey(nil, g.Prompt, g.Version, name), g.Cohort...))
+}
+
+// compact gives centroids the precision that they are saved with. Values stay what they are.
+func compact(points []windows.Bin) []windows.Bin {
+	for i := range points {
+		if p := &points[i]; !p.Exact {
+			p.Value, p.Count = float64(float32(p.Value)), float64(float32(p.Count))
+		}
+	}
+	return slices.Clip(points)
+}
+
+// forget drops the frozen references of groups that are gone.
+func (k *shape) forget() {
+	if len(k.casts) == 0 {
+		return
+	}
+	kept := make(map[string]*cast, len(k.casts))
+	for _, g := range k.view.Groups() {
+		if key := castKey(g, k.versionFor(g)); k.casts[key] != nil {
+			kept[key] = k.casts[key]
+		}
+	}
+	k.casts = kept
+}
+
+func (k *shape) move(e *engine, g *windows.Group, a *alert, v *verdict) {
+	if next := e.step(k.rule, a, subject{g.Prompt, g.Version, g.Cohort}, v, nil); next != nil {
+		g.State = next
+	} else {
+		g.State = nil // a nil *alert would keep the group
+	}
+}
+
+// save appends the frozen references, in the order of keys: values with their counts, or centroids in half the precision.
+func (k *shape) save(dst []byte) []byte {
+	for _, key := range slices.Sorted(maps.Keys(k.casts)) {
+		c := k.casts[key]
+		dst = appendMinute(windows.AppendKey(dst, key), c.at)
+		dst = binary.AppendUvarint(dst, uint64(c.samples))
+		dst = binary.AppendUvarint(dst, uint64(len(c.points)))
+		for _, p := range c.points {
+			if dst = appendBool(dst, p.Exact); p.Exact {
+				dst = binary.LittleEndian.AppendUint64(dst, math.Float64bits(p.Value))
+				dst = binary.AppendUvarint(dst, uint64(p.Count))
+				continue
+			}
+			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(p.Value)))
+			dst = binary.LittleEndian.AppendUint32(dst, math.Float32bits(float32(p.Count)))
+		}
+	}
+	return dst
+}
+
+func (k *shape) load(src []byte) error {
+	k.casts = make(map[string]*cast)
+	r := reader{rest: src}
+	fixed32 := func() float64 {
+		return float64(math.Float32frombits(binary.LittleEndian.Uint32(r.fixed(4))))
+	}
+	for len(r.rest) > 0 {
+		key := r.text()
+		c := &cast{at: r.minute(), samples: int64(r.uvarint())}
+		for range r.count() {
+			if r.bool() {
+				c.points = append(c.points, windows.Bin{Value: math.Float64frombits(r.fixed64()), Count: float64(r.uvarint()), Exact: true})
+				continue
+			}
+			c.points = append(c.points, windows.Bin{Value: fixed32(), Count: fixed32()})
+		}
+		if r.bad {
+			return errState
+		}
+		k.casts[key] = c
+	}
+	return nil
+}
