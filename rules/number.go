@@ -187,3 +187,12 @@ func (c Cohort) String() string {
 	}
 	return strings.Join(names, ", ")
 }
+
+// Grouped writes a whole number with its thousands apart: 1,240.
+func Grouped[N int | int64 | uint64](n N) string {
+	s := fmt.Sprint(n)
+	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}

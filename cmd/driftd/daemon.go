@@ -75,7 +75,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	d.describe()
 	d.web, err = web.Listen(web.Config{
 		Listen: o.Config.HTTP.Listen, Token: o.Config.HTTP.Token.Reveal(), Metrics: []*metrics.Set{d.metrics},
-		Ready: d.ready, Reload: d.reload, Log: o.Log.With("part", "http"),
+		Ready: d.ready, Reload: d.reload, Rules: d.standing, Log: o.Log.With("part", "http"),
 	})
 	if err != nil {
 		d.client.Close()

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"maps"
+	"net/http"
 	"os"
 	"regexp"
 	"slices"
@@ -36,6 +37,15 @@ func TestMetricsReference(t *testing.T) {
 	w.until("a delivery is counted", func() bool { return d.counter("driftd_alert_notifications_total") > 0 })
 	w.until("a checkpoint is counted", func() bool { return d.counter("driftd_detector_checkpoints_total") > 0 })
 
+	for _, m := range regexp.MustCompile("(?m)^\\| `GET (/[^`]+)`").FindAllStringSubmatch(string(text), -1) {
+		resp, err := http.Get("http://" + d.web.Addr() + m[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		if resp.Body.Close(); resp.StatusCode != http.StatusOK {
+			t.Errorf("GET %s is documented and answers %s", m[1], resp.Status)
+		}
+	}
 	var shown bytes.Buffer
 	d.metrics.WritePrometheus(&shown)
 	names := make(map[string]bool)

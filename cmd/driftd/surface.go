@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"runtime"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/web"
 	"github.com/driftd/driftd/rules"
@@ -136,6 +138,14 @@ func (d *daemon) ready() []web.Check {
 		checks = append(checks, c)
 	}
 	return checks
+}
+
+// standing tells where the rules with a budget stand, in the partitions of this process.
+func (d *daemon) standing(ctx context.Context) ([]detector.RuleStatus, error) {
+	if d.detect == nil {
+		return nil, errors.New("the detect stage does not run in this process: ask one in which it does")
+	}
+	return d.detect.Status(ctx)
 }
 
 // member tells whether a stage has joined its group, and with what share. A process that has joined is well without a share:

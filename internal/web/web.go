@@ -16,6 +16,9 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/standing"
 )
 
 // Check is one part of the daemon as /-/ready shows it.
@@ -34,8 +37,8 @@ type Config struct {
 	Reload  func() error   // called for each POST /-/reload, concurrently; its error is the answer
 	Log     *slog.Logger
 
-	// Rules tells where the rules stand, as what becomes JSON; called for each GET /api/v1/rules, concurrently.
-	Rules func(context.Context) (any, error)
+	// Rules tells where the rules with a budget stand; called for each GET of them, concurrently.
+	Rules func(context.Context) ([]detector.RuleStatus, error)
 }
 
 // Server is the HTTP server.
@@ -86,7 +89,13 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /-/ready", s.ready)
-	mux.HandleFunc("GET /api/v1/rules", s.rules)
+	mux.HandleFunc("GET /-/rules", s.rules(func(w http.ResponseWriter, all []detector.RuleStatus) {
+		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+		_ = standing.Write(w, all, seriesTold) // the peer is gone
+	}))
+	mux.HandleFunc("GET /api/v1/rules", s.rules(func(w http.ResponseWriter, all []detector.RuleStatus) {
+		tell(w, http.StatusOK, map[string]any{"rules": append([]detector.RuleStatus{}, all...)})
+	}))
 	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(s.writes(http.HandlerFunc(s.reload))))
 	return mux
 }
@@ -124,20 +133,22 @@ func tell(w http.ResponseWriter, code int, answer any) {
 	_ = enc.Encode(answer) // the peer is gone
 }
 
-// rulesWithin is how long the partitions may take to say where their rules stand; they are asked between two batches.
-const rulesWithin = 10 * time.Second
+const (
+	rulesWithin = 10 * time.Second // that the partitions may take to say where their rules stand: they are asked between two batches
+	seriesTold  = 50               // of a rule, to people
+)
 
-func (s *Server) rules(w http.ResponseWriter, r *http.Request) {
-	ctx, cancel := context.WithTimeout(r.Context(), rulesWithin)
-	defer cancel()
-	stand, err := s.cfg.Rules(ctx)
-	if err != nil {
-		http.Error(w, err.Error(), http.StatusServiceUnavailable)
-		return
+func (s *Server) rules(show func(http.ResponseWriter, []detector.RuleStatus)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), rulesWithin)
+		defer cancel()
+		all, err := s.cfg.Rules(ctx)
+		if err != nil {
+			http.Error(w, err.Error(), http.StatusServiceUnavailable)
+			return
+		}
+		show(w, all)
 	}
-	tell(w, http.StatusOK, struct {
-		Rules any `json:"rules"`
-	}{stand})
 }
 
 func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {

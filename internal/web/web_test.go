@@ -12,6 +12,8 @@ import (
 	"testing"
 
 	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/detector"
 )
 
 func newServer(t *testing.T, token string, checks *[]Check, reload func() error) *Server {
@@ -89,24 +91,27 @@ func TestRulesAreTold(t *testing.T) {
 	s := newServer(t, "", &checks, nil)
 	defer s.listener.Close()
 	var failure error
-	s.cfg.Rules = func(ctx context.Context) (any, error) {
+	s.cfg.Rules = func(ctx context.Context) ([]detector.RuleStatus, error) {
 		if _, limited := ctx.Deadline(); !limited {
 			t.Error("asked without an end")
 		}
-		return []map[string]string{{"rule": "GroundingRegressed", "state": "learning"}}, failure
+		return []detector.RuleStatus{{Rule: "GroundingRegressed", Watched: 7}}, failure
 	}
-	ask := func() *httptest.ResponseRecorder {
+	ask := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/api/v1/rules", nil))
+		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
 		return w
 	}
-	var got struct{ Rules []map[string]string }
-	if w := ask(); w.Code != 200 || w.Header().Get("Content-Type") != "application/json" || json.Unmarshal(w.Body.Bytes(), &got) != nil ||
-		len(got.Rules) != 1 || got.Rules[0]["state"] != "learning" {
+	var got struct{ Rules []detector.RuleStatus }
+	if w := ask("/api/v1/rules"); w.Code != 200 || w.Header().Get("Content-Type") != "application/json" ||
+		json.Unmarshal(w.Body.Bytes(), &got) != nil || len(got.Rules) != 1 || got.Rules[0].Watched != 7 {
+		t.Errorf("%d %s", w.Code, w.Body)
+	}
+	if w := ask("/-/rules"); w.Code != 200 || !strings.Contains(w.Body.String(), "/GroundingRegressed") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 	failure = errors.New("the detect stage does not run in this process")
-	if w := ask(); w.Code != 503 || !strings.Contains(w.Body.String(), "detect stage") {
+	if w := ask("/api/v1/rules"); w.Code != 503 || !strings.Contains(w.Body.String(), "detect stage") {
 		t.Errorf("%d %s", w.Code, w.Body)
 	}
 }
