@@ -31,6 +31,9 @@ func (c *ruleCheck) driftOrCanary(f *driftFile, d *Drift, allowed ...AgainstKind
 		at.KeyErrorf(againstHint, "the drift is not told what to compare with")
 		c.ok = false
 	}
+	if at := c.doc.At(&c.file.Rollback); d.Against.Kind == AgainstVariant && c.rule.Rollback != RollbackOff {
+		at.Warnf("remove it, or compare with previous_version", "the version is rolled back for all of its variants, also for %s", d.Against.Name)
+	}
 	c.scale()
 	known := c.rule.Scale.HasRange && f.Against.kind != againstWrong // without a range a limit means nothing
 	if known && d.Against.Kind == AgainstFixed {

@@ -35,7 +35,7 @@ type ruleFile struct {
 	Rubric        string            `yaml:"rubric" doc:"A rubric, by the name that scores carry. With score_coverage: the one whose scores are counted."`
 	Threshold     *thresholdFile    `yaml:"threshold" doc:"Fires when a statistic of a rolling window crosses a limit. A rule has exactly one kind: threshold, drift, canary, exceed, shape, change, volume or traffic_share."`
 	Drift         *driftFile        `yaml:"drift" doc:"Fires when the mean has moved from a baseline: a sequential test, which alarms as soon as the evidence suffices and states how often it is wrong. Of rubrics with a range, error and fallback."`
-	Canary        *driftFile        `yaml:"canary" doc:"The same of two versions or variants that serve at the same time. What moves both, such as a bad day of the provider, cancels: the kind to give a rollback. Against previous_version (default), {version: v22} or {variant: control}."`
+	Canary        *driftFile        `yaml:"canary" doc:"The same, with the same keys, of two versions or variants that serve at the same time. What moves both, such as a bad day of the provider, cancels: the kind to give a rollback. Against previous_version (default), {version: v22} or {variant: control}."`
 	Exceed        *exceedFile       `yaml:"exceed" doc:"Fires when more than a share of the values are beyond a limit. A sequential test of exact counts, for the tails of latency, cost and tokens; any metric or rubric, no range needed."`
 	Shape         *shapeFile        `yaml:"shape" doc:"Fires when the distribution of a rolling window is far from its reference, also where the mean is the same. Advisory: states no false alarms and never rolls back."`
 	Change        string            `yaml:"change" enum:"template_hash|model|variant|environment|fallback" doc:"Fires when an axis takes a new value inside one version: the template was edited in place, the model swapped. Evaluated per prompt version whatever slice_by says; goes without a metric."`
@@ -70,14 +70,14 @@ type driftFile struct {
 	Drop        *limit      `yaml:"drop" doc:"How far the mean must have fallen to be worth an alert, in the metric's unit; 5% is a twentieth of the reference. A rule has drop or rise. It does not choose the budget: a smaller drop takes longer to see."`
 	Rise        *limit      `yaml:"rise" doc:"How far the mean must have risen, for metrics of which lower is better."`
 	Against     against     `yaml:"against" doc:"The baseline, sealed from 1000 scores or more: previous_version (the same cohort of the version before), 24h (the first day that driftd saw of this version, kept as it was), {fixed: 0.91}, {version: v22}, {variant: control} or {environment: eval}. Variants and environments need to be dimensions of the config. drift must say it; canary has previous_version without it."`
-	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"How many false alarms may be expected of the rule, all its series together, however long it runs: alarms per time. Default: 1/30d, and 1/300d where rollback is not off."`
+	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"How many false alarms may be expected of the rule, all its series together, however long it runs: alarms per time. Where the group matches more than one prompt, each partition of kafka.partitions has its part of it. Default: 1/30d, and 1/300d where rollback is not off."`
 }
 
 type exceedFile struct {
 	Above       *limit      `yaml:"above" doc:"The value that too many are over, in the metric's unit: 4s of latency, 0.05 (USD) of cost. A rule has above or below."`
 	Below       *limit      `yaml:"below" doc:"The value that too many are under, in the metric's unit."`
 	Share       limit       `yaml:"share" default:"5%" doc:"How many of the values may be beyond the limit, between 0 and 100%. The rule is about more than that."`
-	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"How many false alarms may be expected of the rule, all its series together, however long it runs: alarms per time. Default: 1/30d, and 1/300d where rollback is not off."`
+	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"How many false alarms may be expected of the rule, all its series together, however long it runs: alarms per time. Where the group matches more than one prompt, each partition of kafka.partitions has its part of it. Default: 1/30d, and 1/300d where rollback is not off."`
 }
 
 type shapeFile struct {

@@ -20,22 +20,26 @@ const MaxAnnotation = 4096
 
 // TemplateData is what annotations can say.
 type TemplateData struct {
-	Rule, Group      string
-	Prompt, Version  string
-	Previous         string // the version before this one, "" where none is known
-	Cohort           Cohort
-	Metric           string
-	Stat             Stat
-	Value, Reference Number   // of the window, of a drift, canary or exceed since the onset; of what it is compared with
-	Bound            Number   // the limit that was crossed; of a drift the mean that the evidence is against
-	Interval         Interval // of the value, 95 %: Interval.Low and Interval.High; "no data" for kinds that give none
-	Samples          int64    // in the window, or since the onset
-	Window           Duration // 0s for kinds without one
-	Onset            Time     // when it began, such as 2026-11-20 14:22 UTC
-	Cause            string   // likely cause of a firing alert: prompt version, model snapshot, one cohort, everything moved: not the prompt, unclear; empty where none is looked for
-	FalseAlarms      string   // budget of the rule, such as 1/30d; empty for kinds that state none
-	From, To         string   // of a change: the value that the axis had, and the new one
-	Labels           map[string]string
+	Rule        string            // name of the alert
+	Group       string            // name of the rule group
+	Prompt      string            // name of the prompt
+	Version     string            // empty where all versions are watched together
+	Previous    string            // the version before this one, "" where none is known
+	Cohort      Cohort            // "tier=enterprise, locale=de", or "all"; Cohort.tier is one of them
+	Metric      string            // or the rubric; of a change the axis
+	Stat        Stat              // such as mean or p95
+	Value       Number            // of the window; of a drift, canary or exceed since the onset
+	Reference   Number            // what it is compared with
+	Bound       Number            // the limit that was crossed; of a drift the mean that the evidence is against
+	Interval    Interval          // of the value, 95 %: Interval.Low and Interval.High; "no data" for kinds that give none
+	Samples     int64             // in the window, or since the onset
+	Window      Duration          // 0s for kinds without one
+	Onset       Time              // when it began, such as 2026-11-20 14:22 UTC; Onset.Format "15:04" is a part of it
+	Cause       string            // likely cause of a firing alert: prompt version, model snapshot, one cohort, everything moved: not the prompt, unclear; empty where none is looked for
+	FalseAlarms string            // budget of the rule, such as 1/30d; empty for kinds that state none
+	From        string            // of a change: the value that the axis had
+	To          string            // of a change: the new value
+	Labels      map[string]string // of the group and the rule: Labels.severity
 }
 
 // Expand fills in the rule's annotations. Load has made sure that it cannot fail for want of a field; an error names the annotation

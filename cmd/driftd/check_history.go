@@ -29,6 +29,7 @@ type history struct {
 	sample      map[consumer.Reason]consumer.Refusal // the first of each
 	outside     map[string]int                       // scores outside the scale, by rubric
 	watched     []*watched                           // in the order of the rules
+	outlooks    []outlook                            // of each of them
 }
 
 // watched is one sequential rule with what it would see.
@@ -78,6 +79,9 @@ func readHistory(ctx context.Context, name string, set *rules.Set, c *config.Con
 	feed.End()
 	if err := h.take(feed, store, outside); err != nil {
 		return nil, err
+	}
+	for _, w := range h.watched {
+		h.outlooks = append(h.outlooks, w.outlook(h.last, h.partitions))
 	}
 	switch {
 	case len(outside) == 0:

@@ -35,15 +35,7 @@ type row struct {
 	share float64 // of the budget, alarms a day
 }
 
-// outlooks are those of all sequential rules.
-func (h *history) outlooks() []outlook {
-	all := make([]outlook, 0, len(h.watched))
-	for _, w := range h.watched {
-		all = append(all, w.outlook(h.last, h.partitions))
-	}
-	return all
-}
-
+// outlook is that of one rule behind minute last.
 func (w *watched) outlook(last int64, partitions int) outlook {
 	o := outlook{watched: w, ready: true}
 	learned := make(map[string]bool) // a baseline could be made of, by prompt and cohort
@@ -126,7 +118,7 @@ func (h *history) problems() (ps rules.Problems) {
 	if h.counts.Samples+h.counts.Scores == 0 {
 		return append(ps, rules.Problem{File: h.file, Message: "holds neither calls nor scores that count", Hint: "one native event a line, such as " + exampleEvent})
 	}
-	for _, o := range h.outlooks() {
+	for _, o := range h.outlooks {
 		if p, ok := o.problem(); ok {
 			ps = append(ps, p)
 		}
@@ -211,9 +203,12 @@ func (h *history) write(w *strings.Builder) {
 	fmt.Fprintf(w, "%s: %s and %s in %s, %s to %s UTC\n\n", h.file, many(int(h.counts.Samples), "call"), many(int(h.counts.Scores), "score"),
 		timeText(to.Sub(from)), from.Format("2006-01-02 15:04"), to.Format("2006-01-02 15:04"))
 	cut := false
-	for _, o := range h.outlooks() {
+	for _, o := range h.outlooks {
 		o.write(w)
 		cut = cut || cuts(o.group, h.partitions) > 1
+	}
+	if len(h.outlooks) == 0 {
+		w.WriteString("No rule states a budget of false alarms: there is nothing to forecast.\n\n")
 	}
 	if cut {
 		w.WriteString(cutText(h.partitions) + "\n")
