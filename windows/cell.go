@@ -1,6 +1,9 @@
 package windows
 
-import "slices"
+import (
+	"cmp"
+	"slices"
+)
 
 // cell is one full tuple of prompt, version and dimensions. All its series lie together: in the rows of its open panes, and
 // in one byte string a sealed pane, found by its place in the segment of that minute or quarter.
@@ -188,12 +191,22 @@ func (s *Store) addCell(c *cell) {
 	s.series += c.seriesCount()
 	s.cells[c.key] = c
 	s.byID[c.id] = c
-	c.prompt.cells = append(c.prompt.cells, c)
+	c.prompt.cells = withCell(c.prompt.cells, c)
 	c.prompt.cohorts[string(AppendKey(nil, c.dims...))]++
 	c.ver.cells++
 	for _, v := range s.views {
 		v.attach(c)
 	}
+}
+
+// withCell adds a cell to others. They are in the order of their ids, which a restart does not change: in another order sums of
+// floats, and digests, would differ in the last digits.
+func withCell(cells []*cell, c *cell) []*cell {
+	at := len(cells)
+	if at > 0 && cells[at-1].id > c.id {
+		at, _ = slices.BinarySearchFunc(cells, c.id, func(o *cell, id uint32) int { return cmp.Compare(o.id, id) })
+	}
+	return slices.Insert(cells, at, c)
 }
 
 // drop forgets the cells without a sample in the longest window, and what they alone held up. No segment holds panes of theirs any

@@ -145,6 +145,7 @@ func (in *instance) step(t *testing.T, batches [][]byte, seen func(now int64, fi
 }
 
 func (in *instance) figures() []string {
+	slow := in.sealed%hour == 1
 	all := []string{fmt.Sprint(in.Stats().Cells, in.Stats().Series)}
 	for i, v := range in.views {
 		for _, g := range v.Groups() {
@@ -153,8 +154,20 @@ func (in *instance) figures() []string {
 				if v.spec.Exemplars {
 					line += fmt.Sprint(g.Exemplars())
 				}
+				if slow {
+					line += fmt.Sprint(g.Distribution(nil))
+				}
 				all = append(all, line)
 			}
+		}
+	}
+	for _, prompt := range in.Prompts() {
+		if !slow {
+			break
+		}
+		for _, v := range in.Versions(prompt) {
+			q, end := Query{Prompt: prompt, Version: v.Version}, time.Unix(60*in.sealed, 0)
+			all = append(all, fmt.Sprint(q, in.Between(q, Latency, end.Add(-7*time.Hour), end), in.Cohorts(prompt, v.Version)))
 		}
 	}
 	for i, v := range in.views {

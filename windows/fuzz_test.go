@@ -45,6 +45,14 @@ func FuzzRestore(f *testing.F) {
 		}
 		f.Add(s.appendState(nil, []byte("extra")), panes)
 	}
+	s := NewStore(Options{Dimensions: testDimensions})
+	s.SetViews(testViews)
+	var events []event
+	for i := range compactRows + 3 { // some of them digested
+		events = append(events, event{time: c.now, prompt: "p", version: "v", latency: float64(i) / 7, scored: true, score: 0.5})
+	}
+	fold(f, s, newFeed().batch(Source{}, c.now, 0, events...))
+	f.Add(s.appendState(nil, nil), []byte{})
 	record, _ := c.step()
 	f.Fuzz(func(t *testing.T, state, panes []byte) {
 		n := allocated(func() {

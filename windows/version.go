@@ -10,7 +10,7 @@ type prompt struct {
 	name     string
 	versions map[string]*version
 	cohorts  map[string]int // cells of each tuple of dimension values
-	cells    []*cell
+	cells    []*cell        // by id
 }
 
 // version is what the store remembers of a prompt's version.

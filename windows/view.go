@@ -56,7 +56,7 @@ type Group struct {
 
 	view   *View
 	key    string
-	cells  []*cell
+	cells  []*cell // by id
 	n      int64
 	sum    Sum
 	scores []tally // of ofScores
@@ -180,7 +180,7 @@ func (v *View) attach(c *cell) {
 	}
 	for _, g := range cv.groups {
 		if g != nil {
-			g.cells = append(g.cells, c)
+			g.cells = withCell(g.cells, c)
 		}
 	}
 	c.views = append(c.views, cv)
