@@ -41,6 +41,7 @@ type RuleReport struct {
 	Rule                      *rules.Rule
 	Pending, Firing, Resolved int
 	open                      map[string]detector.RecordType // alerts by id that have not ended
+	standing                  standing                       // of one with a budget
 }
 
 // Open counts the alerts that fire at the end, and those that wait for it.
@@ -119,6 +120,11 @@ func (r *Report) judged(w *worker) {
 		c.Dropped += n.Dropped
 		c.Ticks += n.Ticks
 		c.Steps += n.Steps
+		for _, st := range p.Status() {
+			if at, ok := r.place[[2]string{st.Group, st.Rule}]; ok {
+				r.Rules[at].standing.add(&st)
+			}
+		}
 	}
 	for name := range w.prompts {
 		r.Prompts[name] = true

@@ -39,7 +39,7 @@ func (r *Report) Summary(w io.Writer, took time.Duration) {
 	if n := r.Detected.Dropped; n > 0 {
 		row("limits", "%s beyond the limits on rubrics or series are not counted", some(uint64(n), "score"))
 	}
-	r.rules(row)
+	r.rules(w, row)
 }
 
 // dead tells what is not counted, and for each reason where it comes first and what is wrong there.
@@ -72,7 +72,7 @@ func (r *Report) late(row func(name, format string, args ...any)) {
 	}
 }
 
-func (r *Report) rules(row func(name, format string, args ...any)) {
+func (r *Report) rules(w io.Writer, row func(name, format string, args ...any)) {
 	width := 0
 	for i := range r.Rules {
 		width = min(max(width, len(r.Rules[i].Rule.Alert)), widest)
@@ -80,6 +80,7 @@ func (r *Report) rules(row func(name, format string, args ...any)) {
 	title := "rules"
 	for i := range r.Rules {
 		row(title, "%s  %s", pad(r.Rules[i].Rule.Alert, width), r.rule(i))
+		r.Rules[i].standing.compare(w, &r.Rules[i])
 		title = ""
 	}
 }
@@ -95,11 +96,10 @@ func (r *Report) rule(at int) string {
 	case rule.Pending > 0:
 		parts = append(parts, fmt.Sprintf("never fired, was pending %s", times(rule.Pending)))
 	default:
-		why := r.Unheard(at)
-		if why == "" {
-			return "silent"
+		if why := r.Unheard(at); why != "" {
+			return "silent: " + why
 		}
-		return "silent: " + why
+		parts = append(parts, "silent")
 	}
 	if firing > 0 {
 		parts = append(parts, fmt.Sprintf("%d still firing at the end", firing))
@@ -107,7 +107,11 @@ func (r *Report) rule(at int) string {
 	if pending > 0 {
 		parts = append(parts, fmt.Sprintf("%d pending at the end", pending))
 	}
-	return strings.Join(parts, ", ")
+	said := strings.Join(parts, ", ")
+	if more := rule.standing.say(rule); more != "" {
+		said += "; " + more
+	}
+	return said
 }
 
 func times(n int) string {
@@ -118,6 +122,13 @@ func times(n int) string {
 		return "twice"
 	}
 	return grouped(uint64(n)) + " times"
+}
+
+func plural(n int, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return grouped(uint64(n)) + " " + many
 }
 
 func some(n uint64, what string) string {

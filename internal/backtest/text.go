@@ -69,12 +69,9 @@ func (t *text) step(s *detector.Record) {
 	if t.color {
 		word = "\x1b[" + colors[s.Type] + "m" + word + "\x1b[0m"
 	}
-	subject := strings.TrimSpace(s.Prompt + " " + s.Version)
-	if len(s.Cohort) > 0 {
-		subject += ", " + alert.CohortName(s.Cohort)
-	}
-	t.subject = max(t.subject, min(utf8.RuneCountInString(subject), widest))
-	fmt.Fprintf(t.out, "%s  %s  %s  %s  %s\n", s.Time.UTC().Format("2006-01-02 15:04"), word, pad(s.Rule, t.rule), pad(subject, t.subject), t.what(s))
+	about := subject(s.Prompt, s.Version, s.Cohort)
+	t.subject = max(t.subject, min(utf8.RuneCountInString(about), widest))
+	fmt.Fprintf(t.out, "%s  %s  %s  %s  %s\n", s.Time.UTC().Format("2006-01-02 15:04"), word, pad(s.Rule, t.rule), pad(about, t.subject), t.what(s))
 	if s.Type != detector.Firing {
 		return
 	}
@@ -86,9 +83,19 @@ func (t *text) step(s *detector.Record) {
 		return
 	}
 	for i := range s.Changed {
-		c := &s.Changed[i]
-		t.below(fmt.Sprintf("%s changed from %s to %s at %s", c.Axis, or(c.From, "none"), or(c.To, "none"), clock(c.Time, s.Time)))
+		if s.Kind != "change" || i > 0 {
+			t.below(changed(&s.Changed[i], s.Time))
+		}
 	}
+}
+
+// subject is what an alert is about.
+func subject(prompt, version string, cohort map[string]string) string {
+	s := strings.TrimSpace(prompt + " " + version)
+	if len(cohort) > 0 {
+		s += ", " + alert.CohortName(cohort)
+	}
+	return s
 }
 
 func (t *text) below(line string) {
@@ -115,7 +122,10 @@ func (t *text) what(s *detector.Record) string {
 		if just {
 			value = "just " + side + bound
 		}
-		figure := name(s) + " " + value
+		figure := t.name(s) + " " + value
+		if s.Kind == "exceed" {
+			figure = value + " of " + t.name(s)
+		}
 		if len(s.Interval) == 2 {
 			figure += fmt.Sprintf(" (%s to %s)", t.number(s, s.Interval[0]), t.number(s, s.Interval[1]))
 		}
@@ -126,10 +136,13 @@ func (t *text) what(s *detector.Record) string {
 		if s.Bound != nil && !just {
 			say("%s", side+bound)
 		}
-	} else if s.Reason == "" {
-		say("%s", name(s))
+	} else if s.Reason == "" && s.Kind != "change" {
+		say("%s", t.name(s))
 	}
-	if s.Reference != nil && s.Against != nil {
+	if s.Kind == "change" && len(s.Changed) > 0 {
+		say("%s", changed(&s.Changed[0], s.Time))
+	}
+	if s.Reference != nil && s.Against != nil && s.Against.Kind != "fixed" {
 		say("was %s%s", t.number(s, *s.Reference), against(s.Against))
 	}
 	if s.Samples > 0 && s.Stat != "count" {
@@ -166,11 +179,18 @@ func (t *text) number(s *detector.Record, v float64) string {
 	return rules.Number{Float: v, Known: true}.String()
 }
 
-// name is the metric, and the statistic unless it goes without saying.
-func name(s *detector.Record) string {
+// name is the metric, the statistic unless it goes without saying, and the limit of an exceed.
+func (t *text) name(s *detector.Record) string {
 	metric := s.Metric
 	if s.Rubric != "" && s.Rubric != metric {
 		metric += " of " + s.Rubric
+	}
+	if r := t.rules[[2]string{s.Group, s.Rule}]; r != nil && r.Exceed != nil {
+		word, values := " above ", rules.Rule{Metric: r.Metric, Rubric: r.Rubric} // in the unit of the values, not of their share
+		if r.Exceed.Below {
+			word = " below "
+		}
+		return metric + word + values.NumberOf(r.Exceed.Limit).String()
 	}
 	switch s.Stat {
 	case "", "mean", "rate":
@@ -181,6 +201,15 @@ func name(s *detector.Record) string {
 		}
 	}
 	return metric + " " + s.Stat
+}
+
+// changed tells what an axis changed to.
+func changed(c *detector.Changed, at time.Time) string {
+	text := fmt.Sprintf("%s changed from %s to %s", c.Axis, cmp.Or(c.From, "none"), cmp.Or(c.To, "none"))
+	if c.Time.Equal(at) {
+		return text
+	}
+	return text + " at " + clock(c.Time, at)
 }
 
 func against(a *detector.Against) string {
@@ -209,5 +238,3 @@ func clock(at, ref time.Time) string {
 func pad(s string, width int) string {
 	return s + strings.Repeat(" ", max(width-utf8.RuneCountInString(s), 0))
 }
-
-func or(s, none string) string { return cmp.Or(s, none) }
