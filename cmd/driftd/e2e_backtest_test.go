@@ -33,7 +33,8 @@ const backtestSpec = `
 0h    4h   11s linked=yes prompt=answers version=7 tier=free locale=fr template_hash=a1 latency=2~1 output_tokens=180~60 score.grounding=0.8~0.2
 4h    6h   11s linked=yes prompt=answers version=7 tier=free locale=fr template_hash=b2 latency=2~1 output_tokens=280~60 score.grounding=0.74~0.2
 # others
-0h    6h   13s prompt=triage_b version=v1 tier=pro locale=en model=big-0301 latency=0.4~0.2 score.helpful=3~2
+0h    2h   13s prompt=triage_b version=v1 tier=pro locale=en model=big-0301 latency=0.4~0.2 score.helpful=3~2
+2h    6h   13s prompt=triage_b version=v1 tier=pro locale=en model=big-0613 latency=0.4~0.2 score.helpful=3~2
 2h    150m 1s  prompt=triage_c version=v1 tier=pro locale=en model=big-0301 latency=0.4~0.2
 0h    6h   17s prompt=triage_c version=v1 tier=pro locale=en variant=control latency=0.4~0.2 score.helpful=3~2
 0h    6h   17s prompt=triage_c version=v2 tier=pro locale=en variant=treatment latency=0.5~0.2 score.helpful=2.4~1.4
@@ -59,9 +60,13 @@ groups:
       - {alert: Failed, rubric: verdict, drift: {drop: 0.1, against: {fixed: 0.9}}}
       - {alert: Tail, metric: latency, exceed: {above: 2.1s, share: 5%, false_alarms: 1/30d}}
       - {alert: CanaryWorse, rubric: grounding, canary: {drop: 0.05, against: previous_version}}
+      - {alert: Reshaped, metric: latency, shape: {distance: wasserstein, above: 0.3s, window: 2h, against: previous_version}}
+      - {alert: Edited, change: template_hash}
+      - {alert: Swapped, change: model}
   - name: totals
     rules:
       - {alert: Traffic, volume: {below: 50%, above: 150%, window: 15m, against: 24h}}
+      - {alert: TreatmentWorse, rubric: helpful, canary: {drop: 0.3, against: {variant: control}}}
       - {alert: Unscored, metric: score_coverage, threshold: {stat: mean, window: 15m, below: 90%}, min_samples: 20}
 `
 
@@ -172,6 +177,7 @@ func (w *world) backtestConfig() *config.Config {
 	path := w.file("backtest.yaml", fmt.Sprintf(`
 kafka: {brokers: [%s], topic_prefix: %s, partitions: %d, replication_factor: 1}
 sources: [{topic: %s, encoding: driftd_json}]
+dimensions: [tier, locale, variant]
 rules: [rules.yaml]
 http: {listen: "127.0.0.1:0"}
 `, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+nativeEvent))

@@ -16,7 +16,7 @@ import (
 type standing struct {
 	known, watched, learning, alone int       // series
 	learned, needed                 int64     // of the series that has learned most
-	notBefore                       time.Time // when it is done at the earliest; zero where that is a matter of scores alone
+	notBefore                       time.Time // when the first is done at the earliest; zero where that is a matter of scores alone
 	low, high                       float64   // smallest changes that series would show within a day; 0 where there is no telling
 	pairs                           []detector.SeriesStatus
 }
@@ -32,10 +32,10 @@ func (s *standing) add(st *detector.RuleStatus) {
 		case one.State == detector.StateAlone:
 			s.alone++
 		case one.State == detector.StateLearning && one.Learned >= s.learned:
-			s.learned, s.needed, s.notBefore = one.Learned, one.Needed, time.Time{}
-			if one.NotBefore != nil {
-				s.notBefore = *one.NotBefore
-			}
+			s.learned, s.needed = one.Learned, one.Needed
+		}
+		if at := one.NotBefore; at != nil && (s.notBefore.IsZero() || at.Before(s.notBefore)) {
+			s.notBefore = *at
 		}
 		if d := one.Detectable; d != nil {
 			if s.low == 0 || *d < s.low {
