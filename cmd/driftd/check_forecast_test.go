@@ -8,11 +8,9 @@ import (
 	"math/rand/v2"
 	"os"
 	"path/filepath"
-	"slices"
 	"testing"
 	"time"
 
-	"github.com/driftd/driftd/detector/evidence"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -111,55 +109,6 @@ func TestCheckEvents(t *testing.T) {
 	if want, err := os.ReadFile(golden); err != nil || !bytes.Equal(want, stdout.Bytes()) {
 		t.Errorf("got\n%s", stdout.String())
 	}
-}
-
-// TestCanaryForetold: a pair of streams is taken for one of nx·ny/(nx+ny) values, and that foretells what happens to within a half.
-func TestCanaryForetold(t *testing.T) {
-	set := parseRules(t, "rubrics: {g: {min: 0, max: 1}}\ngroups: [{name: g, rules: [{alert: A, rubric: g, canary: {drop: 0.05}}]}]")
-	r := &set.Groups[0].Rules[0]
-	budget, _ := r.Budget()
-	b := budget.PerDay() / perDay
-	f := func(mean, drop float64, nx, ny int) {
-		t.Helper()
-		r.Canary.By.Value = drop
-		rate := float64(nx*ny) / float64(nx+ny)
-		want := sightOf(r, stream{rate: rate, mean: mean, sd: math.Sqrt(mean * (1 - mean))}, budget.PerDay()).delay.Minutes()
-		var delays []float64
-		for i := range 40 {
-			random := rand.New(rand.NewPCG(7, uint64(i)))
-			side := func(n int, mean float64) (w evidence.Weights) {
-				for range n {
-					w.Add(math.Floor(random.Float64()+mean), 1)
-				}
-				return w
-			}
-			var c evidence.Canary
-			for pane := range 20 * perDay {
-				now := mean
-				if pane >= 60 {
-					now -= drop
-				}
-				x, y := side(nx, now), side(ny, mean)
-				if _, ok := c.Add(0, int64(pane), &x, &y, float64(pane+1)*b); ok {
-					delays = append(delays, float64(pane-59))
-					break
-				}
-			}
-		}
-		if len(delays) < 40 {
-			t.Errorf("mean %g, drop %g: %d of 40 see it", mean, drop, len(delays))
-			return
-		}
-		slices.Sort(delays)
-		if got := delays[20]; got > want*1.5+2 || got < want/1.5-2 {
-			t.Errorf("mean %g, drop %g, %d beside %d a minute: %.0f min foretold, median %.0f", mean, drop, nx, ny, want, got)
-		}
-	}
-	f(0.9, 0.05, 5, 5)
-	f(0.9, 0.13, 10, 10)
-	f(0.9, 0.05, 2, 20)
-	f(0.5, 0.05, 20, 20)
-	f(0.7, 0.1, 18, 2)
 }
 
 func TestSight(t *testing.T) {

@@ -5,12 +5,15 @@ import (
 	"fmt"
 	"maps"
 	"math"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
 
 	"github.com/driftd/driftd/detector/evidence"
 	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/strictyaml"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -128,13 +131,26 @@ func (h *history) problems() (ps rules.Problems) {
 
 // problem is what keeps the rule from doing what it is asked for.
 func (o *outlook) problem() (p rules.Problem, ok bool) {
+	p, key := o.finding()
+	if p.Message == "" {
+		return p, false
+	}
+	p.File, p.Line = o.rule.File, o.rule.Line
+	if text, err := os.ReadFile(p.File); err == nil { // it was read a moment ago; without it there is no mark, and all else is said
+		p = strictyaml.Quote(p, text, regexp.MustCompile(`\b`+key+`:\s*([^\s,}]+)`))
+	}
+	return p, true
+}
+
+// finding is the problem without its place; it stands at the value of the key.
+func (o *outlook) finding() (p rules.Problem, key string) {
 	r := o.rule
-	p = rules.Problem{File: r.File, Line: r.Line, Warning: true}
+	p.Warning = true
 	totals, _ := o.split()
 	if len(totals) == 0 {
 		p.Message = fmt.Sprintf("`%s` finds nothing to watch in these events", r.Alert)
 		p.Hint = fmt.Sprintf("no series of %s has %d values in the last day of them", r.Metric, fewest)
-		return p, true
+		return p, "alert"
 	}
 	for _, t := range totals {
 		if !t.beyond {
@@ -142,16 +158,18 @@ func (o *outlook) problem() (p rules.Problem, ok bool) {
 		}
 		p.Hint = "the rule will fire as soon as the evidence suffices"
 		now := valueText(r, unscaled(r, t.weights.Mean()))
+		key = "against"
 		if r.Exceed != nil {
+			key = map[bool]string{true: "below", false: "above"}[r.Exceed.Below]
 			p.Message = fmt.Sprintf("`%s` allows %s, and %s has %s", r.Alert, valueText(r, r.Exceed.Share), t.name(o.group.SliceBy), now)
 		} else {
 			p.Message = fmt.Sprintf("`%s` compares with %s, and the mean of %s is %s", r.Alert, valueText(r, drift(r).Against.Value), t.name(o.group.SliceBy), now)
 		}
-		return p, true
+		return p, key
 	}
 	d := drift(r)
 	if d == nil {
-		return p, false
+		return rules.Problem{}, ""
 	}
 	best, ratio := totals[0], math.Inf(1)
 	for _, t := range totals {
@@ -160,10 +178,10 @@ func (o *outlook) problem() (p rules.Problem, ok bool) {
 		}
 	}
 	if ratio <= 1 {
-		return p, false
+		return rules.Problem{}, ""
 	}
 	p.Warning = false
-	key := "drop"
+	key = "drop"
 	if d.Rise {
 		key = "rise"
 	}
@@ -176,7 +194,7 @@ func (o *outlook) problem() (p rules.Problem, ok bool) {
 	default:
 		p.Hint = fmt.Sprintf("write `%s: %s` or more", key, digits3(ceil2(best.smallest)))
 	}
-	return p, true
+	return p, key
 }
 
 // oncePer writes alarms a day as a budget.

@@ -331,3 +331,19 @@ func TestLayer(t *testing.T) {
 		t.Errorf("got %q", got)
 	}
 }
+
+func TestQuote(t *testing.T) {
+	file := []byte("rules:\n  - alert: Ä\n    drift:\n      drop: 0.05  # small\n  - {alert: B, drift: {drop: 0.1}}\n")
+	drop := regexp.MustCompile(`\bdrop:\s*([^\s,}]+)`)
+	f := func(line int, where *regexp.Regexp, want string) {
+		t.Helper()
+		if got := Quote(Problem{File: "f.yaml", Line: line, Message: "too small", Hint: "write more"}, file, where).String(); got != want {
+			t.Errorf("line %d: got\n%s\nwant\n%s", line, got, want)
+		}
+	}
+	f(2, drop, "f.yaml:4:13: too small\n    4 |       drop: 0.05  # small\n      |             ^^^^ write more")
+	f(5, drop, "f.yaml:5:30: too small\n    5 |   - {alert: B, drift: {drop: 0.1}}\n      |                              ^^^ write more")
+	f(2, regexp.MustCompile(`alert: (\S)`), "f.yaml:2:12: too small\n    2 |   - alert: Ä\n      |            ^ write more")
+	f(6, drop, "f.yaml:6: too small\n    write more")
+	f(0, drop, "f.yaml:4:13: too small\n    4 |       drop: 0.05  # small\n      |             ^^^^ write more")
+}
