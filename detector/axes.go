@@ -296,18 +296,27 @@ func (t *axes) onModel(model string) (out [][2]string) {
 	return out
 }
 
-// current is the version that came last to hold most of a prompt's calls; "" where none is known.
-func (t *axes) current(prompt string) string {
-	if r := t.prompts[prompt]; r != nil {
-		return r.main
+// current tells whether the version is the one that came last to hold most of a prompt's calls, and since when it has been;
+// zero: from the beginning. contested: another has had more calls of late, and may be about to take over.
+func (t *axes) current(prompt, version string) (since time.Time, contested, ok bool) {
+	r := t.prompts[prompt]
+	if r == nil || !r.begun || r.main != version {
+		return time.Time{}, false, false
 	}
-	return ""
+	return r.since, slices.ContainsFunc(r.runners, func(x runner) bool { return x.lead > 0 }), true
 }
 
-// superseded tells whether another version has taken over from this one.
-func (t *axes) superseded(s *windows.Store, prompt, version string) bool {
+// superseded tells whether another version has taken over from this one, and when; zero where that is not known. contested: it
+// has had more calls of late than that.
+func (t *axes) superseded(s *windows.Store, prompt, version string) (at time.Time, contested, ok bool) {
 	r := t.prompts[prompt]
-	return r != nil && r.begun && version != r.main && (r.held(version) || s.Previous(prompt, r.main) == version)
+	if r == nil || !r.begun || version == "" || version == r.main {
+		return time.Time{}, false, false
+	}
+	if i, found := r.find(version); found {
+		at, contested = r.runners[i].held, r.runners[i].lead > 0
+	}
+	return at, contested, !at.IsZero() || s.Previous(prompt, r.main) == version
 }
 
 // percent is a share in whole percent, or in tenths where it is small.

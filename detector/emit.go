@@ -16,7 +16,7 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 		for i, v := range a.cohort {
 			rec.Cohort[a.by[i]] = v
 		}
-		rec.Variant = rec.Cohort["variant"]
+		rec.Variant = cmp.Or(rec.Cohort["variant"], rec.Variant)
 	}
 	rec.Value, rec.Reference, rec.Bound = known(a.last.value), known(a.last.reference), known(a.last.bound)
 	rec.Samples = a.last.samples

@@ -126,9 +126,3 @@ func byChance(n, m int64, alpha float64) float64 {
 	}
 	return math.Sqrt(math.Log(2/alpha) / 2 * (1/float64(n) + 1/float64(m)))
 }
-
-// held tells whether a name was the holder and is it no more.
-func (r *race) held(name string) bool {
-	i, ok := r.find(name)
-	return ok && !r.runners[i].held.IsZero()
-}

@@ -45,6 +45,8 @@ func newKind(r *rule, s *windows.Store) kind {
 		return newExceed(r, s)
 	case r.Shape != nil:
 		return newShape(r, s)
+	case r.TrafficShare != nil:
+		return newTrafficShare(r, s)
 	case r.Change != "":
 		return newChange(r)
 	}

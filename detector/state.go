@@ -73,6 +73,8 @@ const (
 	reasonSeen         = "seen: a change does not recover"
 	reasonChangedBack  = "changed back"
 	reasonChangedAgain = "changed again"
+	reasonCurrentAgain = "current again"
+	reasonSuperseded   = "superseded"
 )
 
 // verdict is what a rule finds about one subject at one tick.

@@ -250,7 +250,9 @@ func (r *Rule) Kind() string {
 
 // AllVersions tells whether the rule sees the calls of all versions of a prompt together, and those without one: its alerts
 // have no version.
-func (r *Rule) AllVersions() bool { return r.Volume != nil || r.Metric == windows.LinkCoverage }
+func (r *Rule) AllVersions() bool {
+	return r.Volume != nil || r.Metric == windows.LinkCoverage || r.TrafficShare != nil && r.TrafficShare.Of == OfVariant
+}
 
 // Budget is that of false alarms; ok is false for the kinds that state none.
 func (r *Rule) Budget() (b Budget, ok bool) {
