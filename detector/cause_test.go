@@ -198,11 +198,23 @@ func TestCauses(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			for seed := range uint64(2) {
 				told := says{}
-				for _, r := range firings(tell(t, cmp.Or(c.rules, floorRules), c.length, seed, c.streams...), "") {
+				rs := tell(t, cmp.Or(c.rules, floorRules), c.length, seed, c.streams...)
+				if seed == 0 {
+					again := tellWith(t, 47*time.Minute, cmp.Or(c.rules, floorRules), c.length, seed, c.streams...)
+					if got, want := encoded(t, again), encoded(t, rs); !slices.Equal(got, want) {
+						t.Errorf("with restarts:\n%s\nwithout:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
+					}
+				}
+				for _, r := range firings(rs, "") {
 					if seed == 0 {
 						t.Log(why(&r))
 					}
 					told[r.Version] = r.Cause
+					for _, fact := range r.Because {
+						if strings.Contains(fact, "NaN") || strings.Contains(fact, "Inf") || strings.Contains(fact, "no data") {
+							t.Errorf("a fact without a figure: %s", fact)
+						}
+					}
 				}
 				if !maps.Equal(told, c.want) {
 					t.Errorf("seed %d: causes %v, want %v", seed, told, c.want)

@@ -55,6 +55,12 @@ func label(at time.Duration, values []valueFrom) (s string) {
 // tell lets a story happen and returns the records of its steps. Prompts are p unless a stream says otherwise.
 func tell(t testing.TB, ruleFile string, length time.Duration, seed uint64, streams ...stream) []Record {
 	t.Helper()
+	return tellWith(t, 0, ruleFile, length, seed, streams...)
+}
+
+// tellWith starts the partition anew from a checkpoint each time that so long has gone by; 0 is never.
+func tellWith(t testing.TB, restart time.Duration, ruleFile string, length time.Duration, seed uint64, streams ...stream) []Record {
+	t.Helper()
 	set, problems := rules.Parse("rules.yaml", []byte(ruleFile), rules.Options{Dimensions: scriptOptions.Dimensions})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
@@ -63,7 +69,11 @@ func tell(t testing.TB, ruleFile string, length time.Duration, seed uint64, stre
 	r := rand.New(rand.NewPCG(seed, 1))
 	var out []Record
 	var offset int64
+	var log stateLog
 	for at := time.Duration(0); at < length; at += time.Minute {
+		if restart > 0 && at > 0 && at%restart == 0 {
+			p = log.reopen(t, p, set)
+		}
 		var samples []windows.Sample
 		for i := range streams {
 			samples = streams[i].minute(r, at, samples)
