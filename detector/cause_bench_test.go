@@ -46,11 +46,10 @@ func BenchmarkExplain(b *testing.B) {
 			}
 			e := p.engine
 			onset := e.now.Add(-10 * time.Minute)
-			a := &alert{subject: subject{prompt: "p", version: "v00"}, side: under}
 			var cause Cause
 			for b.Loop() {
 				rec := Record{Prompt: "p", Version: "v00", Metric: "grounding", Kind: "threshold", Onset: &onset, Previous: "v01"}
-				e.explain(e.rules[0], a, &rec)
+				e.explain(e.rules[0], under, &rec, maxReads)
 				cause = rec.Cause
 			}
 			if cause != CausePromptVersion {

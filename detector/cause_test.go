@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/driftd/driftd/rules"
 )
 
 const floorRules = `
@@ -227,4 +229,15 @@ func TestCauses(t *testing.T) {
 func why(r *Record) string {
 	return fmt.Sprintf("%s %s of %s %s: %s\n  %s\n  explained by %v, changed %v", clock(r.Time), r.Rule, r.Prompt, r.Version, r.Cause,
 		strings.Join(r.Because, "\n  "), r.ExplainedBy, r.Changed)
+}
+
+// Beyond what may be read in a minute nothing is looked into, and that is said.
+func TestTooManyAlertsAtOnce(t *testing.T) {
+	set, _ := rules.Parse("rules.yaml", []byte(floorRules), rules.Options{Dimensions: scriptOptions.Dimensions})
+	e := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set}).engine
+	onset := scriptStart
+	rec := Record{Version: "v1", Onset: &onset}
+	if n := e.explain(e.rules[0], under, &rec, 0); n != 0 || rec.Cause != CauseUnclear || len(rec.Because) != 1 {
+		t.Errorf("%d reads, %s %q", n, rec.Cause, rec.Because)
+	}
 }

@@ -45,14 +45,24 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 	if worst != nil && a.last.samples > 0 {
 		rec.Exemplars = worst()
 	}
-	if happened == Firing && r != nil {
-		e.explain(r, a, &rec)
-	}
-	if r != nil {
+	e.out = append(e.out, emitted{Record: rec, order: a.order, cohort: a.cohort, rule: r, side: a.side})
+}
+
+// complete adds to the records of a tick, which are in order, what takes looking at more than their own figures: the likely cause, and the
+// annotations, which may tell it.
+func (e *engine) complete(made []emitted) {
+	reads := 0
+	for i := range made {
+		rec, r := &made[i].Record, made[i].rule
+		if r == nil {
+			continue
+		}
+		if rec.Type == Firing {
+			reads += e.explain(r, made[i].side, rec, maxReads-reads)
+		}
 		// An annotation that cannot be filled in stays as its author wrote it, so there is always a text.
-		rec.Annotations, _ = rules.Expand(r.Rule, dataOf(r, &rec))
+		rec.Annotations, _ = rules.Expand(r.Rule, dataOf(r, rec))
 	}
-	e.out = append(e.out, emitted{Record: rec, order: a.order, cohort: a.cohort})
 }
 
 // dataOf is what annotations can say of a record.

@@ -36,6 +36,8 @@ type emitted struct {
 	Record
 	order  int
 	cohort []string
+	rule   *rule // nil when it is gone
+	side   side  // of a firing step: where its value lies
 }
 
 func newEngine(s *windows.Store, o *PartitionOptions) *engine {
@@ -132,6 +134,7 @@ func (e *engine) tick(now time.Time) {
 				cmp.Compare(a.Prompt, b.Prompt), cmp.Compare(a.Version, b.Version), slices.Compare(a.cohort, b.cohort))
 		})
 	}
+	e.complete(e.out[from:])
 }
 
 // step moves the alert of a subject, nil when it is inactive, by what rule r found, and returns the alert that is then

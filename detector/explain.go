@@ -55,25 +55,24 @@ func portions(names []string, rows []row, direction float64, scope map[string]st
 	}
 	certain := all.rate*direction > 0 && math.Abs(all.rate) >= 2*all.se
 	var tried []portion
-	for _, cohort := range cohortsOf(names, rows, scope) {
-		in := func(r *row) bool { return describes(cohort, names, r.dims) }
-		p := portion{cohort: cohort}
+	var mine []row
+	for _, c := range cohortsOf(names, rows, scope) {
+		p := portion{cohort: c.values}
 		var term float64
-		var mine, rest []row
-		for i := range rows {
+		mine = mine[:0]
+		for _, i := range c.rows {
 			w, d := rows[i].part(&all)
-			if !in(&rows[i]) {
-				rest = append(rest, rows[i])
-				continue
-			}
 			mine = append(mine, rows[i])
 			p.traffic += w
 			term += w * d
 		}
-		if p.own = moveOf(mine); !p.own.real(direction) || len(rest) == 0 {
+		if p.own = moveOf(mine); len(mine) == len(rows) || !p.own.real(direction) {
 			continue
 		}
-		p.alone = still(rest, &p.own)
+		// Where the rest clearly moved too, it need not be looked at.
+		if elsewhere := (all.rate - term) / (1 - p.traffic); elsewhere*direction < 0.75*p.own.rate*direction {
+			p.alone = still(without(rows, c.rows), &p.own)
+		}
 		switch {
 		case p.alone:
 			p.share = 1
@@ -122,29 +121,70 @@ func overlap(a, b map[string]string) bool {
 	return true
 }
 
+// described is a cohort and the places of its rows.
+type described struct {
+	values map[string]string
+	rows   []int
+}
+
 // cohortsOf are the descriptions that are tried, in an order that depends on rows alone.
-func cohortsOf(names []string, rows []row, scope map[string]string) (out []map[string]string) {
-	seen := make(map[string]bool)
-	add := func(cohort map[string]string) {
-		key := describedBy(cohort)
-		if len(cohort) > 0 && !seen[key] {
-			seen[key] = true
-			out = append(out, cohort)
+func cohortsOf(names []string, rows []row, scope map[string]string) (out []described) {
+	at := make(map[string]int)
+	var key []byte
+	add := func(i int, whole []string, dims ...int) {
+		key = key[:0]
+		for _, d := range dims {
+			key = windows.AppendKey(key, names[d], whole[d])
 		}
+		j, ok := at[string(key)]
+		if !ok {
+			j = len(out)
+			at[string(key)] = j
+			values := make(map[string]string, len(dims))
+			for _, d := range dims {
+				values[names[d]] = whole[d]
+			}
+			out = append(out, described{values: values})
+		}
+		out[j].rows = append(out[j].rows, i)
+	}
+	all := make([]int, len(names))
+	for d := range all {
+		all[d] = d
 	}
 	for i := range rows {
-		dims := rows[i].dims
-		whole := make(map[string]string, len(names))
-		for j, name := range names {
-			whole[name] = dims[j]
-			add(map[string]string{name: dims[j]})
-			for k := range j {
-				add(map[string]string{name: dims[j], names[k]: dims[k]})
+		for d := range names {
+			add(i, rows[i].dims, d)
+			for d2 := range d {
+				add(i, rows[i].dims, d2, d)
 			}
 		}
-		add(whole)
+		if len(names) > 2 {
+			add(i, rows[i].dims, all...)
+		}
 	}
-	add(scope)
+	if len(scope) > 2 && len(scope) < len(names) {
+		own := described{values: scope}
+		for i := range rows {
+			if describes(scope, names, rows[i].dims) {
+				own.rows = append(own.rows, i)
+			}
+		}
+		out = append(out, own)
+	}
+	return out
+}
+
+// without are the rows but for those at some places, which are in ascending order.
+func without(rows []row, places []int) []row {
+	out := make([]row, 0, len(rows)-len(places))
+	for i := range rows {
+		if len(places) > 0 && places[0] == i {
+			places = places[1:]
+			continue
+		}
+		out = append(out, rows[i])
+	}
 	return out
 }
 

@@ -19,6 +19,7 @@ const (
 	quarter     = 15 * time.Minute // length of the panes behind the last hour
 	maxVersions = 20               // other versions that are looked at, the first by name
 	maxPrompts  = 20               // versions of other prompts
+	maxReads    = 100_000          // of a cell over a stretch, for all alerts of a minute: about half a second
 )
 
 // inquiry finds out why an alert fires. It reads the windows and the axes at the tick of the firing step, and keeps nothing.
@@ -41,27 +42,25 @@ type inquiry struct {
 	versions      []other // of the prompt, beside the alert's
 	prompts       []other // versions of other prompts on the model, as far as they can be judged
 	clues         clues
-}
-
-// other is what moves beside the alert, or does not.
-type other struct {
-	prompt, version string
-	motion          motion
-	move            move
-	early           bool // it moved before the version of the alert came
+	reads         int
 }
 
 // explain fills in why a rule's alert fires, where the rule watches the values of a version: what changed near the onset, which cohorts
 // make up the change, whether others moved, and the likely cause. What is compared are means, whatever the rule's statistic.
 //
 // It costs a few reads of the windows for each tuple of dimension values, and for each other version and prompt; see maxTuples,
-// maxVersions and maxPrompts for how many of them.
-func (e *engine) explain(r *rule, a *alert, rec *Record) {
+// maxVersions and maxPrompts for how many of them. The reads are counted: where the alerts of a minute before this one, in the order of
+// their records, have left none, the cause is unclear.
+func (e *engine) explain(r *rule, at side, rec *Record, left int) (reads int) {
 	if !watchesValues(r) || rec.Version == "" {
-		return
+		return 0
+	}
+	if left <= 0 {
+		rec.Cause, rec.Because = CauseUnclear, []string{"more alerts began in this minute than are looked into"}
+		return 0
 	}
 	q := inquiry{engine: e, rule: r, rec: rec, direction: 1, scope: maps.Clone(rec.Cohort), unit: rules.Rule{Metric: r.Metric, Rubric: r.Rubric}}
-	if a.side == under && r.Exceed == nil || r.Exceed != nil && r.Exceed.Below {
+	if at == under && r.Exceed == nil || r.Exceed != nil && r.Exceed.Below {
 		q.direction = -1
 	}
 	q.relative = !r.Rubric && r.Metric != windows.Error && r.Metric != windows.Fallback
@@ -91,6 +90,7 @@ func (e *engine) explain(r *rule, a *alert, rec *Record) {
 	}
 	rec.Cause = decide(q.clues)
 	rec.Because = q.because()
+	return q.reads
 }
 
 // watchesValues tells rules about the values of calls from those about how many there are, and from advisory ones.
@@ -146,6 +146,7 @@ func (q *inquiry) turning(window time.Duration) time.Time {
 
 // read reads the alert's cohort of a version of its prompt.
 func (q *inquiry) read(version string, s span) windows.Moments {
+	q.reads++
 	return q.store.Between(windows.Query{Prompt: q.rec.Prompt, Version: version, Cohort: q.where}, q.rec.Metric, s.from, s.to)
 }
 
@@ -219,7 +220,7 @@ func within(names []string, rows []row, cohort map[string]string) []row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return !describes(cohort, names, r.dims) })
 }
 
-func (q *inquiry) without(rows []row, cohort map[string]string) []row {
+func (q *inquiry) outside(rows []row, cohort map[string]string) []row {
 	return slices.DeleteFunc(slices.Clone(rows), func(r row) bool { return describes(cohort, q.dims, r.dims) })
 }
 
@@ -231,7 +232,7 @@ func (q *inquiry) focusOf(rows []row, found []portion) map[string]string {
 	}
 	if len(q.scope) > 0 {
 		own := moveOf(within(q.dims, rows, q.scope))
-		if rest := q.without(rows, q.scope); len(rest) == 0 || tooThin(rest) || still(rest, &own) {
+		if rest := q.outside(rows, q.scope); len(rest) == 0 || tooThin(rest) || still(rest, &own) {
 			return q.scope
 		}
 	}
@@ -270,91 +271,4 @@ func (q *inquiry) lookAround() {
 	slices.SortStableFunc(q.changed, func(a, b Changed) int {
 		return cmp.Or(cmp.Compare(away(a), away(b)), cmp.Compare(a.Axis, b.Axis), cmp.Compare(a.To, b.To))
 	})
-}
-
-// lookElsewhere finds out whether the other versions of the prompt moved, and other prompts on the same model.
-func (q *inquiry) lookElsewhere() {
-	if !q.clues.real {
-		return
-	}
-	own := q.rec.Version
-	from := min(q.before.from.Sub(q.turn), -shortBefore) // a canary is not compared with what was before
-	for _, v := range q.store.Live(q.rec.Prompt, q.turn.Add(-shortBefore)) {
-		if v == own || len(q.versions) == maxVersions {
-			continue
-		}
-		rows := q.table(q.rec.Prompt, sided{version: v, span: span{q.turn.Add(from), q.turn}}, q.since(v, q.turn), q.focus)
-		o := other{version: v, move: moveOf(rows)}
-		o.motion = o.move.beside(&q.effect, q.relative)
-		if q.clues.began && v == q.before.version && o.motion != moved {
-			last := q.turn.Add(-nearOnset)
-			rows := q.table(q.rec.Prompt, sided{version: v, span: span{q.before.from, last}}, sided{version: v, span: span{last, q.turn}}, q.focus)
-			if m := moveOf(rows); m.beside(&q.effect, q.relative) == moved {
-				o.motion, o.move, o.early = moved, m, true
-			}
-		}
-		q.versions = append(q.versions, o)
-	}
-	model := q.axes.model(q.rec.Prompt, own)
-	if model != "" {
-		for _, on := range q.axes.onModel(model) {
-			if on[0] == q.rec.Prompt || len(q.prompts) == maxPrompts {
-				continue
-			}
-			rows := q.table(on[0], sided{version: on[1], span: span{q.turn.Add(from), q.turn}}, q.since(on[1], q.turn), nil)
-			o := other{prompt: on[0], version: on[1], move: moveOf(rows)}
-			if o.motion = o.move.beside(&q.effect, q.relative); o.motion != unknown {
-				q.prompts = append(q.prompts, o)
-			}
-		}
-	}
-	q.clues.versions, q.clues.prompts = together(q.versions), majority(q.prompts)
-	q.clues.shared = model != ""
-	for _, o := range slices.Concat(q.versions, q.prompts) {
-		prompt := cmp.Or(o.prompt, q.rec.Prompt)
-		on := model != "" && q.axes.model(prompt, o.version) == model
-		q.clues.shared = q.clues.shared && (o.motion != moved || on && q.swapped(prompt, o.version))
-		q.clues.spared = q.clues.spared || o.motion == stood && o.prompt == "" && on
-	}
-}
-
-// swapped says that the model under a version changed near the turn.
-func (q *inquiry) swapped(prompt, version string) bool {
-	return slices.ContainsFunc(q.axes.changes(prompt, version, q.turn.Add(-nearOnset), q.turn.Add(nearOnset)), func(c Changed) bool { return c.Axis == axisModel })
-}
-
-// together is how all of those moved that can be judged.
-func together(others []other) (m motion) {
-	for _, o := range others {
-		switch {
-		case o.motion == unknown || o.motion == m:
-		case m == unknown:
-			m = o.motion
-		default:
-			return mixed
-		}
-	}
-	return m
-}
-
-// majority is how most of those moved that can be judged; mixed where they are even.
-func majority(others []other) motion {
-	n := 0
-	for _, o := range others {
-		switch o.motion {
-		case moved:
-			n++
-		case stood:
-			n--
-		}
-	}
-	switch {
-	case n > 0:
-		return moved
-	case n < 0:
-		return stood
-	case len(others) > 0:
-		return mixed
-	}
-	return unknown
 }

@@ -58,6 +58,7 @@ func (q *inquiry) readTuple(prompt string, s sided, dims []string) (m windows.Mo
 		cohort[q.dims[i]] = v
 	}
 	for _, version := range q.versionsOf(prompt, s) {
+		q.reads++
 		m = plus(m, q.store.Between(windows.Query{Prompt: prompt, Version: version, Cohort: cohort}, q.rec.Metric, s.from, s.to))
 	}
 	return m
