@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/driftd/driftd/internal/strictyaml"
 	"github.com/driftd/driftd/rules"
@@ -21,6 +22,10 @@ func (h *history) problems() (ps rules.Problems) {
 		r := h.sample[reason]
 		ps = append(ps, rules.Problem{File: h.file, Line: int(r.Offset), Warning: true, Hint: r.Detail,
 			Message: fmt.Sprintf("%s not counted: %s; this is the first", many(h.refused[reason], "event"), strings.ReplaceAll(reason.String(), "_", " "))})
+	}
+	if n := h.lag.Events; n > 0 {
+		ps = append(ps, rules.Problem{File: h.file, Line: int(h.lag.First), Warning: true, Hint: "sort the events by time",
+			Message: fmt.Sprintf("%s out of order, and sequential rules do not read what comes late; this is the first, %s behind line %d", many(int(n), "event"), rules.Duration(h.lag.By.Round(time.Second)), h.lag.Behind)})
 	}
 	for _, rubric := range slices.Sorted(maps.Keys(h.outside)) {
 		n, on := h.outside[rubric], ""

@@ -81,6 +81,7 @@ func writeEvents(t *testing.T, path string) {
 		out.Write(append(line, '\n'))
 	}
 	out.WriteString("{\"type\":\"span\"\n")
+	out.WriteString("{\"type\":\"span\",\"time\":\"2026-11-19T23:00:00Z\",\"prompt\":\"support_intent\",\"version\":\"v23\"}\n")
 	if err := os.WriteFile(path, out.Bytes(), 0o644); err != nil {
 		t.Fatal(err)
 	}

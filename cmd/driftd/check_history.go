@@ -27,6 +27,7 @@ type history struct {
 	counts      consumer.FeedCounts
 	refused     map[consumer.Reason]int
 	sample      map[consumer.Reason]consumer.Refusal // the first of each
+	lag         consumer.Lag                         // what came late
 	outside     map[string]int                       // scores outside the scale, by rubric
 	watched     []*watched                           // in the order of the rules
 	outlooks    []outlook                            // of each of them
@@ -80,6 +81,7 @@ func readHistory(ctx context.Context, name string, set *rules.Set, c *config.Con
 	if err := h.take(feed, store, outside); err != nil {
 		return nil, err
 	}
+	h.lag = feed.Lag()
 	for _, w := range h.watched {
 		h.outlooks = append(h.outlooks, w.outlook(h.last, h.partitions))
 	}
