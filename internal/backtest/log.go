@@ -123,8 +123,9 @@ func (l *Log) read(ctx context.Context, s *stretch) error {
 				s.broken++ // the daemon passes over it too
 				continue
 			}
+			steps := w.judge(s.partition, nil)
 			s.times(&w.batch)
-			if steps := w.judge(s.partition, nil); len(steps) > 0 {
+			if len(steps) > 0 {
 				select {
 				case s.steps <- steps:
 				case <-ctx.Done():

@@ -65,7 +65,7 @@ func (r *Report) late(row func(name, format string, args ...any)) {
 	case r.Lag.Events == 0:
 		return
 	}
-	row("late", "%s behind newer ones by up to %s, the first in line %d, %s behind line %d; sort the file by time",
+	row("late", "%s, up to %s behind newer ones: the first is line %d, %s behind line %d. Sort the file by time, or mend that line",
 		some(r.Lag.Events, "event"), lasted(r.Lag.Most), r.Lag.First+1, lasted(r.Lag.By), r.Lag.Behind+1)
 	if n := r.Detected.TooLate; n > 0 {
 		row("", "%s not counted: more than a day behind", some(uint64(n), "sample"))
@@ -147,8 +147,13 @@ func grouped(n uint64) string {
 	return s
 }
 
+// lasted writes how long something took, in two units at most: 12s, 3m4s, 1h13m, 9d2h.
 func lasted(d time.Duration) string {
+	const day = 24 * time.Hour
 	switch {
+	case d >= 2*day:
+		d = d.Round(time.Hour)
+		return strings.TrimSuffix(fmt.Sprintf("%dd%dh", d/day, d%day/time.Hour), "0h")
 	case d >= time.Hour:
 		d = d.Round(time.Minute)
 	case d >= time.Second:
