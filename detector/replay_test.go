@@ -30,6 +30,14 @@ groups:
     match: {prompt: "p*"}
     rules:
       - {alert: Volume, volume: {below: 70%, above: 140%, window: 15m, against: 24h}}
+      - {alert: Edited, change: template_hash}
+      - {alert: Swapped, change: model, keep_firing_for: 30m}
+      - {alert: FellBack, change: fallback}
+      - {alert: Experiment, change: variant}
+      - {alert: Shape, metric: latency, min_samples: 10, shape: {above: 300ms, window: 15m, against: 24h}}
+      - {alert: ShapeBefore, rubric: helpful, min_samples: 10, shape: {distance: psi, above: 0.5, window: 30m, against: previous_version}, for: 4m}
+      - {alert: Lingers, traffic_share: {above: 10%, window: 15m}, min_samples: 10}
+      - {alert: Current, traffic_share: {of: current, below: 75%, window: 15m}, min_samples: 10, for: 1m}
       - {alert: Max, metric: latency, min_samples: 5, threshold: {stat: max, window: 5m, above: 7s}, keep_firing_for: 10m}
 `
 
@@ -58,6 +66,9 @@ func traffic(seed uint64, minutes int) (batches [][]byte) {
 					late = time.Duration(rng.IntN(150)) * time.Minute
 				}
 				version := half/300 + rng.IntN(2)*rng.IntN(2)
+				if src.offset%6 == 0 && half%300 < 200 {
+					version = max(version-1, 0) // the one before lingers
+				}
 				s := windows.Sample{Time: now.Add(-late).UnixNano(), Mask: windows.MaskTrace | windows.MaskCall | 1<<windows.BuiltinLatency | 1<<windows.BuiltinError}
 				s.Offset = src.offset
 				src.offset++
@@ -78,7 +89,20 @@ func traffic(seed uint64, minutes int) (batches [][]byte) {
 				}
 				s.Cell = windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2)), name,
 					strconv.Itoa(rng.IntN(2)+half/500), strconv.Itoa(rng.IntN(2)))
-				s.Axes = windows.AppendKey(nil, "", "", "", "")
+				hash, variant := "h"+strconv.Itoa(half/170), ""
+				if src.offset%97 == 0 {
+					hash = "stray"
+				}
+				if src.offset%10 < int64(half/240*4) {
+					variant = "b"
+				}
+				s.Axes = windows.AppendKey(nil, hash, "m"+strconv.Itoa(half/400), variant, "")
+				if s.Mask&windows.MaskCall != 0 {
+					s.Mask |= 1 << windows.BuiltinFallback
+					if half%200 > 160 && src.offset%2 == 0 {
+						s.Values[windows.BuiltinFallback] = 1
+					}
+				}
 				enc.Add(&s)
 			}
 			src.watermark = now.Add(-10 * time.Second).UnixNano()
@@ -109,7 +133,8 @@ func TestReplayIsLive(t *testing.T) {
 				kinds[r.Rule+" "+string(r.Type)] = true
 			}
 		}
-		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Linked", "LinkedLess", "Scored", "ScoredLess", "Volume", "Max"} {
+		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Linked", "LinkedLess", "Scored", "ScoredLess", "Volume", "Max",
+			"Edited", "Swapped", "FellBack", "Experiment", "Shape", "ShapeBefore", "Lingers", "Current"} {
 			if !kinds[rule+" firing"] || !kinds[rule+" resolved"] {
 				t.Errorf("seed %d: the traffic makes no alert of %s that fires and ends", seed, rule)
 			}
