@@ -1,7 +1,9 @@
 package main
 
 import (
+	"cmp"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -17,6 +19,7 @@ const perDay = 24 * 60
 type stream struct {
 	rate     float64 // values a minute
 	mean, sd float64
+	cohorts  []stream // that a total consists of, where the rule looks at them too
 }
 
 // sight is what a sequential rule can be expected to see in a stream. Amounts are in the metric's unit.
@@ -105,7 +108,7 @@ func sightOf(r *rules.Rule, s stream, share float64) sight {
 			if d.Against.Kind == rules.AgainstLast24h {
 				out.learns = max(out.learns, 24*time.Hour)
 			}
-			claim = bound(s, baselineSize(d, s.rate))
+			claim = sealedAt(s, baselineSize(d, s.rate))
 		}
 	}
 	if r.Canary == nil {
@@ -139,8 +142,41 @@ func baselineSize(d *rules.Drift, rate float64) float64 {
 	return max(evidence.BaselineN, days*perDay*rate)
 }
 
-// bound is the lower confidence bound that a baseline of n such scores is sealed at.
-func bound(s stream, n float64) float64 {
+// sealedAt is the bound of a baseline of n values of the stream. That of a total is made of its cohorts', each of which has the bound
+// of its own values where there are enough of them, and less of the risk.
+func sealedAt(s stream, n float64) float64 {
+	var parts []stream
+	rest := stream{mean: 0}
+	cohorts := slices.SortedFunc(slices.Values(s.cohorts), func(a, b stream) int { return cmp.Compare(b.rate, a.rate) })
+	for i, c := range cohorts {
+		if c.rate/s.rate*n >= evidence.BaselineN {
+			parts = append(parts, c)
+			continue
+		}
+		for _, c := range cohorts[i:] {
+			rest.mean += c.rate * c.mean
+			rest.sd += c.rate * c.sd * c.sd
+			rest.rate += c.rate
+		}
+		break
+	}
+	if rest.rate > 0 {
+		rest.mean, rest.sd = rest.mean/rest.rate, math.Sqrt(rest.sd/rest.rate)
+		parts = append(parts, rest)
+	}
+	if len(parts) < 2 || rest.rate > 0 && rest.rate/s.rate*n < evidence.BaselineN && len(parts) == 2 {
+		return bound(s, n, evidence.BaselineAlpha)
+	}
+	below, rate := 0.0, 0.0 // the mean
+	for _, p := range parts {
+		below += p.rate * (p.mean - bound(p, p.rate/s.rate*n, evidence.BaselineAlpha/float64(len(parts))))
+		rate += p.rate
+	}
+	return max(0, s.mean-below/rate)
+}
+
+// bound is the lower confidence bound of the mean of n such scores.
+func bound(s stream, n, alpha float64) float64 {
 	sd := min(s.sd, math.Sqrt(s.mean*(1-s.mean)))
 	up, down := sd, sd
 	if s.mean+up > 1 {
@@ -157,7 +193,7 @@ func bound(s stream, n float64) float64 {
 		w.Add(s.mean-down, int64(math.Round(n-above)))
 	}
 	w.Add(s.mean+up, int64(math.Round(above)))
-	return min(evidence.Lower(&w, evidence.BaselineAlpha), s.mean)
+	return min(evidence.Lower(&w, alpha), s.mean)
 }
 
 // minutes is a length of time, never where there is no end to it.

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/detector/evidence"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -162,6 +163,17 @@ func TestSight(t *testing.T) {
 			t.Errorf("drop %g: seen after %s, the least in a day is %g", by, s.delay, s.smallest)
 		}
 	}
+	// The baseline of a total is made of its cohorts', where they have enough scores; each of them has a bound of its own.
+	total := stream{rate: 10, mean: 0.8, sd: 0.2}
+	plain := sealedAt(total, 20_000)
+	total.cohorts = []stream{{rate: 6, mean: 0.9, sd: 0.1}, {rate: 4, mean: 0.65, sd: 0.2}}
+	if parts := sealedAt(total, 20_000); parts >= total.mean || parts < total.mean-0.02 || math.Abs(parts-plain) > 0.01 {
+		t.Errorf("the bound of a total is %g, of parts %g", plain, parts)
+	}
+	if few := sealedAt(total, 1500); few != bound(total, 1500, evidence.BaselineAlpha) {
+		t.Errorf("cohorts with 900 and 600 scores have bounds of their own: %g", few)
+	}
+
 	// The change is counted from a fixed reference, not from where the mean is.
 	at, better := seen("Toxic", stream{rate: 10, mean: 0.97, sd: 0.05}, 1), seen("Toxic", stream{rate: 10, mean: 0.99, sd: 0.029}, 1) // as wide at 0.95
 	if ratio := float64(better.delay) / float64(at.delay); ratio < 0.8 || ratio > 1.25 || better.beyond || at.beyond {

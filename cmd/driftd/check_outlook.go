@@ -35,13 +35,17 @@ type row struct {
 // outlook is that of one rule behind minute last.
 func (w *watched) outlook(last int64, partitions int) outlook {
 	o := outlook{watched: w, ready: true}
-	learned := make(map[string]bool) // a baseline could be made of, by prompt and cohort
+	cohorts := make(map[[2]string][]stream) // by prompt and version
+	learned := make(map[string]bool)        // a baseline could be made of, by prompt and cohort
 	key := func(s *series) string { return fmt.Sprintf("%q %q", s.prompt, s.cohort) }
 	d := drift(w.rule)
 	learns := w.rule.Drift != nil && d.Against.Kind != rules.AgainstFixed
 	for _, s := range w.series {
 		if s.weights.N() >= evidence.BaselineN {
 			learned[key(s)] = true
+		}
+		if at := [2]string{s.prompt, s.version}; len(s.cohort) > 0 {
+			cohorts[at] = append(cohorts[at], s.stream())
 		}
 	}
 	var chosen, thin []*series
@@ -69,6 +73,9 @@ func (w *watched) outlook(last int64, partitions int) outlook {
 	}
 	for _, s := range chosen {
 		st := s.stream()
+		if len(s.cohort) == 0 {
+			st.cohorts = cohorts[[2]string{s.prompt, s.version}]
+		}
 		if w.rule.Canary != nil {
 			st.rate /= 4 // half of its calls on each side: nx·ny/(nx+ny)
 		}
