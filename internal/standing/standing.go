@@ -4,6 +4,7 @@ package standing
 import (
 	"fmt"
 	"io"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -41,7 +42,9 @@ func rule(b *strings.Builder, st *detector.RuleStatus, most int) {
 		}
 	}
 	fmt.Fprintf(b, "  %s, of %s series\n", strings.Join(counts, ", "), rules.Grouped(st.Known))
-	shown := st.Series[:min(most, len(st.Series))]
+	told := slices.DeleteFunc(slices.Clone(st.Series), func(s detector.SeriesStatus) bool { return s.State == detector.StateAlone })
+	alone := len(st.Series) - len(told)
+	shown := told[:min(most, len(told))]
 	names, width := make([]string, len(shown)), 0
 	for i := range shown {
 		names[i] = name(&shown[i])
@@ -51,8 +54,11 @@ func rule(b *strings.Builder, st *detector.RuleStatus, most int) {
 		line := fmt.Sprintf("  %-8s  %s%s  %s", shown[i].State, names[i], strings.Repeat(" ", width-utf8.RuneCountInString(names[i])), series(st, &shown[i]))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
-	if hidden := len(st.Series) - len(shown) + st.More; hidden > 0 {
+	if hidden := len(told) - len(shown) + st.More; hidden > 0 {
 		fmt.Fprintf(b, "  and %s more\n", rules.Grouped(hidden))
+	}
+	if alone > 0 {
+		fmt.Fprintf(b, "  %s with nothing to compare them with yet; they learn for what comes after them\n", rules.Grouped(alone))
 	}
 }
 
@@ -79,11 +85,6 @@ func series(st *detector.RuleStatus, s *detector.SeriesStatus) string {
 	}
 	var facts []string
 	switch s.State {
-	case detector.StateAlone:
-		if s.Learned > 0 {
-			return fmt.Sprintf("nothing to compare it with; learns for the version after it: %s values", rules.Grouped(s.Learned))
-		}
-		return "nothing to compare it with"
 	case detector.StateLearning:
 		text := fmt.Sprintf("%s of %s values%s", rules.Grouped(s.Learned), rules.Grouped(s.Needed), of(s.Against))
 		if s.NotBefore != nil {

@@ -40,7 +40,8 @@ func TestWrite(t *testing.T) {
   firing    support v23, enterprise × de  was 0.909 (held against 0.904) of v22, 3,888 values up to 2026-11-20 12:00
   watching  support v23                   evidence 2%; was 0.91 (held against 0.9) of v22, 3,888 values up to 2026-11-20 12:00; sees a change of 0.0042 within a day; 3 values outside the range
   learning  refund v18                    412 of 1,000 values of v22
-  and 1,101 more
+  and 1,100 more
+  1 with nothing to compare them with yet; they learn for what comes after them
 
 quality/Canary: canary of grounding, at most 2 false alarms in 300d over all its series
   2 watched, of 2 series
