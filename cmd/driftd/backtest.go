@@ -20,7 +20,7 @@ import (
 	"github.com/driftd/driftd/rules"
 )
 
-const backtestArgs = "--rules GLOB (--events FILE.jsonl | --config FILE --since 7d) [--json]"
+const backtestArgs = "--rules GLOB (--events FILE | --config FILE --since 3d)"
 
 const backtestHelp = `
 Runs the rules over events that were kept, by the daemon's own code, and prints each step of each alert. Events are native ones
@@ -48,7 +48,7 @@ func runBacktest(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	})
 	events := fs.String("events", "", "the `FILE` of native events; - is standard input")
 	file := fs.String("config", "", "read dimensions, attributes, limits, linking and partitions from this config `FILE`")
-	since := fs.String("since", "", "read the samples topic of the config from this `TIME` on: an age, such as 6h or 7d, or 2026-11-20T14:00:00Z")
+	since := fs.String("since", "", "read the samples topic of the config from this `TIME` on: an age, such as 6h or 3d, or 2026-11-20T14:00:00Z")
 	asJSON := fs.Bool("json", false, "print one alert record a line, as the daemon writes them, and nothing else")
 	usage := fs.Usage
 	fs.Usage = func() { usage(); fmt.Fprint(fs.Output(), backtestHelp) }
