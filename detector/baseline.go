@@ -39,8 +39,8 @@ type part struct {
 const maxParts = 64
 
 // fixedBaseline is a number that the rule gives.
-func fixedBaseline(m float64, tables *evidence.Tables) *baseline {
-	return &baseline{parts: []part{{bound: m, mean: m, table: tables.For(m)}}, rest: -1, mean: m}
+func fixedBaseline(m float64) *baseline {
+	return &baseline{parts: []part{{bound: m, mean: m, table: evidence.Aimed(m, evidence.Aim{})}}, rest: -1, mean: m}
 }
 
 // learned are the scores of a cohort.
@@ -50,12 +50,13 @@ type learned struct {
 	n       int64
 }
 
-// sealBaseline makes a baseline of the scores of a whole, and of the cohorts that it consists of where those are known.
-func sealBaseline(whole *evidence.Weights, cohorts []learned, at int64, against string, tables *evidence.Tables) *baseline {
+// sealBaseline makes a baseline of the scores of a whole, and of the cohorts that it consists of where those are known. by is how
+// great a change the rule asks for.
+func sealBaseline(whole *evidence.Weights, cohorts []learned, at int64, against string, by func(reference float64) float64) *baseline {
 	b := &baseline{rest: -1, at: at, against: against, n: whole.N(), mean: whole.Mean()}
 	shares, rest := divide(cohorts)
 	if len(shares) == 0 {
-		b.parts = []part{sealPart(whole, evidence.BaselineAlpha, tables)}
+		b.parts = []part{sealPart(whole, evidence.BaselineAlpha, by)}
 		return b
 	}
 	alpha := evidence.BaselineAlpha / float64(len(shares))
@@ -64,12 +65,12 @@ func sealBaseline(whole *evidence.Weights, cohorts []learned, at int64, against 
 	}
 	for i := range shares {
 		b.cohorts = append(b.cohorts, shares[i].cohort)
-		b.parts = append(b.parts, sealPart(&shares[i].weights, alpha, tables))
+		b.parts = append(b.parts, sealPart(&shares[i].weights, alpha, by))
 	}
 	b.number()
 	if rest.N() > 0 {
 		b.rest = len(b.parts)
-		b.parts = append(b.parts, sealPart(&rest, alpha, tables))
+		b.parts = append(b.parts, sealPart(&rest, alpha, by))
 	}
 	return b
 }
@@ -91,11 +92,16 @@ func divide(cohorts []learned) (parts []learned, rest evidence.Weights) {
 	return parts, rest
 }
 
-func sealPart(w *evidence.Weights, alpha float64, tables *evidence.Tables) part {
+func sealPart(w *evidence.Weights, alpha float64, by func(reference float64) float64) part {
 	p := part{bound: evidence.Lower(w, alpha), n: w.N(), mean: w.Mean()}
 	p.variance = w.Variance() / float64(p.n)
-	p.table = tables.For(p.bound)
+	p.aim(by)
 	return p
+}
+
+// aim makes the table, with half of its money on the change that the rule asks for.
+func (p *part) aim(by func(reference float64) float64) {
+	p.table = evidence.Aimed(p.bound, evidence.Aim{Mean: p.mean, SD: math.Sqrt(p.variance * float64(p.n)), By: by(p.mean)})
 }
 
 // number makes the index.
@@ -165,7 +171,7 @@ func (b *baseline) save(dst []byte) []byte {
 	return windows.AppendKey(appendInts(dst, int64(len(b.cohorts))), b.cohorts...)
 }
 
-func (b *baseline) load(r *reader, tables *evidence.Tables) {
+func (b *baseline) load(r *reader, by func(reference float64) float64) {
 	b.at, b.n, b.rest = r.varint(), r.varint(), int(r.varint())
 	parts := r.varint()
 	b.against, b.mean = r.text(), r.float()
@@ -176,7 +182,7 @@ func (b *baseline) load(r *reader, tables *evidence.Tables) {
 	for range parts {
 		p := part{n: r.varint(), bound: r.float(), mean: r.float(), variance: r.float()}
 		r.bad = r.bad || !(p.bound >= 0 && p.bound <= 1 && p.variance >= 0) || math.IsNaN(p.mean)
-		p.table = tables.For(p.bound)
+		p.aim(by)
 		b.parts = append(b.parts, p)
 	}
 	n := r.varint()

@@ -64,8 +64,17 @@ func (c *canary) start(s *series) {
 	if s.pair == nil || s.pair.against != src.version {
 		s.pair = &pairing{against: src.version}
 	}
+	s.pair.proof.By = c.aim()
 	s.pair.proof.Start(c.purse.Paid())
 	s.pair.paired = c.minute
+}
+
+// aim is the change that half of the money is on; 0 where the rule counts it in shares of a mean that is not known before.
+func (c *canary) aim() float64 {
+	if c.Canary.By.Percent {
+		return 0
+	}
+	return c.by(0)
 }
 
 // waiting are the series without scores in this minute that the other side's are for: some wait, or an alert fires.
@@ -195,6 +204,7 @@ func (c *canary) saveEvidence(dst []byte, s *series) []byte {
 
 func (c *canary) loadEvidence(r *reader, s *series) {
 	p := &pairing{}
+	p.proof.By = c.aim()
 	r.evidence(p.proof.Load)
 	r.evidence(p.look.Load)
 	p.against, p.since, p.paired = r.text(), r.varint(), r.varint()

@@ -21,7 +21,6 @@ import (
 //	fixed                       the number itself
 type drift struct {
 	*sequential
-	tables evidence.Tables
 	fixed  *baseline
 	parts  []evidence.Part // scratch
 	sums   []evidence.Weights
@@ -36,7 +35,7 @@ func newDrift(r *rule, s *windows.Store) kind {
 		}
 		d := &drift{sequential: k}
 		if r.Drift.Against.Kind == rules.AgainstFixed {
-			d.fixed = fixedBaseline(k.unit.score(r.Drift.Against.Value), &d.tables)
+			d.fixed = fixedBaseline(k.unit.score(r.Drift.Against.Value))
 		}
 		return d
 	})
@@ -88,7 +87,7 @@ func (d *drift) seal(s, src *series, against string) {
 		}
 	}
 	whole := src.learner.weights()
-	s.base = sealBaseline(&whole, cohorts, d.minute, against, &d.tables)
+	s.base = sealBaseline(&whole, cohorts, d.minute, against, d.by)
 	s.source = nil
 }
 
@@ -211,7 +210,7 @@ func (d *drift) loadEvidence(r *reader, s *series) {
 	s.base = d.fixed
 	if d.fixed == nil {
 		s.base = &baseline{}
-		s.base.load(r, &d.tables)
+		s.base.load(r, d.by)
 	}
 	r.evidence(s.proof.Load)
 }

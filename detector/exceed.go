@@ -14,17 +14,17 @@ import (
 // exceeds it by ever so little is told in the end.
 type exceed struct {
 	*sequential
-	tables evidence.Tables
-	table  *evidence.Table
-	panes  []evidence.Weights // of the minute
-	at     int64              // which one
+	table *evidence.Table
+	panes []evidence.Weights // of the minute
+	at    int64              // which one
 }
 
 func newExceed(r *rule, s *windows.Store) kind {
 	return newSequential(r, s, func(k *sequential) test {
 		k.unit, k.worse = unit{min: 0, max: 1, mirror: true}, over // the value is a share
 		x := &exceed{sequential: k}
-		x.table = x.tables.For(1 - r.Exceed.Share)
+		share := r.Exceed.Share // twice as many is what half of the money is on
+		x.table = evidence.Aimed(1-share, evidence.Aim{Mean: 1 - share, SD: math.Sqrt(share * (1 - share)), By: min(share, 1-share)})
 		return x
 	})
 }
