@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"time"
 
 	"github.com/driftd/driftd/internal/strictyaml"
 	"github.com/driftd/driftd/windows"
@@ -101,6 +102,12 @@ func (c *ruleCheck) budget(f *falseAlarms) Budget {
 		return DefaultBudget
 	}
 	b := Budget{f.count, f.per}
+	switch day := b.PerDay(); {
+	case day >= float64(24*time.Hour/time.Minute):
+		c.wrong(at, "1/30d is the default", "the rule may fire every minute without a cause")
+	case day > 1:
+		at.Warnf("1/30d is the default", "this budget allows %s false alarms a day", digits(day, 3))
+	}
 	if c.rule.Rollback == RollbackAuto && b.PerDay() > RollbackBudget.PerDay()*1.0001 {
 		at.Warnf("1/300d is the default of rules that may roll back", "a good version may be rolled back by a false alarm, and this budget allows %s in %s", digits(b.Count, 6), strictyaml.FormatDuration(b.Per))
 	}
