@@ -326,6 +326,8 @@ func encoded(t testing.TB, steps []Record) (lines []string) {
 type stateLog struct {
 	records [][]byte
 	options windows.Options // of the partition; those of scripts where it has no dimensions
+
+	partitions int // as PartitionOptions
 }
 
 func (l *stateLog) write(records [][]byte) (offsets []int64, err error) {
@@ -366,7 +368,7 @@ func (l *stateLog) reopen(t testing.TB, p *Partition, set *rules.Set) *Partition
 	if o.Dimensions == nil {
 		o = scriptOptions
 	}
-	p, offset, err := RestorePartition(PartitionOptions{Windows: o, Rules: set}, cp, l.read)
+	p, offset, err := RestorePartition(PartitionOptions{Windows: o, Rules: set, Partitions: l.partitions}, cp, l.read)
 	if err != nil {
 		t.Fatal(err)
 	}
