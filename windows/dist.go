@@ -285,7 +285,7 @@ func (d *dist) appendTable(dst []byte) ([]byte, bool) {
 	dst = binary.AppendUvarint(dst, uint64(len(d.pts)))
 	last := int64(0)
 	for _, p := range d.pts {
-		v := int64(math.Round(p.Mean * pow10[k]))
+		v := int64(math.RoundToEven(p.Mean * pow10[k]))
 		dst = binary.AppendVarint(dst, v-last)
 		dst = binary.AppendUvarint(dst, uint64(p.Weight))
 		last = v
@@ -293,11 +293,12 @@ func (d *dist) appendTable(dst []byte) ([]byte, bool) {
 	return dst, true
 }
 
-// decimals finds the fewest places, up to maxDecimals, with which every value can be written exactly.
+// decimals finds the fewest places, up to maxDecimals, with which every value can be written exactly. How halves are rounded does
+// not matter: they cannot be written so; RoundToEven is one instruction.
 func (d *dist) decimals() (k int, ok bool) {
 	for _, p := range d.pts {
 		for {
-			v := math.Round(p.Mean * pow10[k])
+			v := math.RoundToEven(p.Mean * pow10[k])
 			if v/pow10[k] == p.Mean && math.Abs(v) < decimalRange {
 				break
 			}

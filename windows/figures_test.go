@@ -87,6 +87,9 @@ func TestPaneKeepsWhatItIsGiven(t *testing.T) {
 		if n, sum := payloadTotals(payload); n != f.n || sum != f.sum || back.n != f.n || back.sum != f.sum || back.min != f.min || back.max != f.max {
 			t.Errorf("%s: read back %+v, want %+v", name, back, f)
 		}
+		if sum := scratch.total(); sum != f.sum {
+			t.Errorf("%s: total %+v, want %+v", name, sum, f.sum)
+		}
 		if back.dist.exact != c.exact {
 			t.Errorf("%s: exact %v, want %v", name, back.dist.exact, c.exact)
 		}

@@ -60,6 +60,18 @@ func (g *digester) appendValues(dst []byte, f *figures, values []float64) []byte
 	return f.appendDigest(dst)
 }
 
+// total is the sum of the values that appendValues has appended.
+func (f *figures) total() Sum {
+	if !f.dist.exact {
+		return f.sum
+	}
+	var sum Sum
+	for _, p := range f.dist.pts {
+		sum = sum.Add(SumOf(p.Mean).Times(int64(p.Weight)))
+	}
+	return sum
+}
+
 // fromTable derives the figures from an exact distribution.
 func (f *figures) fromTable() {
 	f.n, f.sum, f.squares = 0, Sum{}, 0

@@ -74,6 +74,7 @@ type Store struct {
 // watch says what views want of a metric.
 type watch struct {
 	greatest, least bool  // ends that exemplars come from
+	summed          bool  // some view has its windows
 	gauges          []int // of Store.gauges
 }
 

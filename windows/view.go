@@ -86,6 +86,9 @@ func (s *Store) SetViews(specs []ViewSpec) []*View {
 				w.greatest = w.greatest || !spec.LowIsWorse
 				s.keepTraces = true
 			}
+			if v.metric != noMetricID {
+				s.watched[v.metric].summed = true
+			}
 			if spec.Weigh != nil && v.metric != noMetricID {
 				v.weigh = s.gauge(question{metric: v.metric, lo: spec.Weigh.Min, hi: spec.Weigh.Max})
 			}
@@ -221,6 +224,18 @@ func (c *cell) enter(m int64, blob []byte, end int64) {
 	}
 }
 
+// enterNew adds the pane of the minute sealed last, which k has just made, to the windows, each of which covers it.
+func (c *cell) enterNew(blob []byte, k *columns) {
+	for i := range c.views {
+		cv := &c.views[i]
+		if cv.view.of != ofValues || !k.whole {
+			cv.move(c, blob, 1)
+		} else if m := int(cv.view.metric); m < len(k.totals) && k.totals[m].pane == k.pane {
+			cv.shift(k.totals[m].n, k.totals[m].sum, 1)
+		}
+	}
+}
+
 // refill adds a pane of the given length to the windows that are read from panes of that length.
 func (c *cell) refill(m, length int64, blob []byte, end int64) {
 	for i := range c.views {
@@ -258,6 +273,11 @@ func (cv *cellView) move(c *cell, blob []byte, sign int64) {
 		}
 		n, sum = payloadTotals(payload)
 	}
+	cv.shift(n, sum, sign)
+}
+
+// shift adds a count and a sum to the groups, or takes them away.
+func (cv *cellView) shift(n int64, sum Sum, sign int64) {
 	for _, g := range cv.groups {
 		switch {
 		case g == nil:
