@@ -123,6 +123,12 @@ func sightOf(r *rules.Rule, s stream, share float64) sight {
 	if out.beyond {
 		p.M = min(p.M, s.mean) // what it takes from where the claim is true
 	}
+	switch d := drift(r); { // the change that half of the bets are aimed at
+	case r.Exceed != nil:
+		p.By = min(r.Exceed.Share, 1-r.Exceed.Share) + s.mean - claim
+	case d.Against.Kind != rules.AgainstFixed && !(r.Canary != nil && d.By.Percent):
+		p.By = out.by / width(r)
+	}
 	if s.rate <= 0 {
 		out.learns, out.delay, out.smallest = never, never, math.Inf(1)
 		return out

@@ -68,14 +68,13 @@ groups:
 		s := sightOf(r, stream{rate: float64(n), mean: mean, sd: deviation(mean)}, share(r, 1, 1))
 		hold(fmt.Sprintf("drift from %g by %g, %d a minute", mean, drop, n), s.delay, run(func(random *rand.Rand) func(int, bool, float64) bool {
 			var b evidence.Baseline
-			var tables evidence.Tables
 			var series evidence.Series
 			for range perDay {
 				w := draw(random, n, mean)
 				b.Learn(&w)
 			}
 			m, _ := b.Seal()
-			table := tables.For(m)
+			table := evidence.Aimed(m, evidence.Aim{Mean: b.Mean(), SD: deviation(b.Mean()), By: drop})
 			return func(pane int, changed bool, paid float64) bool {
 				now := mean
 				if changed {
@@ -99,7 +98,7 @@ groups:
 		rate := float64(nx*ny) / float64(nx+ny)
 		s := sightOf(r, stream{rate: rate, mean: mean, sd: deviation(mean)}, share(r, 1, 1))
 		hold(fmt.Sprintf("canary from %g by %g, %d beside %d a minute", mean, drop, nx, ny), s.delay, run(func(random *rand.Rand) func(int, bool, float64) bool {
-			var c evidence.Canary
+			c := evidence.Canary{By: drop}
 			return func(pane int, changed bool, paid float64) bool {
 				now := mean
 				if changed {
@@ -122,9 +121,9 @@ groups:
 		r := byName(2)
 		s := sightOf(r, stream{rate: float64(n), mean: 1 - before, sd: deviation(before)}, share(r, 1, 1))
 		hold(fmt.Sprintf("exceed from %g to 0.1, %d a minute", before, n), s.delay, run(func(random *rand.Rand) func(int, bool, float64) bool {
-			var tables evidence.Tables
 			var series evidence.Series
-			table := tables.For(1 - r.Exceed.Share)
+			share := r.Exceed.Share
+			table := evidence.Aimed(1-share, evidence.Aim{Mean: 1 - share, SD: deviation(share), By: share})
 			return func(pane int, changed bool, paid float64) bool {
 				now := before
 				if changed {
