@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"cmp"
 	"math"
 	"slices"
 
@@ -63,11 +64,22 @@ func wasserstein(f, g *curve) float64 {
 // its sides.
 func ks(f, g *curve) float64 {
 	most := 0.0
-	for _, points := range [][]windows.Bin{f.points, g.points} {
-		for _, p := range points {
-			fl, fr := f.at(p.Value)
-			gl, gr := g.at(p.Value)
-			most = max(most, math.Abs(fl-gl), math.Abs(fr-gr))
+	for i, j := 0, 0; i < len(f.points) || j < len(g.points); {
+		x := math.Inf(1)
+		if i < len(f.points) {
+			x = f.points[i].Value
+		}
+		if j < len(g.points) {
+			x = min(x, g.points[j].Value)
+		}
+		fl, fr := f.from(i, x)
+		gl, gr := g.from(j, x)
+		most = max(most, math.Abs(fl-gl), math.Abs(fr-gr))
+		for i < len(f.points) && f.points[i].Value == x {
+			i++
+		}
+		for j < len(g.points) && g.points[j].Value == x {
+			j++
 		}
 	}
 	return most
@@ -150,20 +162,18 @@ func curveOf(points []windows.Bin) curve {
 
 // at is the function's limit from the left at x, and its value there.
 func (c *curve) at(x float64) (left, right float64) {
-	i, found := slices.BinarySearchFunc(c.points, x, func(p windows.Bin, x float64) int {
-		switch {
-		case p.Value < x:
-			return -1
-		case p.Value > x:
-			return 1
-		}
-		return 0
-	})
-	if !found {
+	i, _ := slices.BinarySearchFunc(c.points, x, func(p windows.Bin, x float64) int { return cmp.Compare(p.Value, x) })
+	return c.from(i, x)
+}
+
+// from is at, where i is known: the first point that is not less than x.
+func (c *curve) from(i int, x float64) (left, right float64) {
+	if i == len(c.points) {
+		return 1, 1
+	}
+	if c.points[i].Value != x {
 		share := 0.0
 		switch {
-		case i == len(c.points):
-			share = 1
 		case i == 0:
 		case c.exact:
 			share = c.below[i] / c.total
