@@ -296,6 +296,14 @@ func (t *axes) onModel(model string) (out [][2]string) {
 	return out
 }
 
+// holder is the version that came last to hold most of a prompt's calls; "" where none is known.
+func (t *axes) holder(prompt string) string {
+	if r := t.prompts[prompt]; r != nil {
+		return r.main
+	}
+	return ""
+}
+
 // current tells whether the version is the one that came last to hold most of a prompt's calls, and since when it has been;
 // zero: from the beginning. contested: another has had more calls of late, and may be about to take over.
 func (t *axes) current(prompt, version string) (since time.Time, contested, ok bool) {

@@ -12,11 +12,11 @@ import (
 
 // save appends what is known:
 //
-//	number of axes · versions: prompt, version, born, seen, axes, fallback, changes · prompts: name, race
+//	number of axes · now · versions: prompt, version, born, seen, axes, fallback, changes · prompts: name, race
 //
 // The same state always gives the same bytes.
 func (t *axes) save(dst []byte) []byte {
-	dst = binary.AppendUvarint(dst, uint64(len(valued)))
+	dst = appendMinute(binary.AppendUvarint(dst, uint64(len(valued))), t.now)
 	dst = binary.AppendUvarint(dst, uint64(len(t.versions)))
 	for _, key := range slices.SortedFunc(maps.Keys(t.versions), func(a, b [2]string) int { return slices.Compare(a[:], b[:]) }) {
 		v := t.versions[key]
@@ -46,6 +46,7 @@ func (t *axes) load(r *reader) {
 		r.bad = true
 		return
 	}
+	t.now = r.minute()
 	for range r.count() {
 		v := &traced{prompt: r.text(), version: r.text(), axes: make([]axis, len(valued))}
 		v.born, v.seen = r.minute(), r.minute()

@@ -41,7 +41,7 @@ type Record struct {
 	Cause              Cause       `json:"cause,omitempty"`
 	Because            []string    `json:"because,omitempty"`      // the facts that it rests on, as short sentences
 	ExplainedBy        []Explained `json:"explained_by,omitempty"` // cohorts, the greatest share first
-	Changed            []Changed   `json:"changed,omitempty"`      // near the onset, the nearest first; of a change, what changed
+	Changed            []Changed   `json:"changed,omitempty"`      // near the onset, the nearest first; of a change, what changed; of a superseded version, what took its place
 	OtherVersionsMoved bool        `json:"other_versions_moved,omitempty"`
 	Model              string      `json:"model,omitempty"` // of most calls since the onset
 

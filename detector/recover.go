@@ -79,8 +79,11 @@ func recalled(id ID, r *Record) *alert {
 			a.last.sealed = *w.Sealed
 		}
 	}
-	if r.Kind == "change" && len(r.Changed) > 0 {
-		a.side, a.last.changed, a.clear = over, &r.Changed[0], r.Time
+	if (r.Kind == "change" || r.Kind == "traffic_share") && len(r.Changed) > 0 {
+		a.last.changed = &r.Changed[0]
+	}
+	if r.Kind == "change" {
+		a.side, a.clear = over, r.Time
 	}
 	if a.last.value > a.last.bound {
 		a.side = over

@@ -441,7 +441,7 @@ func (s *script) show(r *Record) string {
 	if r.Rubric != "" {
 		fmt.Fprintf(&b, " rubric=%s", r.Rubric)
 	}
-	if r.Kind == "change" {
+	if r.Kind == "change" || r.Kind == "traffic_share" {
 		for _, c := range r.Changed {
 			fmt.Fprintf(&b, " %s:%s→%s@%s", c.Axis, c.From, c.To, clock(c.Time))
 		}

@@ -20,6 +20,8 @@ import (
 // come, or has just taken over, has too small a share of it, and one that has just been superseded too great a one. So a
 // breach begins a whole window later at the earliest, and not while another version seems to take over: then the roles are about
 // to change.
+//
+// Records of a superseded version say by which one it was replaced, and when, as what changed.
 type trafficShare struct {
 	*rule
 	limits
@@ -98,7 +100,7 @@ func (k *trafficShare) tick(e *engine) {
 		w := k.wholeOf(g)
 		v := verdict{samples: w.calls, value: math.NaN(), reference: math.NaN(), bound: math.NaN()}
 		if a != nil {
-			v.reference, v.bound = a.last.reference, a.last.bound
+			v.reference, v.bound, v.changed = a.last.reference, a.last.bound, a.last.changed
 		}
 		if w.calls > 0 {
 			v.value = share(g.Count(), w.calls)
@@ -118,6 +120,9 @@ func (k *trafficShare) tick(e *engine) {
 			side, bound := k.judge(v.value, math.NaN(), neither)
 			if side != neither && (a != nil || !contested && e.now.Sub(since) >= k.TrafficShare.Window) {
 				v.side, v.bound, v.reference = side, bound, bound
+				if k.TrafficShare.Of == rules.OfSuperseded && !since.IsZero() {
+					v.changed = &Changed{Axis: axisVersion, From: g.Version, To: e.axes.holder(g.Prompt), Time: since}
+				}
 			}
 		}
 		if a == nil && v.side == neither {

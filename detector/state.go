@@ -93,7 +93,7 @@ type verdict struct {
 	sealed    time.Time // of the baseline; zero where there is none
 	learned   int64     // scores that it was sealed from
 
-	changed *Changed // of a change; nil for other kinds
+	changed *Changed // of a change, and of who took a version's traffic; nil for other kinds
 }
 
 // alert is a pending or firing alert. It belongs to the partition's goroutine.
