@@ -24,12 +24,19 @@ const testPartitions = 7
 
 var testDimensions = []string{"tier", "locale"}
 
-func testFeed(t testing.TB) *consumer.Feed {
+func testFeed(t testing.TB) *consumer.Feed { return feedOf(t, testPartitions, testDimensions...) }
+
+func feedOf(t testing.TB, partitions int, dimensions ...string) *consumer.Feed {
 	t.Helper()
-	f, err := consumer.NewFeed(consumer.Config{
-		Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}}, Dimensions: []consumer.Dimension{{Name: "tier"}, {Name: "locale"}},
-		Linking: consumer.Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20},
-	}, consumer.SourceTopic{Topic: "events", Encoding: "driftd_json"}, testPartitions, func(prompt string) int { return kafkalog.PartitionFor(prompt, testPartitions) })
+	c := consumer.Config{
+		Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}},
+		Linking:   consumer.Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20},
+	}
+	for _, name := range dimensions {
+		c.Dimensions = append(c.Dimensions, consumer.Dimension{Name: name})
+	}
+	f, err := consumer.NewFeed(c, consumer.SourceTopic{Topic: "events", Encoding: "driftd_json"}, partitions,
+		func(prompt string) int { return kafkalog.PartitionFor(prompt, partitions) })
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -142,7 +142,7 @@ func (t *text) what(s *detector.Record) string {
 	if s.Kind == "change" && len(s.Changed) > 0 {
 		say("%s", changed(&s.Changed[0], s.Time))
 	}
-	if s.Reference != nil && s.Against != nil && s.Against.Kind != "fixed" {
+	if s.Value != nil && s.Reference != nil && s.Against != nil && s.Against.Kind != "fixed" {
 		say("was %s%s", t.number(s, *s.Reference), against(s.Against))
 	}
 	if s.Samples > 0 && s.Stat != "count" {
