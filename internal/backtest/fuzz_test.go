@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
@@ -49,13 +50,13 @@ func FuzzEngine(f *testing.F) {
 	f.Add(append(bytes.Repeat([]byte{1, 1, 255, 90, 1}, 60), bytes.Repeat([]byte{66, 1, 255, 10, 8}, 60)...))
 	f.Add(append(bytes.Repeat([]byte{9, 2, 255, 128, 3}, 20), 255, 255, 40, 0, 0, 64, 200, 3, 0, 255))
 	f.Fuzz(func(t *testing.T, data []byte) {
-		if len(data) > 600 {
+		if len(data) > 400 {
 			return
 		}
 		var events bytes.Buffer
 		now := time.Date(2026, 11, 20, 0, 0, 0, 0, time.UTC)
 		for ; len(data) >= 5; data = data[5:] {
-			who, wait, often, value, how := data[0], time.Duration(data[1]), int(data[2]), float64(data[3])/255, data[4]
+			who, wait, often, value, how := data[0], time.Duration(data[1]), int(data[2]/2), float64(data[3])/255, data[4]
 			if how&32 != 0 {
 				wait *= 60
 			}
@@ -81,7 +82,7 @@ func FuzzEngine(f *testing.F) {
 		}
 		var out strings.Builder
 		o := Options{Rules: set, Windows: windows.Options{Dimensions: []string{"tier", "variant"}, MaxVersions: 3}, Partitions: 2, Steps: JSON(&out)}
-		report, err := Events(t.Context(), o, feedOf(t, 2, "tier", "variant"), NewLines(t.Context(), &events))
+		report, err := Events(t.Context(), o, feedOf(t, consumer.Linking{}, 2, "tier", "variant"), NewLines(t.Context(), &events))
 		if err != nil {
 			t.Fatal(err)
 		}

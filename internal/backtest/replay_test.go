@@ -24,14 +24,13 @@ const testPartitions = 7
 
 var testDimensions = []string{"tier", "locale"}
 
-func testFeed(t testing.TB) *consumer.Feed { return feedOf(t, testPartitions, testDimensions...) }
+func testFeed(t testing.TB) *consumer.Feed {
+	return feedOf(t, consumer.Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20}, testPartitions, testDimensions...)
+}
 
-func feedOf(t testing.TB, partitions int, dimensions ...string) *consumer.Feed {
+func feedOf(t testing.TB, linking consumer.Linking, partitions int, dimensions ...string) *consumer.Feed {
 	t.Helper()
-	c := consumer.Config{
-		Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}},
-		Linking:   consumer.Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20},
-	}
+	c := consumer.Config{Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}}, Linking: linking}
 	for _, name := range dimensions {
 		c.Dimensions = append(c.Dimensions, consumer.Dimension{Name: name})
 	}
