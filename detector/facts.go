@@ -53,6 +53,8 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 		say("%s has only %s%s before %s: too few to compare with", from, q.count(before.N), where, hour(q.turn))
 	case q.clues.beside:
 		say("%s has %s over %s%s, %s has %s over %s in the same time", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
+	case q.clues.mix:
+		say("%s has %s over %s since %s, %s had %s over %s before, but cohort by cohort they are much the same", v, q.figure(meanOf(after)), q.count(after.N), hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real && q.clues.began:
 		say("%s has %s over %s%s since %s, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real:

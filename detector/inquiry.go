@@ -197,7 +197,10 @@ func (q *inquiry) compare(canary bool) {
 		return // nothing is known of the version before
 	}
 	near := turn.Sub(came) <= nearOnset
-	early := moveOf(q.table(q.rec.Prompt, was, sided{version: v, span: youth}, focus))
+	early := moveOf(q.table(q.rec.Prompt, was, sided{version: v, span: span{youth.from, earlier(youth.from.Add(quarter), youth.to)}}, focus))
+	if early.thin() {
+		early = moveOf(q.table(q.rec.Prompt, was, sided{version: v, span: youth}, focus))
+	}
 	switch how := early.beside(&effect, q.relative); {
 	case early.after.N < fewValues, how == moved, how == unknown && near:
 	case near && !effect.real(q.direction) && !q.ownMove().real(q.direction): // it came and is no worse, which is worth saying
@@ -205,6 +208,13 @@ func (q *inquiry) compare(canary bool) {
 		return
 	}
 	q.clues.began, q.turn, q.before, q.after = true, came, was, q.since(v, came)
+}
+
+func earlier(a, b time.Time) time.Time {
+	if b.Before(a) {
+		return b
+	}
+	return a
 }
 
 // ownMove is how the version's values in the alert's cohort moved at the turn.
@@ -245,8 +255,12 @@ func (q *inquiry) locate() {
 	q.found = portions(q.dims, q.rows, q.direction, q.scope)
 	q.focus = q.focusOf(q.rows, q.found)
 	q.effect = moveOf(within(q.dims, q.rows, q.focus))
-	q.clues.real = q.effect.real(q.direction)
-	q.clues.cohort = len(q.found) > 0 && q.found[0].explains() && overlap(q.found[0].cohort, q.scope)
+	certainty := float64(errorsAway)
+	if q.rule.Threshold != nil && !q.clues.began {
+		certainty = errorsChosen // the turn was chosen so that the effect is great
+	}
+	q.clues.real = q.effect.surely(q.direction, certainty)
+	q.clues.cohort = len(q.found) > 0 && q.found[0].explains() && overlap(q.found[0].cohort, q.scope) && q.found[0].own.surely(q.direction, errorsFound)
 	m := moveOf(within(q.dims, q.rows, q.scope))
 	whole := (m.rate + m.mix) * q.direction
 	q.clues.mix = !q.clues.cohort && !m.thin() && whole > 0 && m.mix*q.direction >= whole/2 && whole >= errorsAway*m.se

@@ -11,9 +11,11 @@ import (
 // turn, and as far as those of the alert? This file answers it, from the counts and sums that the windows hold.
 
 const (
-	fewValues  = 10  // values on either side of the turn; below, nothing is said
-	errorsAway = 3   // standard errors that a movement must be away from none, or from half the effect, to be told from it
-	maxTuples  = 500 // tuples of dimension values that are read of a version; of more, those that sort last are left out
+	fewValues    = 10  // values on either side of the turn; below, nothing is said
+	errorsAway   = 3   // standard errors that a movement must be away from none, or from half the effect, to be told from it
+	errorsChosen = 4   // the same, where the turn was chosen among many
+	errorsFound  = 5   // and where the cohort was, before it is taken for the cause
+	maxTuples    = 500 // tuples of dimension values that are read of a version; of more, those that sort last are left out
 )
 
 // span is a stretch of event time: panes that begin in [from, to).
@@ -137,6 +139,9 @@ func (m *move) beside(effect *move, relative bool) motion {
 }
 
 // real says that the rows moved in a direction, −1 or 1, and that it is no chance.
-func (m *move) real(direction float64) bool {
-	return !m.thin() && m.rate*direction > 0 && m.rate*direction >= errorsAway*m.se
+func (m *move) real(direction float64) bool { return m.surely(direction, errorsAway) }
+
+// surely is real by so many standard errors.
+func (m *move) surely(direction, errors float64) bool {
+	return !m.thin() && m.rate*direction > 0 && m.rate*direction >= errors*m.se
 }
