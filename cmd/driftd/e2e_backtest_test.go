@@ -66,6 +66,7 @@ groups:
   - name: totals
     rules:
       - {alert: Traffic, volume: {below: 50%, above: 150%, window: 15m, against: 24h}}
+      - {alert: OldLingers, traffic_share: {above: 5%, of: superseded, window: 30m}, for: 20m}
       - {alert: TreatmentWorse, rubric: helpful, canary: {drop: 0.3, against: {variant: control}}}
       - {alert: Unscored, metric: score_coverage, threshold: {stat: mean, window: 15m, below: 90%}, min_samples: 20}
 `

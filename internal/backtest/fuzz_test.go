@@ -33,6 +33,7 @@ groups:
   - name: totals
     rules:
       - {alert: Variant, rubric: grounding, canary: {drop: 0.1, against: {variant: a}, false_alarms: 30/1d}}
+      - {alert: Share, traffic_share: {above: 5%, of: superseded, window: 5m}}
       - {alert: Edited, change: template_hash}
       - {alert: Swapped, change: model}
       - {alert: Fallback, change: fallback}

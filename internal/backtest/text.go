@@ -123,8 +123,11 @@ func (t *text) what(s *detector.Record) string {
 			value = "just " + side + bound
 		}
 		figure := t.name(s) + " " + value
-		if s.Kind == "exceed" {
+		switch s.Kind {
+		case "exceed":
 			figure = value + " of " + t.name(s)
+		case "traffic_share":
+			figure = value + " of calls"
 		}
 		if len(s.Interval) == 2 {
 			figure += fmt.Sprintf(" (%s to %s)", t.number(s, s.Interval[0]), t.number(s, s.Interval[1]))
