@@ -37,7 +37,7 @@ func (k *change) views() []windows.ViewSpec { return nil }
 func (k *change) bind([]*windows.View) { k.open = make(map[[2]string]*alert) }
 
 func (k *change) adopt(a *alert) bool {
-	if len(a.cohort) > 0 || a.last.changed == nil || !k.match(a.prompt, a.version, nil) {
+	if len(a.cohort) > 0 || a.last.changed == nil || a.last.changed.Axis != k.Change || !k.match(a.prompt, a.version, nil) {
 		return false
 	}
 	k.open[[2]string{a.prompt, a.version}] = a

@@ -69,7 +69,7 @@ func (k *trafficShare) bind(views []*windows.View) {
 
 func (k *trafficShare) adopt(a *alert) bool {
 	cohort, ok := k.watches(a)
-	if !ok || a.head.Variant != k.head.Variant {
+	if !ok || a.head.Variant != k.head.Variant || k.TrafficShare.Of == rules.OfVersion && a.version != k.TrafficShare.Name {
 		return false
 	}
 	a.cohort, a.by = cohort, k.group.SliceBy
