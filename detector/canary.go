@@ -194,6 +194,8 @@ func (c *canary) follow(s *series) {
 	s.stretch.add(c.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*c.unit.score(s.alert.last.reference))
 }
 
+func (c *canary) forget() { c.wait = nil }
+
 func (c *canary) begun(s *series) bool { return s.pair != nil }
 
 func (c *canary) saveEvidence(dst []byte, s *series) []byte {

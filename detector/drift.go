@@ -93,6 +93,8 @@ func (d *drift) seal(s, src *series, against string) {
 
 func (d *drift) waiting() []*series { return nil }
 
+func (d *drift) forget() {}
+
 func (d *drift) begun(s *series) bool { return s.base != nil }
 
 func (d *drift) start(s *series) { s.proof.Start(d.purse.Paid()) }

@@ -72,6 +72,8 @@ func (x *exceed) follow(s *series) {
 
 func (x *exceed) waiting() []*series { return nil }
 
+func (x *exceed) forget() {}
+
 func (x *exceed) begun(s *series) bool { return s.watched }
 
 func (x *exceed) saveEvidence(dst []byte, s *series) []byte { return s.proof.Save(dst) }

@@ -3,6 +3,7 @@ package detector
 import (
 	"encoding/binary"
 
+	"github.com/driftd/driftd/detector/evidence"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -55,7 +56,12 @@ func (k *sequential) save(dst []byte) []byte {
 	return dst
 }
 
+// load also makes the rule forget what it has learned so far.
 func (k *sequential) load(src []byte) error {
+	k.register = register{releases: make(map[releaseKey]*release)}
+	k.purse, k.minute = evidence.Purse{}, -1
+	k.fresh, k.firing = nil, nil
+	k.forget()
 	if len(src) == 0 {
 		return nil
 	}

@@ -100,15 +100,16 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 	e.out = e.out[:0]
 	p.counts.TooLate += p.store.Advance(func(now time.Time) {
 		p.counts.Ticks++
-		if p.past != nil && now.After(p.past.until) {
-			if err := e.recall(p.past); err != nil {
-				panic(fmt.Sprintf("BUG: what an engine saves it can load: %v", err))
-			}
-			p.past = nil
+		if p.past != nil && now.After(p.past.until) { // samples of that time are gone
+			p.recall()
 		}
 		e.tick(now)
-		if p.past != nil {
-			e.out = e.out[:0]
+		if p.past == nil {
+			return
+		}
+		e.out = e.out[:0]
+		if now.Equal(p.past.until) { // before the next minute is sealed: new views know nothing of a minute sealed before them
+			p.recall()
 		}
 	})
 	p.counts.Clamped += e.clamped
@@ -121,6 +122,14 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 	clear(e.out)
 	p.counts.Steps += len(p.steps)
 	return p.steps
+}
+
+// recall ends the replay of the past.
+func (p *Partition) recall() {
+	if err := p.engine.recall(p.past); err != nil {
+		panic(fmt.Sprintf("BUG: what an engine saves it can load: %v", err))
+	}
+	p.past = nil
 }
 
 // Store is the partition's windows, for reading figures between two batches.

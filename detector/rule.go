@@ -27,8 +27,8 @@ type kind interface {
 	adopt(a *alert) bool
 	// tick judges every subject.
 	tick(e *engine)
-	// save appends what the kind must remember beside alerts. load is its inverse, called once, before bind; nil is nothing
-	// to remember.
+	// save appends what the kind must remember beside alerts. load is its inverse, called before bind; nil is nothing to
+	// remember. What the kind knew before, it forgets.
 	save(dst []byte) []byte
 	load(src []byte) error
 }

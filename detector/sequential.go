@@ -56,6 +56,8 @@ type test interface {
 	waiting() []*series
 	// follow adds the minute to the stretch of a series whose alert fires.
 	follow(s *series)
+	// forget drops what the kind keeps of series in lists of its own.
+	forget()
 	// tell completes what the status says of a series.
 	tell(s *series, st *SeriesStatus)
 	// begun tells whether there is something to save with saveEvidence. loadEvidence is its inverse.

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/detector/evidence"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -50,6 +51,7 @@ func BenchmarkSequentialTick(b *testing.B) {
 	const rules = "rubrics: {good: {min: 0, max: 1, better: higher}}\ngroups: [{name: g, slice_by: [tier, locale], total: false, rules: [{alert: A, %s}]}]"
 	for _, c := range []struct{ name, rule string }{
 		{"drift", "rubric: good, drift: {drop: 0.1, against: {fixed: 0.6}}"},
+		{"drift-sealed", "rubric: good, drift: {drop: 0.1, against: {version: v0}}"},
 		{"drift-learning", "rubric: good, drift: {drop: 0.1, against: previous_version}"},
 		{"exceed", "metric: latency, exceed: {above: 0.9s, share: 20%}"},
 		{"canary", "rubric: good, canary: {drop: 0.1, against: {version: v0}}"},
@@ -62,6 +64,15 @@ func BenchmarkSequentialTick(b *testing.B) {
 			}
 			e := p.engine
 			k := sequentialOf(e.rules[0].kind)
+			if c.name == "drift-sealed" {
+				for i, s := range k.sorted() {
+					if s.judged { // each has a baseline of its own
+						var w evidence.Weights
+						w.Add(0.6+float64(i%997)/10_000, 1000)
+						s.base = sealBaseline(&w, nil, k.minute, "", k.by)
+					}
+				}
+			}
 			b.ReportAllocs()
 			for b.Loop() {
 				e.now = e.now.Add(time.Minute) // in which the same is said again

@@ -368,3 +368,44 @@ func TestSubjectsAreLimited(t *testing.T) {
 		t.Errorf("%d left, %d in releases, want 750; %d watched, want %d", r.n, len(r.sorted()), r.watched, watched)
 	}
 }
+
+// TestSequentialHistory: a partition that starts anew with what the log of alerts says of its past goes on as the one before.
+func TestSequentialHistory(t *testing.T) {
+	set := parsed(t, sequentialRules)
+	rng := rand.New(rand.NewPCG(1, 7))
+	y := newPlay(t, sequentialRules)
+	var batches [][]byte
+	var steps []Record
+	for minute := range 4000 {
+		raw := y.encode(upsAndDowns(rng, minute))
+		batches = append(batches, raw)
+		steps = append(steps, applyRaw(t, y.p, raw)...)
+	}
+	for _, known := range []int{len(steps) / 4, len(steps) / 2, len(steps) * 3 / 4} {
+		h := NewHistory()
+		open := 0
+		for i := range steps[:known] {
+			h.Add(&steps[i])
+			if open++; steps[i].Type == Resolved {
+				open -= 2
+			}
+		}
+		for known < len(steps) && steps[known].Time.Equal(steps[known-1].Time) { // of one batch
+			h.Add(&steps[known])
+			known++
+		}
+		p := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set, History: h})
+		var got []string
+		for _, raw := range batches {
+			got = append(got, encoded(t, applyRaw(t, p, raw))...)
+		}
+		if want := encoded(t, steps[known:]); open == 0 || !slices.Equal(got, want) {
+			t.Errorf("after %d of %d steps, %d alerts open: %d steps, want %d", known, len(steps), open, len(got), len(want))
+			for i := range min(len(got), len(want)) {
+				if got[i] != want[i] {
+					t.Fatalf("step %d\n%s\nwant\n%s", i, got[i], want[i])
+				}
+			}
+		}
+	}
+}
