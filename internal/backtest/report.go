@@ -40,14 +40,21 @@ type RuleReport struct {
 	Group                     *rules.Group
 	Rule                      *rules.Rule
 	Pending, Firing, Resolved int
-	open                      map[string]detector.RecordType // alerts by id that have not ended
-	standing                  standing                       // of one with a budget
+	open                      map[string]opened // alerts by id that have not ended
+	lasted                    time.Duration     // that alerts fired which have ended, together
+	standing                  standing          // of one with a budget
+}
+
+// opened is an alert that has not ended.
+type opened struct {
+	step detector.RecordType
+	at   time.Time
 }
 
 // Open counts the alerts that fire at the end, and those that wait for it.
 func (r *RuleReport) Open() (pending, firing int) {
-	for _, t := range r.open {
-		if t == detector.Firing {
+	for _, o := range r.open {
+		if o.step == detector.Firing {
 			firing++
 		} else {
 			pending++
@@ -56,13 +63,24 @@ func (r *RuleReport) Open() (pending, firing int) {
 	return pending, firing
 }
 
+// fired is how long alerts of the rule fired up to a time, all together.
+func (r *RuleReport) fired(until time.Time) time.Duration {
+	sum := r.lasted
+	for _, o := range r.open {
+		if o.step == detector.Firing {
+			sum += max(until.Sub(o.at), 0)
+		}
+	}
+	return sum
+}
+
 func newReport(set *rules.Set) *Report {
 	r := &Report{Dead: map[consumer.Reason]*Dead{}, Prompts: map[string]bool{}, Rubrics: map[string]bool{}, place: map[[2]string]int{}}
 	for i := range set.Groups {
 		g := &set.Groups[i]
 		for j := range g.Rules {
 			r.place[[2]string{g.Name, g.Rules[j].Alert}] = len(r.Rules)
-			r.Rules = append(r.Rules, RuleReport{Group: g, Rule: &g.Rules[j], open: map[string]detector.RecordType{}})
+			r.Rules = append(r.Rules, RuleReport{Group: g, Rule: &g.Rules[j], open: map[string]opened{}})
 		}
 	}
 	return r
@@ -97,12 +115,15 @@ func (r *Report) steps(steps []detector.Record) {
 		switch rule := &r.Rules[at]; s.Type {
 		case detector.Pending:
 			rule.Pending++
-			rule.open[s.ID] = s.Type
+			rule.open[s.ID] = opened{s.Type, s.Time}
 		case detector.Firing:
 			rule.Firing++
-			rule.open[s.ID] = s.Type
+			rule.open[s.ID] = opened{s.Type, s.Time}
 		case detector.Resolved:
 			rule.Resolved++
+			if o := rule.open[s.ID]; o.step == detector.Firing {
+				rule.lasted += s.Time.Sub(o.at)
+			}
 			delete(rule.open, s.ID)
 		}
 	}

@@ -92,7 +92,11 @@ func (r *Report) rule(at int) string {
 	parts := []string{}
 	switch {
 	case rule.Firing > 0:
-		parts = append(parts, fmt.Sprintf("fired %s", times(rule.Firing)))
+		in := "for"
+		if rule.Firing > 1 {
+			in = "together for"
+		}
+		parts = append(parts, fmt.Sprintf("fired %s, %s %s", times(rule.Firing), in, lasted(rule.fired(r.Newest))))
 	case rule.Pending > 0:
 		parts = append(parts, fmt.Sprintf("never fired, was pending %s", times(rule.Pending)))
 	default:
