@@ -96,7 +96,7 @@ func (r *Report) rule(at int) string {
 		if rule.Firing > 1 {
 			in = "together for"
 		}
-		parts = append(parts, fmt.Sprintf("fired %s, %s %s", times(rule.Firing), in, lasted(rule.fired(r.Newest))))
+		parts = append(parts, fmt.Sprintf("fired %s, %s %s", times(rule.Firing), in, lasted(rule.fired(r.Newest.Truncate(time.Minute).Add(time.Minute)))))
 	case rule.Pending > 0:
 		parts = append(parts, fmt.Sprintf("never fired, was pending %s", times(rule.Pending)))
 	default:
