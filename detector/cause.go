@@ -5,6 +5,7 @@ type clues struct {
 	real     bool   // the version's values have moved where the alert says, in the direction that it says, beyond chance
 	mix      bool   // at least half of it is a shift of the mix of cohorts
 	beside   bool   // of a canary: the alert is about two versions that serve at the same time
+	within   bool   // and both are variants of this version
 	began    bool   // the version came with the change: its values are compared with those of the version before
 	edited   bool   // the version's template took a new hash near the turn
 	model    bool   // another model answers for the version since near the turn
@@ -22,6 +23,7 @@ type clues struct {
 //	what was found                                                    cause
 //	the values have not surely moved, or too few to say               unclear
 //	the mix of cohorts shifted, and that is half of it or more        unclear
+//	two variants of this very version at the same time                unclear: the version is not at fault, and going back may not help
 //	two versions at the same time: what moves both does not count     prompt version, unless the model of this one changed
 //	other versions moved, all that can be judged                      model snapshot where it changed under all of them, else everything moved
 //	some other versions moved and others did not                      unclear
@@ -41,7 +43,7 @@ func decide(c clues) Cause {
 		elsewhere = CauseModelSnapshot
 	}
 	switch {
-	case !c.real, c.mix:
+	case !c.real, c.mix, c.within:
 		return CauseUnclear
 	case c.beside && !c.model:
 		return CausePromptVersion

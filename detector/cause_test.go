@@ -67,6 +67,33 @@ groups:
         exceed: {above: 4s, share: 0.05}
 `
 
+const variantRules = `
+rubrics:
+  grounding: {min: 0, max: 1, better: higher}
+groups:
+  - name: g
+    match: {prompt: p, environment: prod}
+    rules:
+      - alert: VariantWorse
+        rubric: grounding
+        canary: {drop: 0.03, against: {variant: control}}
+      - alert: Low
+        rubric: grounding
+        threshold: {stat: mean, window: 30m, below: 0.85}
+        min_samples: 50
+`
+
+const tailRules = `
+groups:
+  - name: g
+    match: {prompt: p}
+    rules:
+      - alert: SlowTail
+        metric: latency
+        threshold: {stat: p95, window: 24h, above: 4s}
+        min_samples: 1000
+`
+
 const hr = time.Hour
 
 func TestCauses(t *testing.T) {
@@ -189,6 +216,22 @@ func TestCauses(t *testing.T) {
 		{"canary: the model is swapped under one", 6 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92, model: models("a", 0, "a")}), all(stream{version: "v2", rate: 20, mean: 0.92, from: 3 * hr, change: fell(4*hr, 0.75), model: models("a", 4*hr, "b")})),
 			says{"v2": CauseModelSnapshot}, canaryRules},
+		{"a new version is the new variant", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 0.92, variant: "control", env: "prod"}), all(stream{version: "v2", rate: 20, mean: 0.75, variant: "new", env: "prod", from: 3 * hr})),
+			says{"v2": CausePromptVersion}, variantRules},
+		{"a variant of the same version", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 0.92, variant: "control", env: "prod"}), all(stream{version: "v1", rate: 60, mean: 0.75, variant: "new", env: "prod", from: 3 * hr})),
+			says{"v1": CauseUnclear}, variantRules},
+		{"another environment is of no interest", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 60, mean: 0.92, variant: "a", env: "prod", change: fell(3*hr, 0.75)}), all(stream{version: "v2", rate: 60, mean: 0.92, variant: "a", env: "prod", change: fell(3*hr, 0.75)}),
+			all(stream{version: "v1", rate: 200, mean: 0.92, variant: "a", env: "test"}), all(stream{version: "v2", rate: 200, mean: 0.92, variant: "a", env: "test"})),
+			says{"v1": CauseEverything, "v2": CauseEverything}, variantRules},
+		{"a long window of a percentile", 30 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 20, mean: 1, latency: 3, to: 20 * hr}), all(stream{version: "v2", rate: 20, mean: 1.3, latency: 4, from: 20 * hr})),
+			says{"v2": CausePromptVersion}, tailRules},
+		{"a long window, and a bad day long ago", 30 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 20, mean: 1, latency: 3, change: fell(20*hr, 1.5)}), all(stream{version: "v2", rate: 20, mean: 1, latency: 3, change: fell(20*hr, 1.5)})),
+			says{"v1": CauseEverything, "v2": CauseEverything}, tailRules},
 		{"exceed: a new version is slow", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 1, latency: 3, to: 3 * hr}), all(stream{version: "v2", rate: 60, mean: 1.3, latency: 4, from: 3 * hr})),
 			says{"v2": CausePromptVersion}, exceedRules},

@@ -15,6 +15,7 @@ func TestDecide(t *testing.T) {
 	f("the mix", clues{real: true, mix: true, began: true, versions: stood}, CauseUnclear)
 
 	f("canary", clues{real: true, beside: true}, CausePromptVersion)
+	f("canary of variants of one version", clues{real: true, beside: true, within: true, began: true, versions: stood}, CauseUnclear)
 	f("canary, on a bad day", clues{real: true, beside: true, versions: moved, prompts: moved}, CausePromptVersion)
 	f("canary, the model changed", clues{real: true, beside: true, model: true}, CauseModelSnapshot)
 	f("canary, the model changed under all", clues{real: true, beside: true, model: true, versions: moved, shared: true}, CauseModelSnapshot)

@@ -51,10 +51,15 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 		say("%s has only %s%s since %s: too few to compare", v, q.count(after.N), where, hour(q.turn))
 	case before.N < fewValues:
 		say("%s has only %s%s before %s: too few to compare with", from, q.count(before.N), where, hour(q.turn))
+	case q.clues.within:
+		say("%s has %s over %s, its own variant %s has %s in the same time: it is the variant, not the version", v, q.figure(meanOf(after)), q.count(after.N), from, q.figure(meanOf(before)))
 	case q.clues.beside:
 		say("%s has %s over %s%s, %s has %s over %s in the same time", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.mix:
-		say("%s has %s over %s since %s, %s had %s over %s before, but cohort by cohort they are much the same", v, q.figure(meanOf(after)), q.count(after.N), hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
+		say("%s has %s over %s since %s, %s had %s over %s before, but cohorts that are in both are much the same", v, q.figure(meanOf(after)), q.count(after.N), hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
+		if n := newcomers(q.rows); n >= 0.1*float64(after.N) {
+			say("%s of the %s since then are of cohorts that were not there before", inPercent(n/float64(after.N)), q.things())
+		}
 	case q.clues.real && q.clues.began:
 		say("%s has %s over %s%s since %s, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real:
@@ -64,6 +69,16 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	default:
 		say("%s has not clearly moved: %s over %s before %s, %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 	}
+}
+
+// newcomers is how many values are of rows that had none before.
+func newcomers(rows []row) (n float64) {
+	for i := range rows {
+		if rows[i].before.N == 0 {
+			n += float64(rows[i].after.N)
+		}
+	}
+	return n
 }
 
 // sayChanged tells what changed on an axis.

@@ -171,7 +171,10 @@ func (q *inquiry) compare(canary bool) {
 	q.before, q.after = q.until(v, q.turn), q.since(v, q.turn)
 	if a := q.rec.Against; canary && a != nil && (a.Version != "" || a.Variant != "") {
 		q.clues.beside, q.before = true, q.since(a.Version, q.turn)
-		q.before.compared = a.Variant != ""
+		if q.before.compared = a.Variant != ""; q.before.compared {
+			own := q.store.Between(windows.Query{Prompt: q.rec.Prompt, Version: v, Cohort: map[string]string{"variant": a.Variant}}, q.rec.Metric, q.turn, q.now)
+			q.clues.within = own.N >= fewValues
+		}
 		return
 	}
 	first, _ := q.store.Span(q.rec.Prompt, v)

@@ -14,6 +14,7 @@ import (
 type stream struct {
 	prompt, version string
 	tier, locale    string
+	variant, env    string        // dimensions of the story where a stream has them
 	from, to        time.Duration // since scriptStart; to 0 is the end
 	rate            float64       // calls a minute
 	mean            float64       // of the scores
@@ -61,22 +62,26 @@ func tell(t testing.TB, ruleFile string, length time.Duration, seed uint64, stre
 // tellWith starts the partition anew from a checkpoint each time that so long has gone by; 0 is never.
 func tellWith(t testing.TB, restart time.Duration, ruleFile string, length time.Duration, seed uint64, streams ...stream) []Record {
 	t.Helper()
-	set, problems := rules.Parse("rules.yaml", []byte(ruleFile), rules.Options{Dimensions: scriptOptions.Dimensions})
+	opts := windows.Options{Dimensions: slices.Clone(scriptOptions.Dimensions)}
+	if slices.ContainsFunc(streams, func(s stream) bool { return s.variant+s.env != "" }) {
+		opts.Dimensions = append(opts.Dimensions, "variant", "environment")
+	}
+	set, problems := rules.Parse("rules.yaml", []byte(ruleFile), rules.Options{Dimensions: opts.Dimensions})
 	if err := problems.Err(); err != nil {
 		t.Fatal(err)
 	}
-	p := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+	p := NewPartition(PartitionOptions{Windows: opts, Rules: set})
 	r := rand.New(rand.NewPCG(seed, 1))
 	var out []Record
 	var offset int64
-	var log stateLog
+	log := stateLog{options: opts}
 	for at := time.Duration(0); at < length; at += time.Minute {
 		if restart > 0 && at > 0 && at%restart == 0 {
 			p = log.reopen(t, p, set)
 		}
 		var samples []windows.Sample
 		for i := range streams {
-			samples = streams[i].minute(r, at, samples)
+			samples = streams[i].minute(r, at, len(opts.Dimensions) > 2, samples)
 		}
 		slices.SortStableFunc(samples, func(a, b windows.Sample) int { return int(a.Time - b.Time) })
 		e := windows.NewEncoder()
@@ -87,14 +92,14 @@ func tellWith(t testing.TB, restart time.Duration, ruleFile string, length time.
 		}
 		now := scriptStart.Add(at + time.Minute).UnixNano()
 		out = append(out, applyRaw(t, p, e.AppendBatch(nil, &windows.Header{
-			Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: scriptOptions.Dimensions,
+			Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: opts.Dimensions,
 		}))...)
 	}
 	return out
 }
 
 // minute appends the stream's calls of a minute.
-func (s *stream) minute(r *rand.Rand, at time.Duration, samples []windows.Sample) []windows.Sample {
+func (s *stream) minute(r *rand.Rand, at time.Duration, more bool, samples []windows.Sample) []windows.Sample {
 	if at < s.from || s.to > 0 && at >= s.to {
 		return samples
 	}
@@ -109,12 +114,16 @@ func (s *stream) minute(r *rand.Rand, at time.Duration, samples []windows.Sample
 	if spread == 0 {
 		spread = 0.12
 	}
+	cell := windows.AppendKey(nil, prompt, s.version, s.tier, s.locale)
+	if more {
+		cell = windows.AppendKey(cell, s.variant, s.env)
+	}
 	for i := range n {
 		when := scriptStart.Add(at + time.Minute*time.Duration(i)/time.Duration(n))
 		v := min(max(s.now(at, s.mean, s.change)+spread*r.NormFloat64(), 0), 1)
 		sample := windows.Sample{
-			Time: when.UnixNano(), Cell: windows.AppendKey(nil, prompt, s.version, s.tier, s.locale), Mask: windows.MaskCall,
-			Axes:   windows.AppendKey(nil, label(at, s.hash), label(at, s.model), "", ""),
+			Time: when.UnixNano(), Cell: cell, Mask: windows.MaskCall,
+			Axes:   windows.AppendKey(nil, label(at, s.hash), label(at, s.model), s.variant, s.env),
 			Scores: []windows.Score{{Rubric: []byte("grounding"), Value: v}},
 		}
 		set := func(metric string, v float64) {
