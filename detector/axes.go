@@ -16,8 +16,7 @@ import (
 //
 // Calls without a template hash, model or environment say nothing of that axis: that an attribute is sent at last, or no more,
 // is no change. Calls without a variant are calls of no experiment, which is a value, "". Calls without a version are watched
-// as a version "" is, for theirs is the template that nothing but its hash tells apart; those of the versions that a
-// limit folded into one are not, and neither are values that one did.
+// as a version "" is, for theirs is the template that nothing but its hash tells apart; what a limit has folded into one is not.
 type axes struct {
 	view     *windows.View
 	now      time.Time
@@ -82,7 +81,7 @@ func (t *axes) tick(now time.Time, s *windows.Store) {
 	t.now = now
 	t.fresh, t.calls = t.fresh[:0], t.calls[:0]
 	for _, g := range t.view.Fresh() {
-		if g.Version != windows.Other {
+		if g.Prompt != windows.Other && g.Version != windows.Other {
 			t.take(g, s)
 		}
 	}

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/driftd/driftd/internal/strictyaml"
+	"github.com/driftd/driftd/windows"
 )
 
 // Describe says in one line of words what the rule does, for people who check that it is what they meant.
@@ -73,6 +74,8 @@ func (r *Rule) condition() string {
 		return fmt.Sprintf("more than %s of %s %s %s", r.NumberOf(r.Exceed.Share), values, word, unit.NumberOf(r.Exceed.Limit))
 	case r.Shape != nil:
 		return fmt.Sprintf("%s distance of %s over %s above %s against %s", strings.ReplaceAll(string(r.Shape.Distance), "_", "-"), r.Metric, Duration(r.Shape.Window), r.NumberOf(r.Shape.Above), r.Shape.Against.text())
+	case r.Change == windows.Fallback:
+		return "fallback rises to three times its usual share within a version"
 	case r.Change != "":
 		return r.Change + " takes a new value within a version"
 	}
