@@ -81,7 +81,7 @@ type FeedCounts struct {
 }
 
 // NewFeed makes a feed of a topic's records for so many samples partitions, the one of a prompt by partition. Of cfg it needs
-// Encodings and minds Dimensions, Lists, Scales, Linking and Disorder.
+// Encodings and minds Dimensions, Lists, Scales, Linking, all of whose memory it may take, and Disorder.
 func NewFeed(cfg Config, topic SourceTopic, partitions int, partition func(prompt string) int) (*Feed, error) {
 	format, ok := cfg.Encodings[topic.Encoding]
 	if !ok {
@@ -126,12 +126,12 @@ func (f *Feed) one(e *Event) {
 	if e.Time > f.now && e.Time < latest && e.Fault.Reason == Fine {
 		f.now, f.nowAt, s.sampler.now = e.Time, s.rec.Offset, e.Time
 	}
-	if e.Time < f.passed*minute && e.Time >= earliest && e.Fault.Reason == Fine {
-		f.late(e.Time)
-	}
 	s.one(e)
 	if e.Fault.Reason == Fine {
 		f.oldest = min(f.oldest, e.Time)
+		if e.Time < f.passed*minute {
+			f.late(e.Time)
+		}
 	}
 }
 

@@ -38,7 +38,7 @@ func TestLines(t *testing.T) {
 		{"packed and cut short", packed(strings.Repeat("a\n", 10))[:20], nil, io.ErrUnexpectedEOF},
 		{"not packed after all", "\x1f\x8babc", nil, io.ErrUnexpectedEOF},
 	} {
-		l := NewLines(t.Context(), iotestHalf(c.text))
+		l := NewLines(t.Context(), inPieces(c.text))
 		var got []string
 		var err error
 		for {
@@ -64,8 +64,8 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// iotestHalf gives a text in pieces of different sizes.
-func iotestHalf(text string) io.Reader {
+// inPieces gives a text in pieces of different sizes.
+func inPieces(text string) io.Reader {
 	return &pieces{rest: text}
 }
 
@@ -115,7 +115,7 @@ func FuzzLines(f *testing.F) {
 		if pack {
 			in = packed(text)
 		}
-		l := NewLines(t.Context(), iotestHalf(in))
+		l := NewLines(t.Context(), inPieces(in))
 		all := strings.Split(strings.TrimPrefix(text, string(byteOrderMark)), "\n")
 		last := int64(0)
 		for {
