@@ -21,6 +21,12 @@ import (
 type canary struct {
 	*sequential
 	wait []*series // with scores that wait for the other side
+
+	asked struct { // the versions of a prompt, asked for in a minute
+		prompt   string
+		minute   int64
+		versions []string
+	}
 }
 
 // pairing is a series and the one beside it.
@@ -150,18 +156,16 @@ func (c *canary) add(s *series) (f finding, ok bool) {
 	return f, true
 }
 
-// beside is what the other side gave since the onset: of minutes in the last hour, of quarters of an hour before.
+// beside is what the other side gave since the onset: of minutes in the last hour, of quarters of an hour before. Where too many
+// alarms come in one minute it is all that was compared so far.
 func (c *canary) beside(s *series, onset int64) claim {
 	src := c.sourceOf(s)
-	versions := []string{src.version}
-	if c.Canary.Against.Kind == rules.AgainstVariant {
-		versions = versions[:0]
-		for _, v := range c.store.Versions(src.prompt) {
-			versions = append(versions, v.Version)
-		}
-	}
 	var m windows.Moments
-	for _, version := range versions {
+	for _, version := range c.versions(src) {
+		if !c.mayRead(1) {
+			m = windows.Moments{}
+			break
+		}
 		q := c.query(src)
 		q.Version = version
 		one := c.store.Between(q, c.Metric, minuteTime(onset), minuteTime(c.minute+1))
@@ -177,6 +181,20 @@ func (c *canary) beside(s *series, onset int64) claim {
 	variance := max(0, m.Squares/n-mean*mean) / (span * span)
 	mean = min(max(c.unit.score(mean), 0), 1)
 	return claim{mean: mean, bound: mean, variance: min(variance, 0.25) / n}
+}
+
+// versions are those that src has the scores of.
+func (c *canary) versions(src *series) []string {
+	if c.Canary.Against.Kind != rules.AgainstVariant {
+		return []string{src.version}
+	}
+	if c.asked.prompt != src.prompt || c.asked.minute != c.minute { // it is not cheap, and many ask at once
+		c.asked.prompt, c.asked.minute, c.asked.versions = src.prompt, c.minute, nil
+		for _, v := range c.store.Versions(src.prompt) {
+			c.asked.versions = append(c.asked.versions, v.Version)
+		}
+	}
+	return c.asked.versions
 }
 
 func (c *canary) learn(*series) {}

@@ -166,15 +166,23 @@ func (d *drift) add(s *series) (f finding, ok bool) {
 // claim is what the scores since the onset are compared with: of a total by cohorts, mixed as their numbers have been since.
 func (d *drift) claim(s *series, onset int64) claim {
 	b := s.base
-	if b.index == nil {
+	if b.index == nil || !d.mayRead(len(b.cohorts)+1) {
 		return b.mixed(nil)
 	}
 	counts := make([]int64, len(b.parts))
-	from, to := minuteTime(onset), minuteTime(d.minute+1)
+	count := func(c *series) int64 {
+		return d.store.Between(d.query(c), d.Metric, minuteTime(onset), minuteTime(d.minute+1)).N
+	}
+	named := int64(0)
 	for _, c := range s.release.series {
-		if i := b.of(c.facing); c != s && c.last >= onset && i >= 0 {
-			counts[i] += d.store.Between(d.query(c), d.Metric, from, to).N
+		if i, ok := b.index[c.facing]; ok && c != s && c.last >= onset {
+			n := count(c)
+			counts[i] += n
+			named += n
 		}
+	}
+	if b.rest >= 0 {
+		counts[b.rest] = max(count(s)-named, 0)
 	}
 	return b.mixed(counts)
 }

@@ -35,6 +35,7 @@ type sequential struct {
 	minute int64 // at hand, since the epoch
 	fresh  []*series
 	firing []*series
+	reads  int // of the store, for alarms of this minute
 }
 
 // test is what a sequential kind does its own way.
@@ -134,7 +135,7 @@ func (k *sequential) adopt(a *alert) bool {
 }
 
 func (k *sequential) tick(e *engine) {
-	k.minute = e.now.Unix()/60 - 1
+	k.minute, k.reads = e.now.Unix()/60-1, 0
 	k.gather(e)
 	// Totals first: they are made of what their cohorts have learned, who give it up when they are sealed.
 	for _, total := range []bool{true, false} {
@@ -256,6 +257,16 @@ func (k *sequential) alarm(e *engine, s *series, f *finding) {
 	if s.alert = e.step(k.rule, nil, s.subject, &v, k.exemplars(s)); s.alert != nil {
 		k.firing = append(k.firing, s)
 	}
+}
+
+// maxLooks is how many reads of the store the alarms of a minute may take. There are more when all of many cohorts fail at once, and
+// then a reference that is a little off does not matter.
+const maxLooks = 500
+
+// mayRead takes n reads, if they are left.
+func (k *sequential) mayRead(n int) bool {
+	k.reads += n
+	return k.reads <= maxLooks
 }
 
 // by is how great a change the rule asks for, as a difference of scores.

@@ -3,6 +3,7 @@ package detector
 import (
 	"fmt"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -116,7 +117,7 @@ func FuzzSequential(f *testing.F) {
 			}
 		}
 		stands := live.Status()
-		if got := again.Status(); showStatus(got) != showStatus(stands) {
+		if got := again.Status(); !reflect.DeepEqual(got, stands) {
 			t.Fatalf("with restarts\n%s\nwithout\n%s", showStatus(got), showStatus(stands))
 		}
 		for _, st := range stands {

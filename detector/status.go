@@ -202,7 +202,11 @@ func (d *drift) tell(s *series, st *SeriesStatus) {
 		sd = min(sd, math.Sqrt(c.variance*float64(n)))
 	}
 	if st.State == StateWatching {
-		st.Detectable = d.detectable(s, evidence.Power{M: c.bound, Mean: c.mean, SD: sd})
+		power := evidence.Power{M: c.bound, Mean: c.mean, SD: sd}
+		if d.fixed == nil { // else the bets are not aimed
+			power.By = d.by(c.mean)
+		}
+		st.Detectable = d.detectable(s, power)
 	}
 }
 
@@ -228,7 +232,7 @@ func (x *exceed) tell(s *series, st *SeriesStatus) {
 	allowed, bound := x.Exceed.Share, 1-x.table.M()
 	st.Reference, st.Bound = &allowed, &bound
 	if st.State == StateWatching {
-		st.Detectable = x.detectable(s, evidence.Power{M: x.table.M(), Mean: 1 - allowed, SD: math.Sqrt(allowed * (1 - allowed))})
+		st.Detectable = x.detectable(s, evidence.Power{M: x.table.M(), Mean: 1 - allowed, SD: math.Sqrt(allowed * (1 - allowed)), By: min(allowed, 1-allowed)})
 	}
 }
 

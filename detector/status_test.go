@@ -38,9 +38,6 @@ func showStatus(all []RuleStatus) string {
 					fmt.Fprintf(&b, " %s=%.4g", f.name, *f.v)
 				}
 			}
-			if s.State == StateWatching {
-				fmt.Fprintf(&b, " evidence=%.2g", s.Evidence)
-			}
 			if s.Clamped > 0 {
 				fmt.Fprintf(&b, " clamped=%d", s.Clamped)
 			}
