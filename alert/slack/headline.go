@@ -2,6 +2,7 @@ package slack
 
 import (
 	"strings"
+	"time"
 
 	"github.com/driftd/driftd/detector"
 )
@@ -59,7 +60,7 @@ func compared(r *detector.Record) string {
 	return " · against " + escape(brief(strings.ReplaceAll(a.Kind, "_", " ")))
 }
 
-// change is the sentence of a change: what took which value, and when.
+// change is the sentence of a change: what took which value, and in which minute.
 func change(r *detector.Record) string {
 	name := escape(brief(measure(r)))
 	if len(r.Changed) == 0 {
@@ -72,5 +73,5 @@ func change(r *detector.Record) string {
 		}
 		return escape(brief(s))
 	}
-	return "*" + name + " of " + subject(r) + " changed*: " + value(c.From) + " → " + value(c.To) + " at " + clock(c.Time, r.Time) + " UTC"
+	return "*" + name + " of " + subject(r) + " changed*: " + value(c.From) + " → " + value(c.To) + " at " + clock(c.Time.Add(-time.Minute), r.Time) + " UTC"
 }
