@@ -206,13 +206,13 @@ func (t *text) name(s *detector.Record) string {
 	return metric + " " + s.Stat
 }
 
-// changed tells what an axis changed to.
+// changed tells what an axis changed to, and in which minute.
 func changed(c *detector.Changed, at time.Time) string {
 	text := fmt.Sprintf("%s changed from %s to %s", c.Axis, cmp.Or(c.From, "none"), cmp.Or(c.To, "none"))
 	if c.Time.Equal(at) {
 		return text
 	}
-	return text + " at " + clock(c.Time, at)
+	return text + " at " + clock(c.Time.Add(-time.Minute), at)
 }
 
 func against(a *detector.Against) string {
