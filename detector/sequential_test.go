@@ -311,6 +311,7 @@ groups: [{name: g, rules: [{alert: A, rubric: good, drift: {drop: 0.1, against: 
 	if s := state("v2"); s.State != StateWatching || s.Against.Samples != 1200 || s.Evidence == 0 {
 		t.Fatalf("v2 stands at %+v", s)
 	}
+	was := state("v2").Evidence
 	y.wait(dormant + 120)
 	if s := state("v2"); s.State != StateResting || y.p.Status()[0].Watched != 0 {
 		t.Errorf("after days of silence v2 stands at %+v", s)
@@ -319,7 +320,6 @@ groups: [{name: g, rules: [{alert: A, rubric: good, drift: {drop: 0.1, against: 
 	if s := state("v3"); s.State != StateAlone {
 		t.Errorf("v3 stands at %+v", s)
 	}
-	was := state("v2").Evidence
 	serve("v2", 1, 0.74)
 	if s := state("v2"); s.State != StateWatching || s.Against.Samples != 1200 || s.Evidence >= was {
 		t.Errorf("v2 is back, and stands at %+v with evidence of %g before", s, was)

@@ -115,16 +115,21 @@ func (r *register) drop(s *series) {
 	r.n--
 }
 
-// watch gives a series its share of the budget from this minute on, rest takes it away.
+// watch gives a series its share of the budget from this minute on. rest takes it away, and the evidence with it: it begins anew
+// anyway when the series is back.
 func (r *register) watch(s *series) {
 	s.watched = true
 	r.watched++
 }
 
 func (r *register) rest(s *series) {
-	if s.watched {
-		s.watched = false
-		r.watched--
+	if !s.watched {
+		return
+	}
+	s.watched = false
+	r.watched--
+	if s.proof = (evidence.Series{}); s.pair != nil {
+		s.pair.proof = evidence.Canary{By: s.pair.proof.By}
 	}
 }
 
