@@ -103,7 +103,7 @@ func simulate(cells []*cell, workers int) {
 
 func (c *cell) print() {
 	fmt.Printf("\n%s, %g a minute, %s; %d series-days\n", c.dist.name(), c.rate, c.null, c.seriesDays())
-	fmt.Printf("  %-32s %10s %8s   %s\n", "", "false/day", "≤ 95 %", "median / p90 minutes, share missed in a day, after a drop of .02 · .05 · .13")
+	fmt.Printf("  %-38s %10s %8s   %s\n", "", "false/day", "≤ 95 %", "median / p90 minutes, share missed in a day, after a drop of .02 · .05 · .13")
 	for i, l := range c.lines {
 		k := contenders[i]
 		if !k.shown(c) {
@@ -120,7 +120,7 @@ func (c *cell) print() {
 				mark = "?"
 			}
 		}
-		fmt.Printf("%s %-32s %10.4f %8.4f   %s\n", mark, k.name, float64(l.false)/float64(c.seriesDays()), c.upper(i), l.told3())
+		fmt.Printf("%s %-38s %10.4f %8.4f   %s\n", mark, k.name, float64(l.false)/float64(c.seriesDays()), c.upper(i), l.told3())
 	}
 }
 
