@@ -5,6 +5,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/driftd/driftd/windows"
@@ -195,6 +196,21 @@ func holdsNumbers(t *testing.T, rows []row, relative bool) {
 		m := moveOf(rows)
 		if !m.thin() {
 			m.beside(&m, relative)
+		}
+		for bits := range 1 << 4 {
+			q := inquiry{engine: &engine{dims: twoDims}, rec: &Record{Prompt: "p", Version: "v2"}, direction: direction, rows: rows, effect: m,
+				found: portions(twoDims, rows, direction, nil), before: sided{version: "v1"}, scope: map[string]string{"tier": "a"}}
+			q.clues = clues{real: m.real(direction), mix: bits&1 != 0, began: bits&2 != 0, beside: bits&4 != 0, within: bits&8 != 0}
+			for i := range rows {
+				o := other{version: "v3", move: moveOf(rows[i : i+1])}
+				o.motion = o.move.beside(&m, relative)
+				q.versions, q.prompts = append(q.versions, o), append(q.prompts, o)
+			}
+			for _, fact := range q.because() {
+				if fact == "" || strings.Contains(fact, "NaN") || strings.Contains(fact, "Inf") || strings.Contains(fact, "no data") || strings.Contains(fact, "%!") {
+					t.Fatalf("%q of %+v", fact, rows)
+				}
+			}
 		}
 		if m.real(direction) && (m.thin() || !finite(meanOf(m.before)) || !finite(meanOf(m.after))) {
 			t.Fatalf("%+v is real", m)

@@ -233,14 +233,20 @@ func TestHang(t *testing.T) {
 }
 
 func FuzzRender(f *testing.F) {
-	f.Add("p", "v", "m", "tier", "s", "reason", "abc", "https://x.example/?q=<a|b>&c", 0.5, 0.7)
-	f.Add("<!channel>", "*", "_", "`", "&lt;", "not_current: <@U1>", "..|", "javascript:x", -1e300, 1e-300)
-	f.Fuzz(func(t *testing.T, prompt, version, metric, tier, summary, reason, trace, runbook string, value, bound float64) {
+	f.Add("p", "v", "m", "tier", "s", "reason", "abc", "https://x.example/?q=<a|b>&c", "threshold", "v22 stood", 0.5, 0.7)
+	f.Add("<!channel>", "*", "_", "`", "&lt;", "not_current: <@U1>", "..|", "javascript:x", "drift", "<!here>", -1e300, 1e-300)
+	for _, kind := range []string{"canary", "exceed", "shape", "change", "traffic_share"} {
+		f.Add("p", "v", "latency", "t", "s", "r", "ab", "", kind, "*_`~", 0.1, 4.0)
+	}
+	f.Fuzz(func(t *testing.T, prompt, version, metric, tier, summary, reason, trace, runbook, kind, fact string, value, bound float64) {
 		r := grounding()
 		r.Prompt, r.Version, r.Metric, r.Previous, r.Rule = prompt, version, metric, version, prompt
 		r.Cohort, r.Value, r.Bound = map[string]string{tier: tier}, &value, &bound
 		r.Annotations = map[string]string{"summary": summary, "runbook_url": runbook}
 		r.Exemplars = []string{trace}
+		r.Kind, r.Cause, r.Because, r.FalseAlarms = kind, detector.Cause(fact), []string{fact, summary}, fact
+		r.Interval, r.Above, r.Against = []float64{bound, value}, &bound, &detector.Against{Kind: kind, Version: fact}
+		r.Changed = []detector.Changed{{Axis: metric, From: fact, To: version, Time: t0}}
 		act := alert.Action(&r, detector.RollbackRefused, t0)
 		act.Reason = reason
 		n := &alert.Notification{Firing: []alert.Member{member(r)}, Rollback: &act}
@@ -258,6 +264,10 @@ func FuzzRender(f *testing.F) {
 			t.Fatal(err)
 		}
 		DrawText(m, 30)
+		n.Resolved, n.Firing = n.Firing, nil
+		if _, err := newBot(newFake()).Deliver(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
 	})
 }
 
