@@ -53,7 +53,7 @@ func (a *against) UnmarshalStrict(n strictyaml.Node) {
 		return
 	}
 	switch text {
-	case "24h", "previous_version":
+	case "24h", "previous_version", "same_hours":
 		a.kind = text
 		return
 	}
@@ -64,7 +64,7 @@ func (a *against) UnmarshalStrict(n strictyaml.Node) {
 		hint = "did you mean `previous_version`?"
 	} else if _, err := strictyaml.ParseNumber(text); err == nil {
 		hint = "write {fixed: " + text + "}"
-	} else if near := strictyaml.Nearest(text, []string{"previous_version", "24h"}); near != "" {
+	} else if near := strictyaml.Nearest(text, []string{"previous_version", "24h", "same_hours"}); near != "" {
 		hint = "did you mean `" + near + "`?"
 	} else if versionLike.MatchString(text) {
 		hint = "write {version: " + text + "}"
@@ -83,7 +83,7 @@ var likely = map[string]string{"control": "variant", "baseline": "variant", "can
 func (against) JSONSchema() map[string]any {
 	text := map[string]any{"type": []string{"string", "number"}}
 	return map[string]any{"anyOf": []any{
-		map[string]any{"enum": []string{"24h", "previous_version"}},
+		map[string]any{"enum": []string{"24h", "previous_version", "same_hours"}},
 		map[string]any{"type": "object", "minProperties": 1, "maxProperties": 1, "additionalProperties": false,
 			"properties": map[string]any{"fixed": limit{}.JSONSchema(), "version": text, "variant": text, "environment": text}},
 	}}
@@ -91,7 +91,7 @@ func (against) JSONSchema() map[string]any {
 
 // Words implements strictyaml.Worded.
 func (against) Words() string {
-	return "previous_version, 24h, {fixed: …}, {version: …}, {variant: …} or {environment: …}"
+	return "previous_version, 24h, same_hours, {fixed: …}, {version: …}, {variant: …} or {environment: …}"
 }
 
 // against finds the reference, which must be one of those that the rule's kind is compared with. One that is wrong is marked
@@ -105,7 +105,7 @@ func (c *ruleCheck) against(f *against, allowed ...AgainstKind) Against {
 		return Against{}
 	}
 	a := Against{Name: f.name}
-	for k := AgainstLast24h; k <= AgainstEnvironment; k++ {
+	for k := AgainstLast24h; k <= AgainstSameHours; k++ {
 		if (Against{Kind: k}).Word() == f.kind {
 			a.Kind = k
 		}
@@ -144,6 +144,9 @@ func (c *ruleCheck) dimension(at strictyaml.Place, name string) bool {
 
 // notAgainst says why the rule cannot be compared with it, and with what it can.
 func (c *ruleCheck) notAgainst(a Against) (hint, message string) {
+	if a.Kind == AgainstSameHours {
+		return "write 24h, or make it a `drift` rule", "only a drift is compared with the same hours of a day"
+	}
 	switch c.rule.Kind() {
 	case "volume":
 		switch a.Kind {

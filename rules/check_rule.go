@@ -60,7 +60,7 @@ func (l *loader) rule(p *parsed, g *groupFile, f *ruleFile) (Rule, bool) {
 	case "drift":
 		c.rule.Drift = new(Drift)
 		c.metric()
-		c.driftOrCanary(f.Drift, c.rule.Drift, AgainstPreviousVersion, AgainstLast24h, AgainstFixed, AgainstVersion, AgainstVariant, AgainstEnvironment)
+		c.driftOrCanary(f.Drift, c.rule.Drift, AgainstPreviousVersion, AgainstLast24h, AgainstFixed, AgainstVersion, AgainstVariant, AgainstEnvironment, AgainstSameHours)
 	case "canary":
 		c.rule.Canary = new(Drift)
 		c.metric()

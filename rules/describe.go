@@ -120,6 +120,8 @@ func (r *Rule) moves(d *Drift) string {
 		from = r.NumberOf(d.Against.Value).String()
 	case AgainstLast24h:
 		from = "that of its first 24h"
+	case AgainstSameHours:
+		from = "that of the same hours of its first 24h"
 	}
 	return fmt.Sprintf("%s of %s %s by %s or more from %s", stat, r.Metric, verb, by, from)
 }
@@ -129,6 +131,8 @@ func (a Against) text() string {
 	switch a.Kind {
 	case AgainstLast24h:
 		return "the last 24h"
+	case AgainstSameHours:
+		return "the same hours"
 	case AgainstPreviousVersion:
 		return "the previous version"
 	case AgainstFixed:

@@ -69,7 +69,7 @@ type volumeFile struct {
 type driftFile struct {
 	Drop        *limit      `yaml:"drop" doc:"How far the mean must have fallen to be worth an alert, in the metric's unit; 5% is a twentieth of the reference. A rule has drop or rise. It does not choose the budget: a smaller drop takes longer to see."`
 	Rise        *limit      `yaml:"rise" doc:"How far the mean must have risen, for metrics of which lower is better."`
-	Against     against     `yaml:"against" doc:"The baseline, sealed from 1000 scores or more: previous_version (the same cohort of the version before), 24h (the first day that driftd saw of this version, kept as it was), {fixed: 0.91}, {version: v22}, {variant: control} or {environment: eval}. Variants and environments need to be dimensions of the config. drift must say it; canary has previous_version without it."`
+	Against     against     `yaml:"against" doc:"The baseline, sealed from 1000 scores or more: previous_version (the same cohort of the version before), 24h (the first day that driftd saw of this version, kept as it was), same_hours (the same, but by the hour of the day in UTC, for means that swing daily: 1000 scores in each four hours or more), {fixed: 0.91}, {version: v22}, {variant: control} or {environment: eval}. Variants and environments need to be dimensions of the config. drift must say it; canary has previous_version without it."`
 	FalseAlarms falseAlarms `yaml:"false_alarms" doc:"How many false alarms may be expected of the rule, all its series together, however long it runs: alarms per time. Where the group matches more than one prompt, each partition of kafka.partitions has its part of it. Default: 1/30d, and 1/300d where rollback is not off."`
 }
 

@@ -179,6 +179,7 @@ const (
 	AgainstVersion                            // the same cohort of the version by Name
 	AgainstVariant                            // the same cohort of the variant by Name, all versions together
 	AgainstEnvironment                        // the same version and cohort in the environment by Name
+	AgainstSameHours                          // the same series at the same time of the day, in UTC, on its first day
 )
 
 // Against is the reference of a rule. A Drift freezes it: the last 24 h are then the first that the rule saw of the series.
@@ -190,7 +191,7 @@ type Against struct {
 
 // Word is the word or key in the rule file, "" for none.
 func (a Against) Word() string {
-	return [...]string{"", "24h", "previous_version", "fixed", "version", "variant", "environment"}[a.Kind]
+	return [...]string{"", "24h", "previous_version", "fixed", "version", "variant", "environment", "same_hours"}[a.Kind]
 }
 
 // String is what stands in the rule file, "" for none.
