@@ -20,6 +20,7 @@ type baseline struct {
 	cohorts []string       // whose the first parts are, see cohortKey; none where one part takes all scores
 	index   map[string]int // of parts by cohort
 	rest    int            // part of the other cohorts; -1: they are not judged
+	hours   int            // of the day, that a part is about: the first part from midnight UTC; 0 where parts are no hours
 	at      int64          // minute at whose beginning it was sealed; 0 for a fixed one
 	against string         // version whose scores it is made of; "" where the rule says it
 	n       int64
@@ -122,6 +123,9 @@ func (b *baseline) of(cohort string) int {
 	return b.rest
 }
 
+// part is the one that a minute's scores belong to, where parts are hours.
+func (b *baseline) part(minute int64) int { return hourOf(minute) / b.hours }
+
 // claim is the whole of a baseline for scores that are mixed in a given way.
 type claim struct{ mean, variance, bound float64 }
 
@@ -162,7 +166,7 @@ func level(p *part) float64 {
 func cohortKey(cohort []string) string { return string(windows.AppendKey(nil, cohort...)) }
 
 func (b *baseline) save(dst []byte) []byte {
-	dst = appendInts(dst, b.at, b.n, int64(b.rest), int64(len(b.parts)))
+	dst = appendInts(dst, b.at, b.n, int64(b.rest), int64(b.hours), int64(len(b.parts)))
 	dst = appendFloats(windows.AppendKey(dst, b.against), b.mean)
 	for i := range b.parts {
 		p := &b.parts[i]
@@ -172,10 +176,10 @@ func (b *baseline) save(dst []byte) []byte {
 }
 
 func (b *baseline) load(r *reader, by func(reference float64) float64) {
-	b.at, b.n, b.rest = r.varint(), r.varint(), int(r.varint())
+	b.at, b.n, b.rest, b.hours = r.varint(), r.varint(), int(r.varint()), int(r.varint())
 	parts := r.varint()
 	b.against, b.mean = r.text(), r.float()
-	if parts < 1 || parts > maxParts+1 || b.rest < -1 || int64(b.rest) >= parts {
+	if parts < 1 || parts > maxParts+1 || b.rest < -1 || int64(b.rest) >= parts || b.hours < 0 || b.hours > 0 && int64(b.hours)*parts != evidence.Hours {
 		r.bad = true
 		return
 	}

@@ -17,6 +17,7 @@ import (
 //	previous_version, version   sealed from what the same cohort of that version has given in its last one to two days, at the
 //	                            first minute of the version, or as soon as there is enough
 //	24h                         from the series' own first day at least
+//	same_hours                  the same, but each minute is held against the same hours of that day
 //	variant, environment        as version, from the cells that have that value
 //	fixed                       the number itself
 type drift struct {
@@ -64,6 +65,10 @@ func (d *drift) ready(s *series) bool {
 		if l := s.learner; l != nil && d.minute-l.began >= dayMinutes && l.n() >= evidence.BaselineN {
 			d.seal(s, s, "")
 		}
+	case rules.AgainstSameHours:
+		if h := s.hourly; h != nil {
+			s.base = h.seal(d.minute, d.by)
+		}
 	default:
 		if src := d.sourceOf(s); src != nil && src.learner != nil && src.learner.n() >= evidence.BaselineN {
 			against := ""
@@ -109,6 +114,16 @@ func (d *drift) learn(s *series) {
 			s.learner = nil
 			return
 		}
+	case rules.AgainstSameHours:
+		if s.base != nil {
+			s.hourly = nil
+			return
+		}
+		if s.hourly == nil {
+			s.hourly = &hourly{}
+		}
+		s.hourly.add(d.minute, s.pane)
+		return
 	case rules.AgainstVersion:
 		if s.version != a.Name {
 			return
@@ -129,8 +144,12 @@ func (d *drift) mix(s *series) {
 	b := s.base
 	d.parts, d.counts = d.parts[:0], append(d.counts[:0], make([]int64, len(b.parts))...)
 	if b.index == nil {
-		d.parts = append(d.parts, evidence.Part{Table: b.parts[0].table, Weights: s.pane})
-		d.counts[0] = s.n
+		i := 0
+		if b.hours > 0 {
+			i = b.part(d.minute)
+		}
+		d.parts = append(d.parts, evidence.Part{Table: b.parts[i].table, Weights: s.pane})
+		d.counts[i] = s.n
 		return
 	}
 	d.sums = append(d.sums[:0], make([]evidence.Weights, len(b.parts))...)
@@ -163,9 +182,13 @@ func (d *drift) add(s *series) (f finding, ok bool) {
 	}, true
 }
 
-// claim is what the scores since the onset are compared with: of a total by cohorts, mixed as their numbers have been since.
+// claim is what the scores since the onset are compared with: of a total by cohorts, or of hours, mixed as their numbers have been
+// since.
 func (d *drift) claim(s *series, onset int64) claim {
 	b := s.base
+	if b.hours > 0 {
+		return b.mixed(d.hourlyCounts(s, onset))
+	}
 	if b.index == nil || !d.mayRead(len(b.cohorts)+1) {
 		return b.mixed(nil)
 	}

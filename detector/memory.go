@@ -18,6 +18,7 @@ const (
 	hasBase
 	isWatched
 	hasStretch
+	hasHourly
 	hasAll = 1<<iota - 1
 )
 
@@ -37,7 +38,7 @@ func (k *sequential) save(dst []byte) []byte {
 		dst = windows.AppendKey(dst, s.cohort...)
 		dst = appendInts(dst, s.last, s.clamped)
 		has := byte(0)
-		for i, is := range []bool{s.learner != nil, k.begun(s), s.watched, s.alert != nil} {
+		for i, is := range []bool{s.learner != nil, k.begun(s), s.watched, s.alert != nil, s.hourly != nil} {
 			if is {
 				has |= 1 << i
 			}
@@ -45,6 +46,9 @@ func (k *sequential) save(dst []byte) []byte {
 		dst = append(dst, has)
 		if s.learner != nil {
 			dst = s.learner.save(dst)
+		}
+		if s.hourly != nil {
+			dst = s.hourly.save(dst)
 		}
 		if has&hasBase != 0 {
 			dst = k.saveEvidence(dst, s)
@@ -89,6 +93,10 @@ func (k *sequential) load(src []byte) error {
 		if has&hasLearner != 0 {
 			s.learner = &learner{}
 			s.learner.load(&r)
+		}
+		if has&hasHourly != 0 {
+			s.hourly = &hourly{}
+			s.hourly.load(&r)
 		}
 		if has&hasBase != 0 {
 			k.loadEvidence(&r, s)

@@ -24,6 +24,7 @@ type series struct {
 	clamped int64             // values that were outside the range, since it is known
 
 	learner *learner  // nil when it need not learn
+	hourly  *hourly   // the same, of a rule against the same hours
 	base    *baseline // nil until it is sealed
 	source  *series   // that it is compared with; nil while there is none
 

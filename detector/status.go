@@ -139,10 +139,16 @@ func (k *sequential) stateOf(s *series) SeriesState {
 		return StateWatching
 	case k.begun(s):
 		return StateResting
-	case k.Against().Kind == rules.AgainstLast24h || k.sourceOf(s) != nil:
+	case k.own() || k.sourceOf(s) != nil:
 		return StateLearning
 	}
 	return StateAlone
+}
+
+// own says that a series is compared with what it was itself.
+func (k *sequential) own() bool {
+	a := k.Against().Kind
+	return a == rules.AgainstLast24h || a == rules.AgainstSameHours
 }
 
 var stateRank = map[SeriesState]int{StateFiring: 0, StateWatching: 1, StateLearning: 2, StateAlone: 3, StateResting: 4}
@@ -213,12 +219,16 @@ func (d *drift) tell(s *series, st *SeriesStatus) {
 // tellLearning says how far the baseline of a series is.
 func (d *drift) tellLearning(s *series, st *SeriesStatus) {
 	src, version := s, ""
-	if st.State == StateLearning && d.Drift.Against.Kind != rules.AgainstLast24h {
+	if st.State == StateLearning && !d.own() {
 		if src = d.sourceOf(s); d.Drift.Against.Kind == rules.AgainstPreviousVersion {
 			version = src.version
 		}
 	}
 	st.Against = d.against(version, nil)
+	if h := src.hourly; h != nil {
+		at := minuteTime(h.began + (h.tried+1)*dayMinutes)
+		st.Learned, st.Needed, st.NotBefore = h.seen.N(), evidence.BaselineN*evidence.Hours/4, &at
+	}
 	if l := src.learner; l != nil {
 		st.Learned, st.Needed = l.n(), evidence.BaselineN
 		if d.Drift.Against.Kind == rules.AgainstLast24h {

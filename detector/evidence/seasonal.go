@@ -38,32 +38,37 @@ type Profile struct {
 	Block int // hours that have one bound, 1 to 4
 }
 
-// Seal returns the bounds; ok is false while four hours of the day have fewer than BaselineN scores. It should be called after
-// whole days, so that no hour has been learned less than others.
-func (s *Seasonal) Seal() (p Profile, ok bool) {
-	for _, p.Block = range []int{1, 2, 3, 4} {
-		if s.seal(&p) {
-			return p, true
+// Blocks are the scores of each block of hours, the first from midnight UTC; nil while four hours of the day have fewer than
+// BaselineN. It should be called after whole days, so that no hour has been learned less than others.
+func (s *Seasonal) Blocks() []Weights {
+next:
+	for hours := 1; hours <= 4; hours++ {
+		blocks := make([]Weights, Hours/hours)
+		for h := range s.seen {
+			blocks[h/hours].Merge(&s.seen[h])
 		}
+		for i := range blocks {
+			if blocks[i].N() < BaselineN {
+				continue next
+			}
+		}
+		return blocks
 	}
-	return Profile{}, false
+	return nil
 }
 
-func (s *Seasonal) seal(p *Profile) bool {
-	for first := 0; first < Hours; first += p.Block {
-		w := s.seen[first]
-		for h := first + 1; h < first+p.Block; h++ {
-			w.Merge(&s.seen[h])
-		}
-		if w.N() < BaselineN {
-			return false
-		}
-		bound, mean, sd := Lower(&w, BaselineAlpha*float64(p.Block)/Hours), w.Mean(), math.Sqrt(w.Variance())
-		for h := first; h < first+p.Block; h++ {
-			p.Bound[h], p.Mean[h], p.SD[h] = bound, mean, sd
-		}
+// Seal returns the bounds of the blocks; ok is false while there are none.
+func (s *Seasonal) Seal() (p Profile, ok bool) {
+	blocks := s.Blocks()
+	if blocks == nil {
+		return Profile{}, false
 	}
-	return true
+	p.Block = Hours / len(blocks)
+	for h := range p.Bound {
+		w := &blocks[h/p.Block]
+		p.Bound[h], p.Mean[h], p.SD[h] = Lower(w, BaselineAlpha/float64(len(blocks))), w.Mean(), math.Sqrt(w.Variance())
+	}
+	return p, true
 }
 
 // Save appends the state.
