@@ -145,7 +145,10 @@ func (c *ruleCheck) dimension(at strictyaml.Place, name string) bool {
 // notAgainst says why the rule cannot be compared with it, and with what it can.
 func (c *ruleCheck) notAgainst(a Against) (hint, message string) {
 	if a.Kind == AgainstSameHours {
-		return "write 24h, or make it a `drift` rule", "only a drift is compared with the same hours of a day"
+		if hint = "make it a `drift` rule"; c.rule.Kind() != "canary" {
+			hint = "write 24h, or " + hint
+		}
+		return hint, "only a drift is compared with the same hours of a day"
 	}
 	switch c.rule.Kind() {
 	case "volume":

@@ -186,6 +186,8 @@ func was(r *detector.Record) string {
 		of = append(of, name)
 	case a.Kind == "24h" && a.Sealed == nil:
 		return "was " + ref + " over 24h"
+	case a.Kind == "same_hours":
+		of = append(of, "same hours")
 	}
 	if a.Sealed != nil {
 		sealed := "sealed"

@@ -105,8 +105,11 @@ func sightOf(r *rules.Rule, s stream, share float64) sight {
 		}
 		if r.Drift != nil {
 			out.learns = minutes(evidence.BaselineN / s.rate)
-			if d.Against.Kind == rules.AgainstLast24h {
+			switch d.Against.Kind {
+			case rules.AgainstLast24h:
 				out.learns = max(out.learns, 24*time.Hour)
+			case rules.AgainstSameHours:
+				out.learns = max(out.learns*evidence.Hours/longestBlock, 24*time.Hour)
 			}
 			claim = sealedAt(s, baselineSize(d, s.rate))
 		}
@@ -138,12 +141,23 @@ func sightOf(r *rules.Rule, s stream, share float64) sight {
 	return out
 }
 
+// longestBlock is how many hours of the day have one baseline at most, of a rule against the same hours.
+const longestBlock = 4.0
+
 // baselineSize is how many scores a baseline is sealed from: at least BaselineN; of 24h a day of the series' own, else what
 // was kept of the other side, the last one to two days.
 func baselineSize(d *rules.Drift, rate float64) float64 {
 	days := 1.5
-	if d.Against.Kind == rules.AgainstLast24h {
+	switch d.Against.Kind {
+	case rules.AgainstLast24h:
 		days = 1
+	case rules.AgainstSameHours: // of each block of hours, which are as short as they can be
+		for hours := 1.0; hours < longestBlock; hours++ {
+			if n := rate * 60 * hours; n >= evidence.BaselineN {
+				return n
+			}
+		}
+		days = longestBlock / evidence.Hours
 	}
 	return max(evidence.BaselineN, days*perDay*rate)
 }

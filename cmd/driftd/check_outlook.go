@@ -54,7 +54,7 @@ func (w *watched) outlook(last int64, partitions int) outlook {
 		case last-s.last >= perDay:
 			continue
 		case s.weights.N() < fewest:
-		case !learns || learned[key(s)] && d.Against.Kind != rules.AgainstLast24h || s.weights.N() >= evidence.BaselineN:
+		case !learns || learned[key(s)] && d.Against.Kind != rules.AgainstLast24h && d.Against.Kind != rules.AgainstSameHours || s.weights.N() >= evidence.BaselineN:
 			chosen = append(chosen, s)
 		default:
 			thin = append(thin, s)

@@ -225,6 +225,8 @@ func against(a *detector.Against) string {
 		return " (" + a.Environment + ")"
 	case a.Kind == "24h":
 		return " over 24h"
+	case a.Kind == "same_hours":
+		return " at these hours"
 	}
 	return ""
 }

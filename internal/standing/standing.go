@@ -132,6 +132,8 @@ func of(a *detector.Against) string {
 		return " of variant " + a.Variant
 	case a.Environment != "":
 		return " of environment " + a.Environment
+	case a.Kind == "same_hours":
+		return " at these hours of its first day"
 	}
 	return ""
 }
