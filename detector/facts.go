@@ -67,7 +67,7 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	case q.clues.began:
 		say("%s was no better: %s over %s, %s has %s over %s", from, q.figure(meanOf(before)), q.count(before.N), v, q.figure(meanOf(after)), q.count(after.N))
 	default:
-		say("%s has not clearly moved: %s over %s before %s, %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
+		say("%s has not clearly %s on average: %s over %s before %s, %s over %s since", v, q.done(), q.figure(meanOf(before)), q.count(before.N), hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 		if a := q.rec.Against; a != nil && a.Sealed != nil && q.rec.Reference != nil {
 			say("the baseline of %s was sealed on %s: the %s is slow, or older than what is compared", q.figure(*q.rec.Reference), a.Sealed.UTC().Format("2 Jan 15:04"), q.word())
 		}
@@ -178,6 +178,13 @@ func (q *inquiry) word() string {
 		return "drop"
 	}
 	return "rise"
+}
+
+func (q *inquiry) done() string {
+	if q.direction < 0 {
+		return "fallen"
+	}
+	return "risen"
 }
 
 // things is what the values are called.
