@@ -83,7 +83,7 @@ func (c *canary) aim() float64 {
 	return c.by(0)
 }
 
-// waiting are the series without scores in this minute that the other side's are for: some wait, or an alert fires.
+// waiting are the series without scores in this minute of which earlier ones wait.
 func (c *canary) waiting() (more []*series) {
 	left := c.wait[:0]
 	for _, s := range c.wait {
@@ -99,11 +99,6 @@ func (c *canary) waiting() (more []*series) {
 		}
 	}
 	c.wait = left
-	for _, s := range c.firing {
-		if s.last != c.minute && (s.pair == nil || s.pair.since == 0) {
-			more = append(more, s)
-		}
-	}
 	return more
 }
 
