@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"maps"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -241,10 +242,17 @@ func TestCauses(t *testing.T) {
 			says{"v1": CauseEverything}, exceedRules},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			for seed := range uint64(2) {
+			seeds := uint64(2)
+			if testing.Short() {
+				seeds = 1
+				if c.length > 10*hr {
+					t.Skip("a day and more of traffic")
+				}
+			}
+			for seed := range seeds {
 				told := says{}
 				rs := tell(t, cmp.Or(c.rules, floorRules), c.length, seed, c.streams...)
-				if seed == 0 {
+				if seed == 1 {
 					again := tellWith(t, 47*time.Minute, cmp.Or(c.rules, floorRules), c.length, seed, c.streams...)
 					if got, want := encoded(t, again), encoded(t, rs); !slices.Equal(got, want) {
 						t.Errorf("with restarts:\n%s\nwithout:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
@@ -282,5 +290,20 @@ func TestTooManyAlertsAtOnce(t *testing.T) {
 	rec := Record{Version: "v1", Onset: &onset}
 	if n := e.explain(e.rules[0], under, &rec, 0); n != 0 || rec.Cause != CauseUnclear || len(rec.Because) != 1 {
 		t.Errorf("%d reads, %s %q", n, rec.Cause, rec.Because)
+	}
+}
+
+// Annotations can tell the cause, and so when it began; they are filled in behind it.
+func TestAnnotationsOfCause(t *testing.T) {
+	text := strings.Replace(driftRules, "drift: {drop: 0.05, against: previous_version}\n", `drift: {drop: 0.05, against: previous_version}
+        annotations: {summary: "{{ .Cause }}, since {{ .Onset }}, {{ .Interval }}, {{ .FalseAlarms }}"}
+`, 1)
+	rs := firings(tell(t, text, 5*hr, 1, slices.Concat(spreadOver(stream{version: "v1", rate: 60, mean: 0.92, to: 3 * hr}, nil),
+		spreadOver(stream{version: "v2", rate: 60, mean: 0.8, from: 3 * hr}, nil))...), "Drifted")
+	if len(rs) != 1 {
+		t.Fatalf("%d alerts", len(rs))
+	}
+	if got := rs[0].Annotations["summary"]; !regexp.MustCompile(`^prompt version, since 2026-11-20 15:0\d UTC, 0\.7\d* to 0\.8\d*, 1/30d$`).MatchString(got) {
+		t.Errorf("summary %q", got)
 	}
 }
