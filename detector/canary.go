@@ -20,8 +20,6 @@ import (
 // read at any time, also while an alert fires.
 type canary struct {
 	*sequential
-	wait []*series // with scores that wait for the other side
-
 	asked struct { // the versions of a prompt, asked for in a minute
 		prompt   string
 		minute   int64
@@ -84,21 +82,21 @@ func (c *canary) aim() float64 {
 }
 
 // waiting are the series without scores in this minute of which earlier ones wait.
-func (c *canary) waiting() (more []*series) {
-	left := c.wait[:0]
-	for _, s := range c.wait {
+func (k *sequential) waiting() (more []*series) {
+	left := k.wait[:0]
+	for _, s := range k.wait {
 		switch {
 		case s.gone || s.pair == nil || s.pair.since == 0: // no longer
-		case s.last == c.minute:
+		case s.last == k.minute:
 			left = append(left, s)
-		case c.minute-s.pair.since >= pairWait:
+		case k.minute-s.pair.since >= pairWait:
 			s.pair.wait, s.pair.since = evidence.Weights{}, 0
 		default:
 			left = append(left, s)
 			more = append(more, s)
 		}
 	}
-	c.wait = left
+	k.wait = left
 	return more
 }
 
@@ -206,10 +204,6 @@ func (c *canary) follow(s *series) {
 	// Known from the records of its alert alone.
 	s.stretch.add(c.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*c.unit.score(s.alert.last.reference))
 }
-
-func (c *canary) forget() { c.wait = nil }
-
-func (c *canary) begun(s *series) bool { return s.pair != nil }
 
 func (c *canary) saveEvidence(dst []byte, s *series) []byte {
 	p := s.pair

@@ -96,12 +96,6 @@ func (d *drift) seal(s, src *series, against string) {
 	s.source = nil
 }
 
-func (d *drift) waiting() []*series { return nil }
-
-func (d *drift) forget() {}
-
-func (d *drift) begun(s *series) bool { return s.base != nil }
-
 func (d *drift) start(s *series) { s.proof.Start(d.purse.Paid()) }
 
 // learn keeps what baselines to come are sealed from.

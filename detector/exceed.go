@@ -70,12 +70,6 @@ func (x *exceed) follow(s *series) {
 	s.stretch.add(x.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*(1-x.Exceed.Share))
 }
 
-func (x *exceed) waiting() []*series { return nil }
-
-func (x *exceed) forget() {}
-
-func (x *exceed) begun(s *series) bool { return s.watched }
-
 func (x *exceed) saveEvidence(dst []byte, s *series) []byte { return s.proof.Save(dst) }
 
 func (x *exceed) loadEvidence(r *reader, s *series) { r.evidence(s.proof.Load) }

@@ -38,7 +38,7 @@ func (k *sequential) save(dst []byte) []byte {
 		dst = windows.AppendKey(dst, s.cohort...)
 		dst = appendInts(dst, s.last, s.clamped)
 		has := byte(0)
-		for i, is := range []bool{s.learner != nil, k.begun(s), s.watched, s.alert != nil, s.hourly != nil} {
+		for i, is := range []bool{s.learner != nil, s.begun(), s.watched, s.alert != nil, s.hourly != nil} {
 			if is {
 				has |= 1 << i
 			}
@@ -64,8 +64,7 @@ func (k *sequential) save(dst []byte) []byte {
 func (k *sequential) load(src []byte) error {
 	k.register = register{releases: make(map[releaseKey]*release)}
 	k.purse, k.minute = evidence.Purse{}, -1
-	k.fresh, k.firing = nil, nil
-	k.forget()
+	k.fresh, k.firing, k.wait = nil, nil, nil
 	if len(src) == 0 {
 		return nil
 	}

@@ -35,7 +35,8 @@ type sequential struct {
 	minute int64 // at hand, since the epoch
 	fresh  []*series
 	firing []*series
-	reads  int // of the store, for alarms of this minute
+	wait   []*series // of a canary, with scores that wait for the other side
+	reads  int       // of the store, for alarms of this minute
 }
 
 // test is what a sequential kind does its own way.
@@ -53,16 +54,11 @@ type test interface {
 	add(s *series) (f finding, ok bool)
 	// learn is told of the minute's scores of every fresh series.
 	learn(s *series)
-	// waiting are series without scores in the minute that are to be judged all the same.
-	waiting() []*series
 	// follow adds the minute to the stretch of a series whose alert fires.
 	follow(s *series)
-	// forget drops what the kind keeps of series in lists of its own.
-	forget()
 	// tell completes what the status says of a series.
 	tell(s *series, st *SeriesStatus)
-	// begun tells whether there is something to save with saveEvidence. loadEvidence is its inverse.
-	begun(s *series) bool
+	// saveEvidence appends what a series that has begun is judged by. loadEvidence is its inverse.
 	saveEvidence(dst []byte, s *series) []byte
 	loadEvidence(r *reader, s *series)
 }

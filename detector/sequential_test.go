@@ -292,7 +292,12 @@ groups:
 func TestForgotten(t *testing.T) {
 	y := newPlay(t, `
 rubrics: {good: {min: 0, max: 1, better: higher}}
-groups: [{name: g, rules: [{alert: A, rubric: good, drift: {drop: 0.1, against: previous_version}}]}]`)
+groups:
+  - name: g
+    rules:
+      - {alert: A, rubric: good, drift: {drop: 0.1, against: previous_version}}
+      - {alert: B, rubric: good, exceed: {below: 0.1, share: 50%}}
+`)
 	serve := func(version string, minutes int, value float64) (steps int) {
 		for range minutes {
 			steps += len(y.next(slices.Repeat([]score{{"p", version, "", "", value}}, 20)))
@@ -317,6 +322,11 @@ groups: [{name: g, rules: [{alert: A, rubric: good, drift: {drop: 0.1, against: 
 	y.wait(dormant + 120)
 	if s := state("v2"); s.State != StateResting || y.p.Status()[0].Watched != 0 {
 		t.Errorf("after days of silence v2 stands at %+v", s)
+	}
+	for _, s := range y.p.Status()[1].Series {
+		if s.State != StateResting || s.Evidence != 0 {
+			t.Errorf("after days of silence, nothing to learn: %+v", s)
+		}
 	}
 	serve("v3", 1, 0.75) // knows nothing of v1 and v2, which the store has forgotten
 	if s := state("v3"); s.State != StateAlone {

@@ -150,6 +150,9 @@ func (r *register) sweep(minute int64) {
 	r.limit(maxSubjects)
 }
 
+// begun tells whether there is something that the series is judged by.
+func (s *series) begun() bool { return s.watched || s.base != nil || s.pair != nil }
+
 // told is the newest minute that there was something to judge.
 func (s *series) told() int64 {
 	if s.pair != nil {

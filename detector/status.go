@@ -137,7 +137,7 @@ func (k *sequential) stateOf(s *series) SeriesState {
 		return StateFiring
 	case s.watched:
 		return StateWatching
-	case k.begun(s):
+	case s.begun() || k.Exceed != nil:
 		return StateResting
 	case k.own() || k.sourceOf(s) != nil:
 		return StateLearning
