@@ -195,14 +195,14 @@ func (c *canary) learn(*series) {}
 func (c *canary) follow(s *series) {
 	x, y, ok := c.pairUp(s)
 	if ok {
-		s.stretch.add(c.minute, x.N(), x.Sum(), y.N(), y.Sum())
+		s.stretch.add(c.minute, x, y.N(), y.Sum())
 		return
 	}
 	if s.pair != nil || math.IsNaN(s.alert.last.reference) {
 		return
 	}
 	// Known from the records of its alert alone.
-	s.stretch.add(c.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*c.unit.score(s.alert.last.reference))
+	s.stretch.add(c.minute, s.pane, s.n, float64(s.n)*c.unit.score(s.alert.last.reference))
 }
 
 func (c *canary) saveEvidence(dst []byte, s *series) []byte {

@@ -210,7 +210,7 @@ func (d *drift) follow(s *series) {
 		if math.IsNaN(reference) {
 			return
 		}
-		s.stretch.add(d.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*reference)
+		s.stretch.add(d.minute, s.pane, s.n, float64(s.n)*reference)
 		return
 	}
 	d.mix(s)
@@ -221,7 +221,7 @@ func (d *drift) follow(s *series) {
 			if s.base.index != nil {
 				w = &d.sums[i]
 			}
-			s.stretch.add(d.minute, n, w.Sum(), n, float64(n)*p.mean)
+			s.stretch.add(d.minute, w, n, float64(n)*p.mean)
 		}
 	}
 }

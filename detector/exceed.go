@@ -67,7 +67,7 @@ func (x *exceed) add(s *series) (f finding, ok bool) {
 func (x *exceed) learn(*series) {}
 
 func (x *exceed) follow(s *series) {
-	s.stretch.add(x.minute, s.n, s.pane.Sum(), s.n, float64(s.n)*(1-x.Exceed.Share))
+	s.stretch.add(x.minute, s.pane, s.n, float64(s.n)*(1-x.Exceed.Share))
 }
 
 func (x *exceed) saveEvidence(dst []byte, s *series) []byte { return s.proof.Save(dst) }

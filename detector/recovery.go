@@ -4,21 +4,27 @@ import (
 	"encoding/binary"
 	"math"
 	"slices"
+
+	"github.com/driftd/driftd/detector/evidence"
 )
 
 const (
 	stretchScores  = 30 // at least, in a stretch, of each side
 	stretchMinutes = 15
-	silence        = 60 // minutes without scores, after which there is no data
+	stretchErrors  = 2.5        // standard errors that are taken for sure
+	stretchMost    = dayMinutes // after which it is judged anyhow
+	silence        = 60         // minutes without scores, after which there is no data
 )
 
-// stretch are the scores since an alert fires, cut into stretches of at least stretchScores and stretchMinutes: the series is
-// back when the mean of a whole one is, and is bad again when the next one is. Unlike a window, a stretch begins behind what made
-// the alert fire.
+// stretch are the scores since an alert fires, cut into stretches: the series is back when the mean of a whole one is, and is bad
+// again when the next one is. It is back within half of what the rule calls a change, and surely more than half of the way from
+// what was told; bad when it is surely not. Until then a stretch goes on, so that chance ends no alert whose cause is still there: few
+// scores that swing say little. Unlike a window, it begins behind what made the alert fire.
 type stretch struct {
 	from     int64 // first minute
 	n, refN  int64
 	sum, ref float64 // of the scores, and of what they are compared with
+	squares  float64 // sum of the scores' squares
 	compared int64   // minute of the newest of both
 
 	done, back bool // there has been a whole one, and it was good
@@ -27,8 +33,11 @@ type stretch struct {
 }
 
 // add takes a minute into account: scores, and as many means or other scores that they are compared with.
-func (t *stretch) add(minute, n int64, sum float64, refN int64, ref float64) {
-	t.n, t.sum = t.n+n, t.sum+sum
+func (t *stretch) add(minute int64, w *evidence.Weights, refN int64, ref float64) {
+	if n := w.N(); n > 0 {
+		mean := w.Mean()
+		t.n, t.sum, t.squares = t.n+n, t.sum+w.Sum(), t.squares+float64(n)*(w.Variance()+mean*mean)
+	}
 	t.refN, t.ref = t.refN+refN, t.ref+ref
 	if refN > 0 {
 		t.compared = minute
@@ -77,12 +86,32 @@ func (k *sequential) close(s *series) {
 	if t.n < stretchScores || t.refN < stretchScores || k.minute+1-t.from < stretchMinutes {
 		return
 	}
-	reference := t.ref / float64(t.refN)
-	mean := t.sum / float64(t.n)
-	*t = stretch{
-		from: k.minute + 1, compared: t.compared, done: true, samples: t.n, value: k.unit.value(mean),
-		back: mean >= reference-k.by(reference)/2,
+	reference, mean := t.ref/float64(t.refN), t.sum/float64(t.n)
+	limit := reference - k.by(reference)/2
+	half := limit // of the way back
+	if told := k.unit.score(s.alert.last.value); told < reference {
+		half = min(limit, (told+reference)/2)
 	}
+	err := stretchErrors * t.error(k.Canary != nil)
+	back := mean >= limit && mean >= half+err
+	if !back && mean > limit-err && k.minute+1-t.from < stretchMost {
+		return
+	}
+	*t = stretch{
+		from: k.minute + 1, compared: t.compared, done: true, samples: t.n, value: k.unit.value(mean), back: back || mean >= limit,
+	}
+}
+
+// error is the standard error of the mean. Two scores of 0 and two of 1 are thought in, as in evidence.EffectOf: a few that are all
+// alike prove nothing. Where what they are compared with are scores too, those are taken to vary as much.
+func (t *stretch) error(both bool) float64 {
+	n := float64(t.n) + 4
+	centre := (t.sum + 2) / n
+	variance := max(0, (t.squares+2)/n-centre*centre) / n
+	if both {
+		variance *= 1 + n/float64(t.refN)
+	}
+	return math.Sqrt(variance)
 }
 
 func (t *stretch) save(dst []byte) []byte {
@@ -95,14 +124,14 @@ func (t *stretch) save(dst []byte) []byte {
 	}
 	dst = append(dst, state)
 	dst = appendInts(dst, t.from, t.n, t.refN, t.compared, t.samples)
-	return appendFloats(dst, t.sum, t.ref, t.value)
+	return appendFloats(dst, t.sum, t.ref, t.squares, t.value)
 }
 
 func (t *stretch) load(r *reader) {
 	state := r.fixed(1)[0]
 	t.done, t.back = state&1 != 0, state&2 != 0
 	t.from, t.n, t.refN, t.compared, t.samples = r.varint(), r.varint(), r.varint(), r.varint(), r.varint()
-	t.sum, t.ref, t.value = r.float(), r.float(), r.float()
+	t.sum, t.ref, t.squares, t.value = r.float(), r.float(), r.float(), r.float()
 	r.bad = r.bad || state > 3 || t.n < 0 || t.refN < 0
 }
 
