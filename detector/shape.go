@@ -46,7 +46,7 @@ type cast struct {
 type likeness struct {
 	points  []windows.Bin
 	samples int64
-	name    string    // of the version; "" for what the rule itself names, and the last 24h
+	name    string    // of the version; "" where it is none
 	at      time.Time // when it was frozen; zero: it is not
 }
 
@@ -141,58 +141,64 @@ func (k *shape) tick(e *engine) {
 // likeness finds what a group is compared with, and freezes it where that is due. Its points are good until the next call, and
 // not there where they are not asked for.
 func (k *shape) likeness(g *windows.Group, least int64, now time.Time, read bool) (l likeness) {
-	prompt, version, cohort := g.Prompt, g.Version, k.opposite(g.Cohort)
+	version, cohort, ok := k.counterpart(g)
+	if !ok {
+		return l
+	}
 	switch k.Shape.Against.Kind {
 	case rules.AgainstPreviousVersion, rules.AgainstVersion:
-		if l.name = k.versionFor(g); l.name == "" || l.name == version {
-			return likeness{}
-		}
-		version = l.name
-	case rules.AgainstVariant:
-		version = ""
+		l.name = version
 	}
-	live := k.reference.Find(prompt, version, cohort)
+	live := k.reference.Find(g.Prompt, version, cohort)
 	if live != nil {
 		l.samples = live.Count()
 	}
-	if k.pulse != nil {
-		key := castKey(g, l.name)
-		beat := k.pulse.Find(prompt, version, cohort)
-		alive := beat != nil && beat.Count() > 0
-		was := k.casts[key]
-		switch {
-		case was != nil && alive && l.samples >= least:
-			delete(k.casts, key)
-		case was == nil && !alive && l.samples > 0:
-			was = &cast{at: now, samples: l.samples, points: compact(live.Distribution(nil))}
-			k.casts[key] = was
-			fallthrough
-		case was != nil:
-			l.points, l.samples, l.at = was.points, was.samples, was.at
-			return l
-		}
-	}
-	if read && l.samples > 0 {
+	if was := k.frozen(live, g.Prompt, version, cohort, least, now); was != nil {
+		l.points, l.samples, l.at = was.points, was.samples, was.at
+	} else if read && l.samples > 0 {
 		k.y = live.Distribution(k.y[:0])
 		l.points = k.y
 	}
 	return l
 }
 
-// versionFor is the version that a group is compared with; "" where there is none, or the rule does not compare versions.
-func (k *shape) versionFor(g *windows.Group) string {
+// counterpart names the group of the reference's view that a group is compared with; ok is false where there is none, or it is
+// the group itself.
+func (k *shape) counterpart(g *windows.Group) (version string, cohort []string, ok bool) {
+	version, cohort = g.Version, k.opposite(g.Cohort)
 	switch a := k.Shape.Against; a.Kind {
 	case rules.AgainstPreviousVersion:
-		return k.store.Previous(g.Prompt, g.Version)
+		version = k.store.Previous(g.Prompt, g.Version)
+		return version, cohort, version != ""
 	case rules.AgainstVersion:
-		return a.Name
+		return a.Name, cohort, a.Name != g.Version
+	case rules.AgainstVariant:
+		version = ""
 	}
-	return ""
+	return version, cohort, true
 }
 
-// castKey names the frozen reference of a group.
-func castKey(g *windows.Group, name string) string {
-	return string(windows.AppendKey(windows.AppendKey(nil, g.Prompt, g.Version, name), g.Cohort...))
+// frozen is the cast of a reference that has been silent for a while; nil where it is live.
+func (k *shape) frozen(live *windows.Group, prompt, version string, cohort []string, least int64, now time.Time) *cast {
+	if k.pulse == nil {
+		return nil
+	}
+	key := castKey(prompt, version, cohort)
+	beat := k.pulse.Find(prompt, version, cohort)
+	alive, was := beat != nil && beat.Count() > 0, k.casts[key]
+	switch {
+	case was != nil && alive && live != nil && live.Count() >= least:
+		delete(k.casts, key)
+		return nil
+	case was == nil && !alive && live != nil && live.Count() > 0:
+		was = &cast{at: now, samples: live.Count(), points: compact(live.Distribution(nil))}
+		k.casts[key] = was
+	}
+	return was
+}
+
+func castKey(prompt, version string, cohort []string) string {
+	return string(windows.AppendKey(windows.AppendKey(nil, prompt, version), cohort...))
 }
 
 // compact gives centroids the precision that they are saved with. Values stay what they are.
@@ -205,15 +211,17 @@ func compact(points []windows.Bin) []windows.Bin {
 	return slices.Clip(points)
 }
 
-// forget drops the frozen references of groups that are gone.
+// forget drops the frozen references that no group is compared with any more.
 func (k *shape) forget() {
 	if len(k.casts) == 0 {
 		return
 	}
 	kept := make(map[string]*cast, len(k.casts))
 	for _, g := range k.view.Groups() {
-		if key := castKey(g, k.versionFor(g)); k.casts[key] != nil {
-			kept[key] = k.casts[key]
+		if version, cohort, ok := k.counterpart(g); ok {
+			if key := castKey(g.Prompt, version, cohort); k.casts[key] != nil {
+				kept[key] = k.casts[key]
+			}
 		}
 	}
 	k.casts = kept
