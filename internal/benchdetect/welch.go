@@ -34,10 +34,10 @@ func (o outcome) String() string { return [...]string{"met", "NOT met", "out of 
 
 func (o outcome) and(p outcome) outcome {
 	switch {
-	case o == missed || p == missed:
-		return missed
 	case o == impossible || p == impossible:
 		return impossible
+	case o == missed || p == missed:
+		return missed
 	}
 	return reached
 }
