@@ -100,23 +100,33 @@ func (k *sequential) status() RuleStatus {
 		Group: k.group.Name, Rule: k.Alert, Kind: k.Kind(), Metric: k.Metric, FalseAlarms: budget.String(),
 		Known: k.register.n, Watched: k.register.watched, Firing: len(k.firing), order: k.order, Series: []SeriesStatus{},
 	}
-	for _, s := range k.sorted() {
-		if !s.judged {
-			continue
+	var worst []standing
+	for _, rel := range k.releases {
+		for _, s := range rel.series {
+			if !s.judged {
+				continue
+			}
+			one := standing{series: s, state: k.stateOf(s)}
+			switch {
+			case one.state == StateLearning:
+				st.Learning++
+			case one.state == StateAlone:
+			case s.pair != nil:
+				one.evidence = s.pair.proof.M()
+			default:
+				one.evidence = s.proof.M()
+			}
+			if worst = append(worst, one); len(worst) == 8*maxStatus { // most of 100,000 need never be put in order
+				worst = cutStandings(worst, &st.More)
+			}
 		}
-		one := SeriesStatus{Prompt: s.prompt, Version: s.version, State: k.stateOf(s), Last: minuteTime(s.last + 1), Clamped: s.clamped, series: s}
-		switch {
-		case one.State == StateLearning:
-			st.Learning++
-		case one.State == StateAlone:
-		case s.pair != nil:
-			one.Evidence = s.pair.proof.M()
-		default:
-			one.Evidence = s.proof.M()
-		}
-		st.Series = append(st.Series, one)
 	}
-	st.rank()
+	for _, one := range cutStandings(worst, &st.More) {
+		st.Series = append(st.Series, SeriesStatus{
+			Prompt: one.prompt, Version: one.version, State: one.state, Evidence: one.evidence, Last: minuteTime(one.last + 1),
+			Clamped: one.clamped, series: one.series,
+		})
+	}
 	for i := range st.Series {
 		one := &st.Series[i]
 		k.tell(one.series, one)
@@ -129,6 +139,25 @@ func (k *sequential) status() RuleStatus {
 		one.series = nil
 	}
 	return st
+}
+
+// standing is how a series compares with others.
+type standing struct {
+	*series
+	state    SeriesState
+	evidence float64
+}
+
+// cutStandings puts the worst first and leaves out what is too much.
+func cutStandings(all []standing, more *int) []standing {
+	slices.SortFunc(all, func(a, b standing) int {
+		return cmp.Or(cmp.Compare(stateRank[a.state], stateRank[b.state]), cmp.Compare(b.evidence, a.evidence),
+			cmp.Compare(a.prompt, b.prompt), cmp.Compare(a.version, b.version), cmp.Compare(a.name, b.name))
+	})
+	if n := len(all); n > maxStatus {
+		all, *more = all[:maxStatus], *more+n-maxStatus
+	}
+	return all
 }
 
 func (k *sequential) stateOf(s *series) SeriesState {

@@ -1,10 +1,14 @@
 package detector
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
+	"math/rand/v2"
 	"reflect"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -115,5 +119,46 @@ func TestAskWhoIsBusy(t *testing.T) {
 	leave()
 	if got, err := w.Status(t.Context()); err != nil || got != nil {
 		t.Errorf("after it left: %v, %v", got, err)
+	}
+}
+
+// TestStatusOfMany: of many series the worst are told, the same whatever order they are walked in.
+func TestStatusOfMany(t *testing.T) {
+	const n = 20 * maxStatus
+	y := newPlay(t, `groups: [{name: g, rules: [{alert: A, metric: latency, exceed: {above: 0.5s, share: 50%}}]}]`)
+	rng := rand.New(rand.NewPCG(3, 3))
+	var scores []score
+	for i := range n {
+		for range rng.IntN(4) + 1 {
+			scores = append(scores, score{strconv.Itoa(i), "v", "", "", rng.Float64()})
+		}
+	}
+	y.next(scores)
+	k := sequentialOf(y.p.engine.rules[0].kind)
+	var evidences []float64
+	for i, s := range k.sorted() {
+		if i%1000 == 7 {
+			s.alert = &alert{}
+			continue
+		}
+		evidences = append(evidences, s.proof.M())
+	}
+	slices.SortFunc(evidences, func(a, b float64) int { return cmp.Compare(b, a) })
+	st := y.p.Status()[0]
+	if len(st.Series) != maxStatus || st.More != n-maxStatus || st.Known != n || evidences[0] == evidences[maxStatus] {
+		t.Fatalf("%d series and %d more, of %d", len(st.Series), st.More, st.Known)
+	}
+	for i, s := range st.Series {
+		switch {
+		case i < n/1000 && s.State != StateFiring:
+			t.Errorf("series %d is %s, and others fire", i, s.State)
+		case i >= n/1000 && s.Evidence != evidences[i-n/1000]:
+			t.Errorf("series %d has evidence %g, want %g", i, s.Evidence, evidences[i-n/1000])
+		}
+	}
+	for range 3 {
+		if again := y.p.Status()[0]; !reflect.DeepEqual(again, st) {
+			t.Fatal("asked again, it says something else")
+		}
 	}
 }
