@@ -118,73 +118,77 @@ func TestCauses(t *testing.T) {
 		streams []stream
 		want    says
 		rules   string // floorRules where it is empty
+		facts   string // what all facts together must match; not where it begins with !
 	}{
 		{"a new version, the old one is gone", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), all(stream{version: "v2", rate: 60, mean: 0.78, from: 3 * hr})),
-			says{"v2": CausePromptVersion}, ""},
+			says{"v2": CausePromptVersion}, "", ""},
 		{"a new version, the old one lingers", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), all(stream{version: "v1", rate: 12, mean: 0.92, from: 3 * hr}), all(stream{version: "v2", rate: 60, mean: 0.78, from: 3 * hr})),
-			says{"v2": CausePromptVersion}, ""},
+			says{"v2": CausePromptVersion}, "", `v1 had 0.90?[0-9]* over [0-9,]+ scores before.*v2 began at 15:00, after v1`},
 		{"a new version that is bad for one cohort", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), spreadOver(stream{version: "v2", rate: 120, mean: 0.87, from: 3 * hr}, func(s *stream) {
 				if s.tier == "enterprise" {
 					s.mean = 0.6
 				}
 			})),
-			says{"v2": CausePromptVersion}, ""},
+			says{"v2": CausePromptVersion}, "", ""},
 		{"one cohort of a version that nothing happened to", 5 * hr, one(stream{version: "v1", rate: 120, mean: 0.88}, "enterprise", "en", 3*hr, 0.4),
-			says{"v1": CauseOneCohort}, ""},
+			says{"v1": CauseOneCohort}, "", `the drop is in enterprise × en alone, 10 % of the traffic: the rest has not moved`},
 		{"a bad day, two versions", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)})),
-			says{"v1": CauseEverything, "v2": CauseEverything}, ""},
+			says{"v1": CauseEverything, "v2": CauseEverything}, "", ""},
 		{"one cohort falls in two versions", 5 * hr, slices.Concat(
 			one(stream{version: "v1", rate: 120, mean: 0.88}, "enterprise", "en", 3*hr, 0.4), one(stream{version: "v2", rate: 120, mean: 0.88}, "enterprise", "en", 3*hr, 0.4)),
-			says{"v1": CauseEverything, "v2": CauseEverything}, ""},
+			says{"v1": CauseEverything, "v2": CauseEverything}, "", ""},
 		{"a version that falls alone", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)})),
-			says{"v2": CausePromptVersion}, ""},
+			says{"v2": CausePromptVersion}, "", `v1 serves the same cohorts beside it and has not moved \(0\.`},
 		{"the only version falls, and nothing is known", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)}),
-			says{"v1": CauseUnclear}, ""},
+			says{"v1": CauseUnclear}, "", `nothing else changed.*no other version, and no other prompt`},
 		{"a new version comes on a bad day", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75)}), all(stream{version: "v2", rate: 40, mean: 0.75, from: 3 * hr})),
-			says{"v1": CauseUnclear, "v2": CauseEverything}, ""},
+			says{"v1": CauseUnclear, "v2": CauseEverything}, "", ""},
 		{"a new version comes after a bad day began", 6 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), to: 3*hr + 25*time.Minute}), all(stream{version: "v2", rate: 40, mean: 0.75, from: 3*hr + 25*time.Minute})),
-			says{"v1": CauseUnclear, "v2": CauseEverything}, ""},
+			says{"v1": CauseUnclear, "v2": CauseEverything}, "", `had moved before v2 began|too few|clearly|v1 had`},
 		{"a new version that is no worse", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.80, to: 3 * hr}), all(stream{version: "v2", rate: 40, mean: 0.80, from: 3 * hr})),
-			says{"v1": CauseUnclear, "v2": CauseUnclear}, ""},
+			says{"v1": CauseUnclear, "v2": CauseUnclear}, "", ``},
 		{"the first version that was ever seen", 2 * hr, all(stream{version: "v1", rate: 40, mean: 0.80}),
-			says{"v1": CauseUnclear}, ""},
+			says{"v1": CauseUnclear}, "", ""},
 		{"the mix shifts", 6 * hr, []stream{
 			{version: "v1", tier: "free", locale: "en", rate: 10, mean: 0.6}, {version: "v1", tier: "pro", locale: "en", rate: 90, mean: 0.92, to: 3 * hr},
 			{version: "v1", tier: "pro", locale: "en", rate: 10, mean: 0.92, from: 3 * hr}},
-			says{"v1": CauseUnclear}, ""},
+			says{"v1": CauseUnclear}, "", `a shift of the mix of cohorts makes up 100 % of the drop`},
 		{"the model is swapped under the only version", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")}),
-			says{"v1": CauseModelSnapshot}, ""},
+			says{"v1": CauseModelSnapshot}, "", ""},
 		{"the model is swapped under one of two versions", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, model: models("a", 0, "a")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
-			says{"v2": CauseModelSnapshot}, ""},
+			says{"v2": CauseModelSnapshot}, "", ""},
 		{"the model is swapped under all versions", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
-			says{"v1": CauseModelSnapshot, "v2": CauseModelSnapshot}, ""},
+			says{"v1": CauseModelSnapshot, "v2": CauseModelSnapshot}, "", ""},
+		{"the model is swapped under one version as all get worse", 5 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("c", 0, "c")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
+			says{"v1": CauseEverything, "v2": CauseEverything}, "", ""},
 		{"one version does not bear the new model", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, model: models("a", 3*hr, "b")}), all(stream{version: "v2", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 3*hr, "b")})),
-			says{"v2": CausePromptVersion}, ""},
+			says{"v2": CausePromptVersion}, "", ""},
 		{"the model was swapped two hours before", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", hr, "b")}),
-			says{"v1": CauseUnclear}, ""},
+			says{"v1": CauseUnclear}, "", ""},
 		{"the template is edited in place", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), hash: models("h1", 3*hr, "h2")}),
-			says{"v1": CausePromptVersion}, ""},
+			says{"v1": CausePromptVersion}, "", ""},
 		{"fallback prompts are served", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), fallback: fell(3*hr, 0.6)}),
-			says{"v1": CauseUnclear}, ""},
+			says{"v1": CauseUnclear}, "", ""},
 		{"a bad day, another prompt on the model", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 0, "a")}),
 			all(stream{prompt: "q", version: "v9", rate: 30, mean: 0.95, change: fell(3*hr, 0.80), model: models("a", 0, "a")})),
-			says{"v1": CauseEverything}, ""},
+			says{"v1": CauseEverything}, "", ""},
 		{"another prompt on the model stands", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), model: models("a", 0, "a")}),
 			all(stream{prompt: "q", version: "v9", rate: 30, mean: 0.95, model: models("a", 0, "a")})),
-			says{"v1": CauseUnclear}, ""},
+			says{"v1": CauseUnclear}, "", ""},
 		{"a canary is promoted, and bad in cohorts that it did not have", 6 * hr, slices.Concat(
 			all(old("v1", 4*hr)), []stream{{version: "v2", tier: "free", locale: "en", rate: 10, mean: 0.92, from: hr}},
 			spreadOver(stream{version: "v2", rate: 120, mean: 0.92, from: 4 * hr}, func(s *stream) {
@@ -192,54 +196,54 @@ func TestCauses(t *testing.T) {
 					s.mean = 0.4
 				}
 			})),
-			says{"v2": CausePromptVersion}, ""},
+			says{"v2": CausePromptVersion}, "", `since 16:00, v1 had.*took over from v1 at 16:00.*in enterprise alone`},
 		{"drift: a new version", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), all(stream{version: "v2", rate: 60, mean: 0.80, from: 3 * hr})),
-			says{"v2": CausePromptVersion}, driftRules},
+			says{"v2": CausePromptVersion}, driftRules, ""},
 		{"drift: a new version on a bad day", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.80)}), all(stream{version: "v2", rate: 40, mean: 0.80, from: 3 * hr})),
-			says{"v2": CauseEverything}, driftRules},
+			says{"v2": CauseEverything}, driftRules, ""},
 		{"drift: one cohort of an old version", 29 * hr, one(stream{version: "v1", rate: 40, mean: 0.92}, "enterprise", "en", 27*hr, 0.6),
-			says{"v1": CauseOneCohort}, driftRules},
+			says{"v1": CauseOneCohort}, driftRules, ""},
 		{"drift: a new version, one cohort", 5 * hr, slices.Concat(
 			all(old("v1", 3*hr)), spreadOver(stream{version: "v2", rate: 60, mean: 0.92, from: 3 * hr}, func(s *stream) {
 				if s.tier == "enterprise" && s.locale == "en" {
 					s.mean = 0.4
 				}
 			})),
-			says{"v2": CausePromptVersion}, driftRules},
+			says{"v2": CausePromptVersion}, driftRules, ""},
 		{"canary: a new version beside the old one", 6 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92}), all(stream{version: "v2", rate: 20, mean: 0.80, from: 3 * hr})),
-			says{"v2": CausePromptVersion}, canaryRules},
+			says{"v2": CausePromptVersion}, canaryRules, ""},
 		{"canary: a bad day moves both and one is worse", 6 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92, change: fell(4*hr, 0.8)}), all(stream{version: "v2", rate: 20, mean: 0.92, from: 3 * hr, change: fell(4*hr, 0.68)})),
-			says{"v2": CausePromptVersion}, canaryRules},
+			says{"v2": CausePromptVersion}, canaryRules, ""},
 		{"canary: the model is swapped under one", 6 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92, model: models("a", 0, "a")}), all(stream{version: "v2", rate: 20, mean: 0.92, from: 3 * hr, change: fell(4*hr, 0.75), model: models("a", 4*hr, "b")})),
-			says{"v2": CauseModelSnapshot}, canaryRules},
+			says{"v2": CauseModelSnapshot}, canaryRules, ""},
 		{"a new version is the new variant", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92, variant: "control", env: "prod"}), all(stream{version: "v2", rate: 20, mean: 0.75, variant: "new", env: "prod", from: 3 * hr})),
-			says{"v2": CausePromptVersion}, variantRules},
+			says{"v2": CausePromptVersion}, variantRules, ""},
 		{"a variant of the same version", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92, variant: "control", env: "prod"}), all(stream{version: "v1", rate: 60, mean: 0.75, variant: "new", env: "prod", from: 3 * hr})),
-			says{"v1": CauseUnclear}, variantRules},
+			says{"v1": CauseUnclear}, variantRules, ""},
 		{"another environment is of no interest", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 0.92, variant: "a", env: "prod", change: fell(3*hr, 0.75)}), all(stream{version: "v2", rate: 60, mean: 0.92, variant: "a", env: "prod", change: fell(3*hr, 0.75)}),
 			all(stream{version: "v1", rate: 200, mean: 0.92, variant: "a", env: "test"}), all(stream{version: "v2", rate: 200, mean: 0.92, variant: "a", env: "test"})),
-			says{"v1": CauseEverything, "v2": CauseEverything}, variantRules},
+			says{"v1": CauseEverything, "v2": CauseEverything}, variantRules, `!prod|alone`},
 		{"a long window of a percentile", 30 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 20, mean: 1, latency: 3, to: 20 * hr}), all(stream{version: "v2", rate: 20, mean: 1.3, latency: 4, from: 20 * hr})),
-			says{"v2": CausePromptVersion}, tailRules},
+			says{"v2": CausePromptVersion}, tailRules, ""},
 		{"a long window, and a bad day long ago", 30 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 20, mean: 1, latency: 3, change: fell(20*hr, 1.5)}), all(stream{version: "v2", rate: 20, mean: 1, latency: 3, change: fell(20*hr, 1.5)})),
-			says{"v1": CauseEverything, "v2": CauseEverything}, tailRules},
+			says{"v1": CauseEverything, "v2": CauseEverything}, tailRules, ""},
 		{"exceed: a new version is slow", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 1, latency: 3, to: 3 * hr}), all(stream{version: "v2", rate: 60, mean: 1.3, latency: 4, from: 3 * hr})),
-			says{"v2": CausePromptVersion}, exceedRules},
+			says{"v2": CausePromptVersion}, exceedRules, ""},
 		{"exceed: the provider is slow", 5 * hr, slices.Concat(
 			all(stream{version: "v1", rate: 60, mean: 1, latency: 3, model: models("a", 0, "a"), change: fell(3*hr, 1.5)}),
 			all(stream{prompt: "q", version: "v2", rate: 60, mean: 1, latency: 0.5, change: fell(3*hr, 1.5), model: models("a", 0, "a")})),
-			says{"v1": CauseEverything}, exceedRules},
+			says{"v1": CauseEverything}, exceedRules, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			seeds := uint64(2)
@@ -263,6 +267,10 @@ func TestCauses(t *testing.T) {
 						t.Log(why(&r))
 					}
 					told[r.Version] = r.Cause
+					all := strings.Join(r.Because, ". ")
+					if not, found := strings.CutPrefix(c.facts, "!"); found == regexp.MustCompile(not).MatchString(all) && c.facts != "" {
+						t.Errorf("seed %d: facts %q, want them to match %q", seed, all, c.facts)
+					}
 					for _, fact := range r.Because {
 						if strings.Contains(fact, "NaN") || strings.Contains(fact, "Inf") || strings.Contains(fact, "no data") {
 							t.Errorf("a fact without a figure: %s", fact)
