@@ -38,8 +38,11 @@ func (q *inquiry) lookElsewhere() {
 	}
 	model := q.axes.model(q.rec.Prompt, own)
 	if model != "" {
-		for _, on := range q.axes.onModel(model) {
-			if on[0] == q.rec.Prompt || len(q.prompts) == maxPrompts {
+		for i, on := range q.axes.onModel(model) {
+			if len(q.prompts) == maxPrompts || i == maxOnModel {
+				break
+			}
+			if on[0] == q.rec.Prompt {
 				continue
 			}
 			rows := q.table(on[0], sided{version: on[1], span: span{q.turn.Add(from), q.turn}}, q.since(on[1], q.turn), nil)

@@ -18,7 +18,8 @@ const (
 	enoughShort = 300
 	quarter     = 15 * time.Minute // length of the panes behind the last hour
 	maxVersions = 20               // other versions that are looked at, the first by name
-	maxPrompts  = 20               // versions of other prompts
+	maxPrompts  = 20               // versions of other prompts that can be judged
+	maxOnModel  = 200              // and that are looked at for it, the first by name
 	maxReads    = 100_000          // of a cell over a stretch, for all alerts of a minute: about half a second
 )
 
