@@ -13,7 +13,9 @@ const (
 	stretchMinutes = 15
 	stretchErrors  = 2.5        // standard errors that are taken for sure
 	stretchMost    = dayMinutes // after which it is judged anyhow
-	silence        = 60         // minutes without scores, after which there is no data
+	silence        = 60         // minutes without scores, after which there is no data; of a sparse series more
+	silentGaps     = 10         // usual gaps between two scores, of a series that is sparse
+	silenceMost    = 2 * dayMinutes
 )
 
 // stretch are the scores since an alert fires, cut into stretches: the series is back when the mean of a whole one is, and is bad
@@ -26,6 +28,7 @@ type stretch struct {
 	sum, ref float64 // of the scores, and of what they are compared with
 	squares  float64 // sum of the scores' squares
 	compared int64   // minute of the newest of both
+	patience int64   // minutes without scores, after which there is no data; 0 is silence
 
 	done, back bool // there has been a whole one, and it was good
 	value      float64
@@ -44,6 +47,11 @@ func (t *stretch) add(minute int64, w *evidence.Weights, refN int64, ref float64
 	}
 }
 
+// patienceOf is after how many minutes a series has no data that had n scores in so many minutes.
+func patienceOf(minutes, n int64) int64 {
+	return min(max(silentGaps*minutes/max(n, 1), silence), silenceMost)
+}
+
 // recover moves the alerts that fire.
 func (k *sequential) recover(e *engine) {
 	k.firing = slices.DeleteFunc(k.firing, func(s *series) bool {
@@ -58,9 +66,9 @@ func (k *sequential) recover(e *engine) {
 		v := a.last
 		v.side, v.reason, v.samples = k.worse, "", t.samples
 		switch silent := k.minute - s.last; {
-		case silent >= silence:
+		case silent >= max(t.patience, silence):
 			v.side, v.reason, v.samples = neither, reasonNoData, 0
-		case k.Canary != nil && k.minute-max(t.compared, t.from) >= silence:
+		case k.Canary != nil && k.minute-max(t.compared, t.from) >= max(t.patience, silence):
 			v.side, v.reason, v.samples = neither, reasonNoReference, 0
 		case t.back:
 			v.side = neither
@@ -98,7 +106,7 @@ func (k *sequential) close(s *series) {
 		return
 	}
 	*t = stretch{
-		from: k.minute + 1, compared: t.compared, done: true, samples: t.n, value: k.unit.value(mean), back: back || mean >= limit,
+		from: k.minute + 1, compared: t.compared, patience: t.patience, done: true, samples: t.n, value: k.unit.value(mean), back: back || mean >= limit,
 	}
 }
 
@@ -123,14 +131,14 @@ func (t *stretch) save(dst []byte) []byte {
 		state |= 2
 	}
 	dst = append(dst, state)
-	dst = appendInts(dst, t.from, t.n, t.refN, t.compared, t.samples)
+	dst = appendInts(dst, t.from, t.n, t.refN, t.compared, t.patience, t.samples)
 	return appendFloats(dst, t.sum, t.ref, t.squares, t.value)
 }
 
 func (t *stretch) load(r *reader) {
 	state := r.fixed(1)[0]
 	t.done, t.back = state&1 != 0, state&2 != 0
-	t.from, t.n, t.refN, t.compared, t.samples = r.varint(), r.varint(), r.varint(), r.varint(), r.varint()
+	t.from, t.n, t.refN, t.compared, t.patience, t.samples = r.varint(), r.varint(), r.varint(), r.varint(), r.varint(), r.varint()
 	t.sum, t.ref, t.squares, t.value = r.float(), r.float(), r.float(), r.float()
 	r.bad = r.bad || state > 3 || t.n < 0 || t.refN < 0
 }

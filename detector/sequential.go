@@ -249,7 +249,7 @@ func (k *sequential) alarm(e *engine, s *series, f *finding) {
 	if v.low > v.high {
 		v.low, v.high = v.high, v.low
 	}
-	s.stretch = stretch{from: k.minute + 1}
+	s.stretch = stretch{from: k.minute + 1, patience: patienceOf(k.minute+1-f.onset, f.since.N)}
 	if s.alert = e.step(k.rule, nil, s.subject, &v, k.exemplars(s)); s.alert != nil {
 		k.firing = append(k.firing, s)
 	}
