@@ -97,10 +97,11 @@ func portions(names []string, rows []row, direction float64, scope map[string]st
 	return out
 }
 
-// still says that rows stood while others moved: all together, and each of them that has enough values.
+// still says that rows stood while others moved: all together, and each of them that has enough values. One in twenty is two
+// standard errors away by chance, so what they moved must be more than a tenth of the others' move as well to count.
 func still(rows []row, effect *move) bool {
 	m := moveOf(rows)
-	if m.beside(effect, false) != stood || math.Abs(m.rate) >= 2*m.se && m.rate != 0 {
+	if m.beside(effect, false) != stood || math.Abs(m.rate) >= max(2*m.se, math.Abs(effect.rate)/10) && m.rate != 0 {
 		return false
 	}
 	for i := range rows {

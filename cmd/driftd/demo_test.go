@@ -12,8 +12,9 @@ import (
 // TestDemo plays the demo's story on a shorter day: all three stages, over the wire.
 func TestDemo(t *testing.T) {
 	plan := demo.Day
-	plan.Length, plan.Speed, plan.Limit = 105*time.Minute, 1200, 2*time.Minute
-	plan.Figures, plan.Good, plan.Fine, plan.Bad = 8*time.Minute, 3*time.Minute, 10*time.Minute, 15*time.Minute
+	plan.Length, plan.Speed, plan.Limit = 150*time.Minute, 1200, 2*time.Minute
+	plan.Figures, plan.Good, plan.Fine = 8*time.Minute, 3*time.Minute, 10*time.Minute
+	plan.Bad = 57 * time.Minute // until then the cohort has the scores that a baseline takes
 	var out, logs strings.Builder
 	screen := &demo.Screen{Out: &out, Err: &logs}
 	log := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: slog.LevelWarn}))
@@ -29,10 +30,11 @@ func TestDemo(t *testing.T) {
 	for _, told := range [][]string{
 		{
 			"start ", "rule ", "traffic ", "refund_handler             v18", "fine ", "no alert", "v23 in place of v22, by a person",
-			"drop ", "enterprise × de", "pending ", "firing ", "rollback  promote v22 in place of v23", "v22 in place of v23, by driftd", "recovery ", "resolved ",
-			"each counted once, none late, none lost", "1 alert in 3 steps, 1 Slack message", "1 rollback",
+			"firing ", "GroundingRegressed: enterprise × de", "Slack ", "Likely cause: prompt version", "pending ", "firing ", "rollback  promote v22 in place of v23", "v22 in place of v23, by driftd", "recovery ", "resolved ",
+			"each counted once, none late, none lost", "2 alerts in 5 steps, 2 Slack messages",
 		},
 		// Slack is told at the same time as the registry.
+		{"drop ", "enterprise × de", "recovery "},
 		{"firing ", "Slack     #llm-alerts receives", "🔴 GroundingBelowFloor · support_intent_classifier v23", "recovery ", "resolved ", "changed in place", "🟢 Resolved"},
 	} {
 		rest := out.String()
