@@ -2,6 +2,7 @@ package detector
 
 import (
 	"math"
+	"slices"
 
 	"github.com/driftd/driftd/detector/evidence"
 	"github.com/driftd/driftd/rules"
@@ -81,16 +82,20 @@ func (c *canary) aim() float64 {
 	return c.by(0)
 }
 
-// waiting are the series without scores in this minute of which earlier ones wait.
+// waiting are the series without scores in this minute of which earlier ones wait, in an order that a restart does not change.
 func (k *sequential) waiting() (more []*series) {
+	if !slices.IsSortedFunc(k.wait, compareSeries) {
+		slices.SortFunc(k.wait, compareSeries)
+	}
+	k.wait = slices.Compact(k.wait) // one may have been paired anew
 	left := k.wait[:0]
 	for _, s := range k.wait {
 		switch {
 		case s.gone || s.pair == nil || s.pair.since == 0: // no longer
+		case k.minute-s.pair.since >= pairWait: // also of one that has new scores each minute
+			s.pair.wait, s.pair.since = evidence.Weights{}, 0
 		case s.last == k.minute:
 			left = append(left, s)
-		case k.minute-s.pair.since >= pairWait:
-			s.pair.wait, s.pair.since = evidence.Weights{}, 0
 		default:
 			left = append(left, s)
 			more = append(more, s)

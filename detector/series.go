@@ -187,11 +187,13 @@ func (r *register) sorted() []*series {
 			all = append(all, s)
 		}
 	}
-	slices.SortFunc(all, func(a, b *series) int {
-		return cmp.Or(cmp.Compare(a.release.side, b.release.side), cmp.Compare(a.prompt, b.prompt), cmp.Compare(a.version, b.version),
-			cmp.Compare(a.name, b.name))
-	})
+	slices.SortFunc(all, compareSeries)
 	return all
+}
+
+func compareSeries(a, b *series) int {
+	return cmp.Or(cmp.Compare(a.release.side, b.release.side), cmp.Compare(a.prompt, b.prompt), cmp.Compare(a.version, b.version),
+		cmp.Compare(a.name, b.name))
 }
 
 // predecessor is the version before, as the store knows it now.
