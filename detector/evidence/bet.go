@@ -96,8 +96,13 @@ type Table struct {
 	lambda [Bets]float64
 }
 
-// M is the mean that H0 claims at least: at most 1/2048 below the one that the table was asked for.
-func (t *Table) M() float64 { return t.m }
+// M is the mean that H0 claims at least: at most 1/2048 below the one that the table was asked for. A nil table claims nothing: 0.
+func (t *Table) M() float64 {
+	if t == nil {
+		return 0
+	}
+	return t.m
+}
 
 // increments adds what a pane adds to the logarithm of each bet's wealth: nothing when t is nil.
 func (t *Table) increments(w *Weights, inc *[Bets]float64) {

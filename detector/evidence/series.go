@@ -91,9 +91,14 @@ func (s *Series) Start(paid float64) { *s = Series{paid: paid} }
 func (s *Series) Add(pane int64, paid float64, parts ...Part) (Alarm, bool) {
 	var inc [Bets]float64
 	var all Moments
+	claimed := false
 	for _, p := range parts {
 		p.Table.increments(p.Weights, &inc)
 		all.add(p.Weights)
+		claimed = claimed || p.Table != nil
+	}
+	if !claimed { // else what is paid in would be an alarm in the end
+		return Alarm{}, false
 	}
 	return s.step(pane, &all, &inc, paid)
 }
