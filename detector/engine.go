@@ -28,6 +28,7 @@ type engine struct {
 
 	now     time.Time
 	out     []emitted
+	passed  int // alarms that were passed over, since the partition counted them last
 	clamped int // values outside a rule's range, since the partition counted them last
 }
 

@@ -17,7 +17,7 @@ type meters struct {
 	records, broken, gaps              *metrics.Counter
 	samples, values                    *metrics.Counter
 	skipped, late, tooLate             *metrics.Counter
-	other, dropped, clamped            *metrics.Counter
+	other, dropped, clamped, passed    *metrics.Counter
 	ticks                              *metrics.Counter
 	steps                              map[RecordType]*metrics.Counter
 	checkpoints, checkpointFailures    *metrics.Counter
@@ -46,7 +46,7 @@ func newMeters(set *metrics.Set, now func() time.Time) *meters {
 		records: c("records_total"), broken: c("broken_records_total"), gaps: c("lost_records_total"),
 		samples: c("samples_total"), values: c("values_total"),
 		skipped: c("skipped_samples_total"), late: c("late_samples_total"), tooLate: c("too_late_samples_total"),
-		other: c("limited_samples_total"), dropped: c("dropped_values_total"), clamped: c("clamped_values_total"),
+		other: c("limited_samples_total"), dropped: c("dropped_values_total"), clamped: c("clamped_values_total"), passed: c("passed_alarms_total"),
 		ticks: c("ticks_total"), steps: make(map[RecordType]*metrics.Counter),
 		checkpoints: c(`checkpoints_total{result="ok"}`), checkpointFailures: c(`checkpoints_total{result="failed"}`),
 		restored: c(`restores_total{result="checkpoint"}`), started: c(`restores_total{result="anew"}`), restoreFailures: c(`restores_total{result="failed"}`),
@@ -115,6 +115,7 @@ func (m *meters) count(was, is Counts) {
 	m.other.Add(is.Other - was.Other)
 	m.dropped.Add(is.Dropped - was.Dropped)
 	m.clamped.Add(is.Clamped - was.Clamped)
+	m.passed.Add(is.Passed - was.Passed)
 	m.ticks.Add(is.Ticks - was.Ticks)
 }
 

@@ -36,6 +36,7 @@ type Counts struct {
 	windows.Folded
 	Ticks   int // sealed minutes, at each of which all rules were evaluated
 	Steps   int
+	Passed  int // alarms of rules with a budget about a change that is smaller than they ask for
 	Clamped int // values that were outside a rule's range, and counted as its end; once for each such rule
 }
 
@@ -113,7 +114,8 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 		}
 	})
 	p.counts.Clamped += e.clamped
-	e.clamped = 0
+	p.counts.Passed += e.passed
+	e.clamped, e.passed = 0, 0
 	clear(p.steps)
 	p.steps = p.steps[:0]
 	for i := range e.out {

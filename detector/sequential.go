@@ -239,6 +239,7 @@ func (k *sequential) share() {
 func (k *sequential) alarm(e *engine, s *series, f *finding) {
 	effect := evidence.EffectOf(&f.since, f.mean, f.variance)
 	if f.by && effect.Low > -k.by(f.mean) {
+		e.passed++
 		return
 	}
 	v := verdict{
