@@ -30,9 +30,13 @@ func (h *hourly) seal(minute int64, by func(reference float64) float64) *baselin
 	}
 	b := &baseline{rest: -1, at: minute, n: h.seen.N(), hours: evidence.Hours / len(blocks)}
 	var whole evidence.Weights
+	falls := evidence.Falls(blocks)
 	for i := range blocks {
 		whole.Merge(&blocks[i])
-		b.parts = append(b.parts, sealPart(&blocks[i], evidence.BaselineAlpha/float64(len(blocks)), by))
+		p := sealPart(&blocks[i], evidence.BaselineAlpha/float64(len(blocks)), by)
+		p.bound = max(p.bound-falls[i], 0)
+		p.aim(by)
+		b.parts = append(b.parts, p)
 	}
 	b.mean = whole.Mean()
 	return b

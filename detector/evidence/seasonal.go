@@ -10,10 +10,9 @@ const Hours = 24
 // which is a matter of counts alone: a day of five scores a minute is enough, and with fewer it takes more days.
 //
 // What it promises: with probability 1 − BaselineAlpha no block's bound is above the mean that its hours had while they were
-// learned, and then the budget holds as long as the mean of no minute is below its block's bound. So a swing that comes back
-// each day by the clock costs no budget, if within a block it takes the mean no further down than the bound lies below the
-// block's mean, about four standard errors of it. A swing that moves, as at weekends or when clocks are changed, is no
-// different from a drop. The price is the delay: a block has fewer scores than a day, and there are more bounds that must hold
+// learned, and then the budget holds as long as the mean of no minute is below its block's bound. So that the swing itself takes
+// none below, which goes on inside a block too, bounds are lower by the Falls of their blocks. A swing that moves, as at weekends
+// or when clocks are changed, is no different from a drop. The price is the delay: a block has fewer scores than a day, and there are more bounds that must hold
 // at once.
 //
 // It takes 3 KB while it learns and 2 KB saved; a Profile takes 0.6 KB.
@@ -57,6 +56,18 @@ next:
 	return nil
 }
 
+// Falls are how far below its mean the swing takes each block where it is lowest: that of the parabola whose means are those of the
+// block and of the two beside it. Of a straight line it is half of the way to the lower one. The day is a circle.
+func Falls(blocks []Weights) []float64 {
+	falls := make([]float64, len(blocks))
+	for i := range blocks {
+		before := blocks[(i+len(blocks)-1)%len(blocks)].Mean() - blocks[i].Mean()
+		after := blocks[(i+1)%len(blocks)].Mean() - blocks[i].Mean()
+		falls[i] = max((after-2*before)/6, (before-2*after)/6, (before+after)/24, 0) // at its begin, at its end, in the middle
+	}
+	return falls
+}
+
 // Seal returns the bounds of the blocks; ok is false while there are none.
 func (s *Seasonal) Seal() (p Profile, ok bool) {
 	blocks := s.Blocks()
@@ -64,9 +75,11 @@ func (s *Seasonal) Seal() (p Profile, ok bool) {
 		return Profile{}, false
 	}
 	p.Block = Hours / len(blocks)
+	falls := Falls(blocks)
 	for h := range p.Bound {
-		w := &blocks[h/p.Block]
-		p.Bound[h], p.Mean[h], p.SD[h] = Lower(w, BaselineAlpha/float64(len(blocks))), w.Mean(), math.Sqrt(w.Variance())
+		i := h / p.Block
+		bound := Lower(&blocks[i], BaselineAlpha/float64(len(blocks)))
+		p.Bound[h], p.Mean[h], p.SD[h] = max(bound-falls[i], 0), blocks[i].Mean(), math.Sqrt(blocks[i].Variance())
 	}
 	return p, true
 }

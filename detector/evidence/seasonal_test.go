@@ -70,6 +70,44 @@ func TestSeasonal(t *testing.T) {
 	}
 }
 
+// TestSeasonalFalls: a bound of several hours is below the mean of the last of them where a steep swing falls, and no lower than it
+// must be where it rises or stands.
+func TestSeasonalFalls(t *testing.T) {
+	var s Seasonal
+	mean := func(minute int) float64 { return 0.8 + 0.1*math.Sin(2*math.Pi*float64(minute)/1440) }
+	r := seeded(32, 0)
+	for minute := range 1440 {
+		var w Weights
+		for range 5 {
+			w.Add(mean(minute)+(r.Float64()-0.5)/5, 1)
+		}
+		s.Learn(minute/60, &w)
+	}
+	p, ok := s.Seal()
+	if !ok || p.Block != 4 {
+		t.Fatalf("sealed %v, blocks of %d hours", ok, p.Block)
+	}
+	for minute := range 1440 {
+		if h := minute / 60; p.Bound[h] > mean(minute) {
+			t.Errorf("minute %d has a mean of %g, and the bound is %g", minute, mean(minute), p.Bound[h])
+		}
+	}
+	if p.Bound[16] < p.Mean[16]-0.02 {
+		t.Errorf("where the swing is lowest the bound is %g, the mean %g", p.Bound[16], p.Mean[16])
+	}
+	var flat []Weights
+	for range 6 {
+		var w Weights
+		w.Add(0.8, 1000)
+		flat = append(flat, w)
+	}
+	for i, f := range Falls(flat) {
+		if f != 0 {
+			t.Errorf("a mean that does not swing falls by %g in block %d", f, i)
+		}
+	}
+}
+
 // TestSeasonalBlocks: blocks are as short as counts allow.
 func TestSeasonalBlocks(t *testing.T) {
 	f := func(anHour int64, thin int, want int) {
