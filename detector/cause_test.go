@@ -179,6 +179,10 @@ func TestCauses(t *testing.T) {
 			says{"v1": CauseUnclear}, "", ""},
 		{"the template is edited in place", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), hash: models("h1", 3*hr, "h2")}),
 			says{"v1": CausePromptVersion}, "", ""},
+		{"the template is edited in place, another prompt on the model fell before", 6 * hr, slices.Concat(
+			all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(4*hr, 0.75), hash: models("h1", 4*hr, "h2"), model: models("a", 0, "a")}),
+			all(stream{prompt: "q", version: "v7", rate: 40, mean: 0.92, change: fell(150*time.Minute, 0.7), model: models("a", 0, "a")})),
+			says{"v1": CausePromptVersion}, "", `!moved too`},
 		{"fallback prompts are served", 5 * hr, all(stream{version: "v1", rate: 40, mean: 0.92, change: fell(3*hr, 0.75), fallback: fell(3*hr, 0.6)}),
 			says{"v1": CauseUnclear}, "", ""},
 		{"a bad day, another prompt on the model", 5 * hr, slices.Concat(

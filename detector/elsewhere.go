@@ -47,7 +47,11 @@ func (q *inquiry) lookElsewhere() {
 			}
 			rows := q.table(on[0], sided{version: on[1], span: span{q.turn.Add(from), q.turn}}, q.since(on[1], q.turn), nil)
 			o := other{prompt: on[0], version: on[1], move: moveOf(rows)}
-			if o.motion = o.move.beside(&q.effect, q.relative); o.motion != unknown {
+			o.motion = o.move.beside(&q.effect, q.relative)
+			if o.motion == moved && (q.clues.edited || q.clues.model) && q.movedEarlier(&o) {
+				continue // it has moved, but not with this version, of which is known what changed
+			}
+			if o.motion != unknown {
 				q.prompts = append(q.prompts, o)
 			}
 		}
@@ -60,6 +64,14 @@ func (q *inquiry) lookElsewhere() {
 		q.clues.shared = q.clues.shared && (o.motion != moved || on && q.swapped(prompt, o.version))
 		q.clues.spared = q.clues.spared || o.motion == stood && o.prompt == "" && on
 	}
+}
+
+// movedEarlier says that a version of another prompt had moved half an hour before the turn: it was nearer by then to what it is since
+// than to what it was.
+func (q *inquiry) movedEarlier(o *other) bool {
+	last := sided{version: o.version, span: span{q.turn.Add(-nearOnset), q.turn}}
+	m := moveOf(q.table(o.prompt, last, q.since(o.version, q.turn), nil))
+	return !m.thin() && m.rate*q.direction < o.move.rate*q.direction/2
 }
 
 // swapped says that the model under a version changed near the turn.

@@ -29,7 +29,7 @@ func (q *inquiry) because() (facts []string) {
 	if c := &q.clues; c.real && !c.beside && len(q.changed) == 0 {
 		say("nothing else changed near the onset that driftd can see")
 		if c.versions == unknown && c.prompts == unknown {
-			say("no other version, and no other prompt on the same model, has enough %s to compare with", q.things())
+			say("no other version, and no other prompt on the same model in this partition, has enough %s to compare with", q.things())
 		}
 	}
 	return facts
@@ -49,6 +49,8 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	switch {
 	case after.N < fewValues:
 		say("%s has only %s%s since %s: too few to compare", v, q.count(after.N), where, hour(q.turn))
+	case before.N < fewValues && q.turn.Before(q.now.Add(-day+quarter)):
+		say("the %s began more than a day ago: what was before is not kept for so long", q.word())
 	case before.N < fewValues:
 		say("%s has only %s%s before %s: too few to compare with", from, q.count(before.N), where, hour(q.turn))
 	case q.clues.within:

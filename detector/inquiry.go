@@ -202,10 +202,12 @@ func (q *inquiry) compare(canary bool) {
 	}
 	near := turn.Sub(came) <= nearOnset
 	early := moveOf(q.table(q.rec.Prompt, was, sided{version: v, span: span{youth.from, earlier(youth.from.Add(quarter), youth.to)}}, focus))
-	if early.thin() {
+	how := early.beside(&effect, q.relative)
+	if how == unknown {
 		early = moveOf(q.table(q.rec.Prompt, was, sided{version: v, span: youth}, focus))
+		how = early.beside(&effect, q.relative)
 	}
-	switch how := early.beside(&effect, q.relative); {
+	switch {
 	case early.after.N < fewValues, how == moved, how == unknown && near:
 	case near && !effect.real(q.direction) && !q.ownMove().real(q.direction): // it came and is no worse, which is worth saying
 	default:

@@ -129,7 +129,7 @@ func renderCases() map[string]*alert.Notification {
 		"drift, everything moved": {Firing: []alert.Member{member(drift, caused(detector.CauseEverything, "v22 serves the same cohorts beside it and moved too: 0.91, then 0.79 over 812 scores"))},
 			Rollback: done(detector.RollbackRefused, "auto", "everything_moved: v23 is not alone: other versions, or other prompts on its model, moved too", 0)},
 		"drift, model":    {Firing: []alert.Member{member(drift, caused(detector.CauseModelSnapshot, "model of v23 changed at 14:20, 2 min before the onset: a → b"))}},
-		"drift, unclear":  {Firing: []alert.Member{member(drift, caused(detector.CauseUnclear, "no other version, and no other prompt on the same model, has enough scores to compare with"))}},
+		"drift, unclear":  {Firing: []alert.Member{member(drift, caused(detector.CauseUnclear, "no other version, and no other prompt on the same model in this partition, has enough scores to compare with"))}},
 		"drift, resolved": {Resolved: []alert.Member{member(drift, resolved(72*time.Minute, 0.902))}},
 		"drift, a day": {Firing: []alert.Member{member(drift, func(r *detector.Record) {
 			r.Against = &detector.Against{Kind: "24h", Sealed: ptr(t0), Samples: 14400}
