@@ -106,7 +106,7 @@ func (k *sequential) load(src []byte) error {
 		if has&hasStretch != 0 {
 			s.stretch.load(&r)
 		}
-		if r.bad || !made || has > hasAll {
+		if r.bad || !made || has > hasAll || has&isWatched != 0 && has&hasBase == 0 {
 			return errState
 		}
 	}
