@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -201,7 +202,7 @@ func (q *inquiry) count(n int64) string {
 	if n == 1 {
 		return "1 " + strings.TrimSuffix(q.things(), "s")
 	}
-	return thousands(n) + " " + q.things()
+	return rules.Grouped(n) + " " + q.things()
 }
 
 // figure is a mean of the metric, as people read it.
@@ -213,15 +214,6 @@ func inPercent(share float64) string {
 		return "less than 1 %"
 	}
 	return strconv.Itoa(int(math.Round(p))) + " %"
-}
-
-// thousands writes n ≥ 0 with commas.
-func thousands(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
 }
 
 func hour(t time.Time) string { return t.UTC().Format("15:04") }

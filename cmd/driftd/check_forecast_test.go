@@ -209,9 +209,6 @@ func TestForecastTexts(t *testing.T) {
 	f(timeText(60*time.Hour), "2.5 days")
 	f(timeText(200*24*time.Hour), "over 100 days")
 	f(timeText(never), "never")
-	f(thousands(0), "0")
-	f(thousands(999), "999")
-	f(thousands(1234567), "1,234,567")
 	f(digits2(0.01234)+" "+digits2(123)+" "+digits2(0), "0.012 120 0")
 	f(digits3(ceil2(0.00801))+" "+digits3(ceil2(0.8))+" "+digits3(ceil2(12.01)), "0.0081 0.8 13")
 }

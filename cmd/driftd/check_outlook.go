@@ -137,12 +137,12 @@ func (o *outlook) write(w *strings.Builder) {
 		for _, v := range o.views {
 			least, most = min(least, v.share), max(most, v.share)
 		}
-		fmt.Fprintf(w, "%s series watched; false alarms of each: %s", thousands(len(o.views)), rangeText([]string{oncePer(most), oncePer(least)}))
+		fmt.Fprintf(w, "%s series watched; false alarms of each: %s", rules.Grouped(len(o.views)), rangeText([]string{oncePer(most), oncePer(least)}))
 		if o.thin > 0 {
-			fmt.Fprintf(w, "; %s too thin", thousands(o.thin))
+			fmt.Fprintf(w, "; %s too thin", rules.Grouped(o.thin))
 		}
 	} else {
-		fmt.Fprintf(w, "none of %s has the %s values yet that a baseline takes", thousands(o.seen)+" series", thousands(evidence.BaselineN))
+		fmt.Fprintf(w, "none of %s has the %s values yet that a baseline takes", rules.Grouped(o.seen)+" series", rules.Grouped(evidence.BaselineN))
 	}
 	if r.Canary != nil {
 		w.WriteString("; with half of the calls on each side (with a tenth on one it takes three times as long)")
@@ -156,7 +156,7 @@ func (o *outlook) write(w *strings.Builder) {
 			table = append(table, o.cells(t.name(by), t))
 		}
 	} else {
-		table = append(table, o.cells(totals[0].name(by), totals[0]), o.cells("median of "+thousands(len(totals)), median(totals)), o.cells("worst: "+worst(totals).name(by), worst(totals)))
+		table = append(table, o.cells(totals[0].name(by), totals[0]), o.cells("median of "+rules.Grouped(len(totals)), median(totals)), o.cells("worst: "+worst(totals).name(by), worst(totals)))
 	}
 	if len(cohorts) > 0 {
 		table = append(table, o.cells("median of "+many(len(cohorts), "cohort"), median(cohorts)))
@@ -232,16 +232,7 @@ func roughly3(v float64) string {
 // many is plural with commas in the number.
 func many(n int, what string) string {
 	_, what, _ = strings.Cut(plural(n, what), " ")
-	return thousands(n) + " " + what
-}
-
-// thousands writes a count with commas.
-func thousands(n int) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return rules.Grouped(n) + " " + what
 }
 
 // oncePer writes alarms a day as a budget.

@@ -5,6 +5,8 @@ import (
 	"io"
 	"strings"
 	"time"
+
+	"github.com/driftd/driftd/rules"
 )
 
 // Bar shows on a terminal how far a replay has come. It belongs to the goroutine that shows steps, which hides it before.
@@ -31,7 +33,7 @@ func (b *Bar) Show(r *Report, now time.Time) {
 		fmt.Fprintf(&line, "%s  ", r.Newest.Format("2006-01-02 15:04"))
 	}
 	if n := r.Events.Records; n > 0 {
-		fmt.Fprintf(&line, "%s, %s/s", some(n, "event"), grouped(uint64(float64(n)/max(now.Sub(b.Since).Seconds(), 0.1))))
+		fmt.Fprintf(&line, "%s, %s/s", some(n, "event"), rules.Grouped(uint64(float64(n)/max(now.Sub(b.Since).Seconds(), 0.1))))
 	}
 	io.WriteString(b.Out, line.String())
 	b.shown = true

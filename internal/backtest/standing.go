@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/rules"
 )
 
 // standing is where a rule with a false-alarm budget is at the end, all partitions together.
@@ -70,7 +71,7 @@ func (s *standing) say(rule *RuleReport) string {
 	case s.learning > 0 && s.learned >= s.needed && !s.notBefore.IsZero():
 		say("%d still learning, the first until %s", s.learning, s.notBefore.Format("2006-01-02 15:04"))
 	case s.learning > 0 && s.needed > 0:
-		say("%d still learning, the furthest has %s of %s scores", s.learning, grouped(uint64(s.learned)), grouped(uint64(s.needed)))
+		say("%d still learning, the furthest has %s of %s scores", s.learning, rules.Grouped(s.learned), rules.Grouped(s.needed))
 	case s.learning > 0:
 		say("%d still learning", s.learning)
 	}
@@ -98,7 +99,7 @@ func (s *standing) compare(w io.Writer, rule *RuleReport) {
 		verdict := d.Verdict
 		switch {
 		case verdict == "undecided" && d.More > 0:
-			verdict = fmt.Sprintf("not decided yet, about %s more scores", grouped(uint64(d.More)))
+			verdict = fmt.Sprintf("not decided yet, about %s more scores", rules.Grouped(d.More))
 		case verdict == "undecided":
 			verdict = "not decided yet"
 		}
@@ -110,7 +111,7 @@ func (s *standing) compare(w io.Writer, rule *RuleReport) {
 			return text
 		}
 		fmt.Fprintf(w, "           %s%s: %s to %s, n=%s and %s: %s\n", subject(p.Prompt, p.Version, p.Cohort), opposite(p.Against),
-			number(d.Low), number(d.High), grouped(uint64(d.Samples)), grouped(uint64(d.Others)), verdict)
+			number(d.Low), number(d.High), rules.Grouped(d.Samples), rules.Grouped(d.Others), verdict)
 	}
 }
 

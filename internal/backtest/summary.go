@@ -20,7 +20,7 @@ func (r *Report) Summary(w io.Writer, took time.Duration) {
 		row("time", "%s to %s, %s", r.Oldest.Format("2006-01-02 15:04"), clock(r.Newest, r.Oldest), lasted(r.Newest.Sub(r.Oldest)))
 	}
 	if n := r.Events.Records; n > 0 {
-		row("events", "%s in %s: %s a second", grouped(n), seconds(took), grouped(uint64(float64(n)/max(took.Seconds(), 1e-3))))
+		row("events", "%s in %s: %s a second", rules.Grouped(n), seconds(took), rules.Grouped(uint64(float64(n)/max(took.Seconds(), 1e-3))))
 	}
 	if r.Events.Samples+r.Events.Scores > 0 {
 		row("samples", "%s, %s, %s", some(r.Events.Samples, "call"), some(r.Events.Scores, "score"), some(uint64(len(r.Prompts)), "prompt"))
@@ -46,12 +46,12 @@ func (r *Report) Summary(w io.Writer, took time.Duration) {
 func (r *Report) dead(w io.Writer) {
 	width, digits := 0, 0
 	for reason, d := range r.Dead {
-		width, digits = max(width, len(reason.String())), max(digits, len(grouped(d.Events)))
+		width, digits = max(width, len(reason.String())), max(digits, len(rules.Grouped(d.Events)))
 	}
 	title := "dead"
 	for _, reason := range r.reasons() {
 		d := r.Dead[reason]
-		fmt.Fprintf(w, "%-7s  %*s %-*s  line %d: %s\n", title, digits, grouped(d.Events), width, reason, d.First.Offset+1, d.First.Detail)
+		fmt.Fprintf(w, "%-7s  %*s %-*s  line %d: %s\n", title, digits, rules.Grouped(d.Events), width, reason, d.First.Offset+1, d.First.Detail)
 		title = ""
 	}
 }
@@ -125,30 +125,21 @@ func times(n int) string {
 	case 2:
 		return "twice"
 	}
-	return grouped(uint64(n)) + " times"
+	return rules.Grouped(n) + " times"
 }
 
 func plural(n int, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
-	return grouped(uint64(n)) + " " + many
+	return rules.Grouped(n) + " " + many
 }
 
 func some(n uint64, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
-	return grouped(n) + " " + what + "s"
-}
-
-// grouped writes a number with its thousands apart.
-func grouped(n uint64) string {
-	s := fmt.Sprint(n)
-	for i := len(s) - 3; i > 0; i -= 3 {
-		s = s[:i] + "," + s[i:]
-	}
-	return s
+	return rules.Grouped(n) + " " + what + "s"
 }
 
 // lasted writes how long something took, in two units at most: 12s, 3m4s, 1h13m, 9d2h.

@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/driftd/driftd/rules"
 )
 
 // counts are what driftd's metrics say.
@@ -17,7 +19,7 @@ type counts struct{ samples, values, skipped, late, tooLate, limited, lost, dead
 func (c *counts) problem(events int64) string {
 	switch {
 	case c.samples != events:
-		return fmt.Sprintf("%s were written, %s were counted", some(events, "event"), whole(c.samples))
+		return fmt.Sprintf("%s were written, %s were counted", some(events, "event"), rules.Grouped(c.samples))
 	case c.late+c.tooLate > 0:
 		return some(c.late+c.tooLate, "event") + " came late"
 	case c.limited+c.lost+c.dead > 0:

@@ -201,7 +201,7 @@ func (w *World) watch(ctx context.Context, screen *Screen, sent *sent) {
 		n := sent.events()
 		rate := float64(n-last[i%len(last)]) / (every * time.Duration(min(max(i, 1), len(last)))).Seconds()
 		last[i%len(last)] = n
-		screen.moving(screen.paint(faint, fmt.Sprintf("  %s  %s events, %s events/s", w.clock.Now().Format("15:04"), whole(n), whole(int64(rate)))))
+		screen.moving(screen.paint(faint, fmt.Sprintf("  %s  %s events, %s events/s", w.clock.Now().Format("15:04"), rules.Grouped(n), rules.Grouped(int64(rate)))))
 		select {
 		case <-ctx.Done():
 			tick.Stop()
@@ -224,7 +224,7 @@ func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, 
 	}
 	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s;\n%s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s, %s",
 		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score")+", linked to their calls by span id", verdict,
-		span(w.plan.Length), flowed.Seconds(), whole(int64(float64(events)/flowed.Seconds())), took.Seconds(),
+		span(w.plan.Length), flowed.Seconds(), rules.Grouped(int64(float64(events)/flowed.Seconds())), took.Seconds(),
 		some(int64(len(t.mu.fired)), "alert"), some(int64(t.mu.steps), "step"),
 		some(int64(len(messages)), "Slack message"), some(int64(edits), "update"),
 		some(int64(len(w.registry.Promotions())), "rollback")), "")

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"sync"
 	"time"
+
+	"github.com/driftd/driftd/rules"
 )
 
 // Screen is where the demo is told: a line a step on Out, and on a terminal a line below them that moves. It is for
@@ -131,19 +133,10 @@ func (s *Screen) Write(p []byte) (int, error) {
 	return n, err
 }
 
-// whole writes a count with its thousands apart.
-func whole(n int64) string {
-	text := fmt.Sprint(n)
-	for i := len(text) - 3; i > 0; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
 // some writes a count with its noun.
 func some(n int64, noun string) string {
 	if n == 1 {
 		return "1 " + noun
 	}
-	return whole(n) + " " + noun + "s"
+	return rules.Grouped(n) + " " + noun + "s"
 }

@@ -42,7 +42,7 @@ func TestScreenOnATerminal(t *testing.T) {
 
 func TestWords(t *testing.T) {
 	for want, got := range map[string]string{
-		"0 events": some(0, "event"), "1 event": some(1, "event"), "999 events": some(999, "event"), "1,234,567": whole(1234567), "100,000": whole(100000),
+		"0 events": some(0, "event"), "1 event": some(1, "event"), "999 events": some(999, "event"), "1,234,567 events": some(1234567, "event"),
 		"6h": span(6 * time.Hour), "15m": span(15 * time.Minute), "0.776": score(0.7757), "4.20": score(4.2),
 	} {
 		if want != got {

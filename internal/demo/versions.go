@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -45,7 +46,7 @@ func (t *teller) flow(now time.Time) {
 				continue
 			}
 			given := t.figures.of(p.rubric, p.name, v.Version, nil, window)
-			rows = append(rows, []string{name, v.Version, whole(latency.Count), fmt.Sprintf("%.2f s", latency.P95), score(given.Mean), p.rubric})
+			rows = append(rows, []string{name, v.Version, rules.Grouped(latency.Count), fmt.Sprintf("%.2f s", latency.P95), score(given.Mean), p.rubric})
 			name = ""
 		}
 	}
