@@ -15,6 +15,7 @@ const (
 	beyondPart   = 0.1  // how far a cohort's share of the change must be above its share of the traffic to be told at all
 	perDimension = 0.02 // what a description by one more dimension must gain
 	maxExplained = 3
+	errorsApart  = 3 // standard errors that it must have moved further than the rest: it was found among many
 )
 
 // portion is a cohort and what it has to do with a change.
@@ -24,6 +25,12 @@ type portion struct {
 	traffic float64 // of the values, 0 to 1
 	own     move    // of itself
 	alone   bool    // the rest stood still
+}
+
+// apart is the standard error of how much further a portion moved than the rest of all.
+func (p *portion) apart(all *move) float64 {
+	rest := math.Sqrt(max(all.se*all.se-p.traffic*p.traffic*p.own.se*p.own.se, 0)) / (1 - p.traffic)
+	return math.Hypot(p.own.se, rest)
 }
 
 func (p *portion) explains() bool { return p.share >= mostOfIt && p.traffic <= minorPart }
@@ -70,13 +77,14 @@ func portions(names []string, rows []row, direction float64, scope map[string]st
 			continue
 		}
 		// Where the rest clearly moved too, it need not be looked at.
-		if elsewhere := (all.rate - term) / (1 - p.traffic); elsewhere*direction < 0.75*p.own.rate*direction {
+		elsewhere := (all.rate - term) / (1 - p.traffic)
+		if elsewhere*direction < 0.75*p.own.rate*direction {
 			p.alone = still(without(rows, c.rows), &p.own)
 		}
 		switch {
 		case p.alone:
 			p.share = 1
-		case certain:
+		case certain && (p.own.rate-elsewhere)*direction >= errorsApart*p.apart(&all):
 			p.share = min(max(term/all.rate, 0), 1)
 		}
 		if p.share-p.traffic >= beyondPart {

@@ -217,3 +217,28 @@ func holdsNumbers(t *testing.T, rows []row, relative bool) {
 		}
 	}
 }
+
+// TestPortionsByChance: a cohort that fell further than the others is told once there are enough values to know that it did.
+func TestPortionsByChance(t *testing.T) {
+	moments := func(n int64, mean float64) windows.Moments {
+		return windows.Moments{N: n, Sum: float64(n) * mean, Squares: float64(n) * (mean*mean + 0.09*0.09)}
+	}
+	for _, c := range []struct {
+		n    int64
+		told int
+	}{{10, 0}, {400, 1}} {
+		var rows []row
+		for _, tier := range []string{"free", "enterprise"} {
+			for _, locale := range []string{"de", "en", "fr"} {
+				to := 0.845
+				if locale == "fr" {
+					to = 0.8
+				}
+				rows = append(rows, row{dims: []string{tier, locale}, before: moments(600, 0.9), after: moments(c.n, to)})
+			}
+		}
+		if found := portions([]string{"tier", "locale"}, rows, -1, nil); len(found) != c.told {
+			t.Errorf("%d values in each cohort: told of %d cohorts, want %d", c.n, len(found), c.told)
+		}
+	}
+}
