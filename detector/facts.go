@@ -49,28 +49,28 @@ func (q *inquiry) sayChange(say func(string, ...any)) {
 	}
 	switch {
 	case after.N < fewValues:
-		say("%s has only %s%s since %s: too few to compare", v, q.count(after.N), where, hour(q.turn))
+		say("%s has only %s%s since %s: too few to compare", v, q.count(after.N), where, q.hour(q.turn))
 	case before.N < fewValues && q.turn.Before(q.now.Add(-day+quarter)):
 		say("the %s began more than a day ago: what was before is not kept for so long", q.word())
 	case before.N < fewValues:
-		say("%s has only %s%s before %s: too few to compare with", from, q.count(before.N), where, hour(q.turn))
+		say("%s has only %s%s before %s: too few to compare with", from, q.count(before.N), where, q.hour(q.turn))
 	case q.clues.within:
 		say("%s has %s over %s, its own variant %s has %s in the same time: it is the variant, not the version", v, q.figure(meanOf(after)), q.count(after.N), from, q.figure(meanOf(before)))
 	case q.clues.beside:
 		say("%s has %s over %s%s, %s has %s over %s in the same time", v, q.figure(meanOf(after)), q.count(after.N), where, from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.mix:
-		say("%s has %s over %s since %s, %s had %s over %s before, but cohorts that are in both are much the same", v, q.figure(meanOf(after)), q.count(after.N), hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
+		say("%s has %s over %s since %s, %s had %s over %s before, but cohorts that are in both are much the same", v, q.figure(meanOf(after)), q.count(after.N), q.hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
 		if n := newcomers(q.rows); n >= 0.1*float64(after.N) {
 			say("%s of the %s since then are of cohorts that were not there before", inPercent(n/float64(after.N)), q.things())
 		}
 	case q.clues.real && q.clues.began:
-		say("%s has %s over %s%s since %s, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
+		say("%s has %s over %s%s since %s, %s had %s over %s before", v, q.figure(meanOf(after)), q.count(after.N), where, q.hour(q.turn), from, q.figure(meanOf(before)), q.count(before.N))
 	case q.clues.real:
-		say("%s had %s over %s%s before %s, and %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), where, hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
+		say("%s had %s over %s%s before %s, and %s over %s since", v, q.figure(meanOf(before)), q.count(before.N), where, q.hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 	case q.clues.began:
 		say("%s was no better: %s over %s, %s has %s over %s", from, q.figure(meanOf(before)), q.count(before.N), v, q.figure(meanOf(after)), q.count(after.N))
 	default:
-		say("%s has not clearly %s on average: %s over %s before %s, %s over %s since", v, q.done(), q.figure(meanOf(before)), q.count(before.N), hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
+		say("%s has not clearly %s on average: %s over %s before %s, %s over %s since", v, q.done(), q.figure(meanOf(before)), q.count(before.N), q.hour(q.turn), q.figure(meanOf(after)), q.count(after.N))
 		if a := q.rec.Against; a != nil && a.Sealed != nil && q.rec.Reference != nil {
 			say("the baseline of %s was sealed on %s: the %s is slow, or older than what is compared", q.figure(*q.rec.Reference), a.Sealed.UTC().Format("2 Jan 15:04"), q.word())
 		}
@@ -90,7 +90,7 @@ func newcomers(rows []row) (n float64) {
 // sayChanged tells what changed on an axis.
 func (q *inquiry) sayChanged(say func(string, ...any), c Changed) {
 	minute := c.Time.Add(-time.Minute) // as the turn is told: where it begins
-	at := hour(minute)
+	at := q.hour(minute)
 	if d := q.turn.Sub(minute).Round(time.Minute); d >= 2*time.Minute {
 		at += fmt.Sprintf(", %d min before the onset", int(d.Minutes()))
 	} else if d <= -2*time.Minute {
@@ -216,7 +216,13 @@ func inPercent(share float64) string {
 	return strconv.Itoa(int(math.Round(p))) + " %"
 }
 
-func hour(t time.Time) string { return t.UTC().Format("15:04") }
+// hour is when something was, with the day where that was not today.
+func (q *inquiry) hour(t time.Time) string {
+	if t = t.UTC(); t.Truncate(day).Equal(q.now.UTC().Truncate(day)) {
+		return t.Format("15:04")
+	}
+	return t.Format("2 Jan 15:04")
+}
 
 // cohortName writes a cohort for people: its values in the order of the dimensions.
 func cohortName(names []string, cohort map[string]string) string {
