@@ -63,7 +63,12 @@ func Falls(blocks []Weights) []float64 {
 	for i := range blocks {
 		before := blocks[(i+len(blocks)-1)%len(blocks)].Mean() - blocks[i].Mean()
 		after := blocks[(i+1)%len(blocks)].Mean() - blocks[i].Mean()
-		falls[i] = max((after-2*before)/6, (before-2*after)/6, (before+after)/24, 0) // at its begin, at its end, in the middle
+		b, c := (after-before)/2, (after+before)/2 // at x blocks from its middle it is b·x + c·(x² − 1/12)
+		if math.Abs(b) < c {                       // lowest inside
+			falls[i] = c/12 + b*b/(4*c)
+		} else {
+			falls[i] = max((after-2*before)/6, (before-2*after)/6, 0) // at its begin, at its end
+		}
 	}
 	return falls
 }

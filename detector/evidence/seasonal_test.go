@@ -95,6 +95,16 @@ func TestSeasonalFalls(t *testing.T) {
 	if p.Bound[16] < p.Mean[16]-0.02 {
 		t.Errorf("where the swing is lowest the bound is %g, the mean %g", p.Bound[16], p.Mean[16])
 	}
+	// A swing that is lowest inside the second of three blocks, and not in its middle.
+	means := []float64{0.9, 0.4, 0.6}
+	blocks := make([]Weights, len(means))
+	for i, m := range means {
+		blocks[i].Add(m, 1000)
+	}
+	// The one through means of .5, 0 and .2 above it: −.15x + .35(x² − 1/12), least at x = .15/.7.
+	if got, x := Falls(blocks)[1], .15/.7; math.Abs(got-(.15*x-.35*(x*x-1./12))) > 1e-6 {
+		t.Errorf("a swing that is lowest inside its block falls by %g", got)
+	}
 	var flat []Weights
 	for range 6 {
 		var w Weights
