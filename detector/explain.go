@@ -2,7 +2,6 @@ package detector
 
 import (
 	"cmp"
-	"maps"
 	"math"
 	"slices"
 
@@ -195,12 +194,4 @@ func without(rows []row, places []int) []row {
 		out = append(out, rows[i])
 	}
 	return out
-}
-
-func describedBy(cohort map[string]string) string {
-	var key []byte
-	for _, name := range slices.Sorted(maps.Keys(cohort)) {
-		key = windows.AppendKey(key, name, cohort[name])
-	}
-	return string(key)
 }

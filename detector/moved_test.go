@@ -2,6 +2,7 @@ package detector
 
 import (
 	"encoding/binary"
+	"maps"
 	"math"
 	"math/rand/v2"
 	"slices"
@@ -143,7 +144,7 @@ func TestPortions(t *testing.T) {
 	}
 	one := func(cohort map[string]string) func([]portion) bool {
 		return func(found []portion) bool {
-			return len(found) > 0 && found[0].explains() && describedBy(found[0].cohort) == describedBy(cohort)
+			return len(found) > 0 && found[0].explains() && maps.Equal(found[0].cohort, cohort)
 		}
 	}
 	cell := func(tier, locale string) bool { return tier == "enterprise" && locale == "de" }
