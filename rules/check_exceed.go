@@ -101,6 +101,8 @@ func (c *ruleCheck) value(key string, at strictyaml.Place, l limit) float64 {
 		c.wrong(at, "write less than "+digits(high, 6), "the rule can never fire: no %s is above %s", name, digits(high, 6))
 	case key == "below" && v <= low:
 		c.wrong(at, "write more than "+digits(low, 6), "the rule can never fire: no %s is below %s", name, digits(low, 6))
+	case l.percent && unit == Share && !c.rule.Rubric:
+		at.Warnf("write `above: 0, share: "+l.text+"`", "%s of a single call is 0 or 1: `share` says how many are too many", name)
 	}
 	return l.value
 }
