@@ -44,6 +44,9 @@ func (c *ruleCheck) exceed(f *exceedFile) {
 	}
 }
 
+// mostShare is the greatest share that evidence can be had against: claims are rounded to 2⁻¹¹.
+const mostShare = 0.999
+
 // share is how much of the values may lie beyond the limit.
 func (c *ruleCheck) share(f *limit) float64 {
 	at, l := c.doc.At(f), *f
@@ -58,6 +61,8 @@ func (c *ruleCheck) share(f *limit) float64 {
 		c.wrong(at, "write "+l.text+"%", "a share is less than 1, which is all values")
 	case l.value >= 1:
 		c.wrong(at, "write less than 100%", "a share is less than 1, which is all values")
+	case l.value > mostShare:
+		c.wrong(at, "write 99.9% or less", "no number of values tells %s from all of them", l.text)
 	}
 	return l.value
 }
