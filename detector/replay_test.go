@@ -1,6 +1,7 @@
 package detector
 
 import (
+	"bytes"
 	"math/rand/v2"
 	"strconv"
 	"testing"
@@ -39,6 +40,12 @@ groups:
       - {alert: Lingers, traffic_share: {above: 10%, window: 15m}, min_samples: 10}
       - {alert: Current, traffic_share: {of: current, below: 75%, window: 15m}, min_samples: 10, for: 1m}
       - {alert: Max, metric: latency, min_samples: 5, threshold: {stat: max, window: 5m, above: 7s}, keep_firing_for: 10m}
+  - name: budgets
+    slice_by: [tier]
+    rules:
+      - {alert: Fixed, rubric: helpful, drift: {drop: 0.3, against: {fixed: 3.2}, false_alarms: 100/1d}}
+      - {alert: Beside, rubric: helpful, canary: {drop: 0.1, against: previous_version, false_alarms: 100/1d}}
+      - {alert: Slow, metric: latency, exceed: {above: 2s, share: 10%, false_alarms: 100/1d}}
 `
 
 // traffic makes the batches of a log in which everything happens: several sources with disorder, one of which falls silent
@@ -118,23 +125,23 @@ func traffic(seed uint64, minutes int) (batches [][]byte) {
 	return batches
 }
 
-// TestReplayIsLive holds that restarts and reloads, wherever they come, change no byte of the records.
+// TestReplayIsLive holds that restarts and reloads, wherever they come, change no byte of the records, and none of the state.
 func TestReplayIsLive(t *testing.T) {
 	set := parsed(t, replayRules)
 	for seed := range uint64(2) {
 		batches := traffic(seed, 600)
 		var want []string
 		kinds := make(map[string]bool)
-		p := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		live := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
 		for _, raw := range batches {
-			steps := applyRaw(t, p, raw)
+			steps := applyRaw(t, live, raw)
 			want = append(want, encoded(t, steps)...)
 			for _, r := range steps {
 				kinds[r.Rule+" "+string(r.Type)] = true
 			}
 		}
 		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Linked", "LinkedLess", "Scored", "ScoredLess", "Volume", "Max",
-			"Edited", "Swapped", "FellBack", "Experiment", "Shape", "ShapeBefore", "Lingers", "Current"} {
+			"Edited", "Swapped", "FellBack", "Experiment", "Shape", "ShapeBefore", "Lingers", "Current", "Fixed", "Beside", "Slow"} {
 			if !kinds[rule+" firing"] || !kinds[rule+" resolved"] {
 				t.Errorf("seed %d: the traffic makes no alert of %s that fires and ends", seed, rule)
 			}
@@ -144,7 +151,7 @@ func TestReplayIsLive(t *testing.T) {
 		var got []string
 		rng := rand.New(rand.NewPCG(seed, 2))
 		stretch := rng.IntN(len(batches))
-		p = NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
+		p := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
 		for i, raw := range batches {
 			if i >= stretch && i < stretch+100 || rng.IntN(20) == 0 {
 				p = log.reopen(t, p, set)
@@ -164,5 +171,18 @@ func TestReplayIsLive(t *testing.T) {
 		if len(got) != len(want) {
 			t.Fatalf("seed %d: %d steps with restarts, %d without", seed, len(got), len(want))
 		}
+		if got, want := saved(t, p), saved(t, live); !bytes.Equal(got, want) {
+			t.Errorf("seed %d: %d bytes of state with restarts, %d without, or not the same", seed, len(got), len(want))
+		}
 	}
+}
+
+// saved is the state that the engine would write.
+func saved(t testing.TB, p *Partition) []byte {
+	t.Helper()
+	state, err := p.engine.snapshot(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state
 }
