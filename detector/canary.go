@@ -12,8 +12,8 @@ import (
 // canary tests whether a version or variant is worse than one that serves at the same time. A bad day moves both, and is no
 // evidence; so there is no baseline, and nothing to learn.
 //
-// Scores count by the minutes that both sides have some of. What one of the new side has alone waits for the other, for
-// pairWait at most; what the other has alone is passed over. That is decided by numbers and never by scores, as the budget
+// Scores count by the minutes that both sides have some of. What one of the new side has alone waits for the other, as long and
+// as many as pairWait and pairScores say; what the other has alone is passed over. That is decided by numbers and never by scores, as the budget
 // asks. The total of a sliced rule is one pair like any other: two sides that get their calls at random have the same mixture of
 // cohorts.
 //
@@ -38,8 +38,13 @@ type pairing struct {
 	paired  int64            // newest minute that both sides have had a part in
 }
 
-// pairWait is how many minutes scores wait for the other side. What is far apart in time is not compared.
-const pairWait = 60
+// pairWait is how many minutes scores wait for the other side, and pairScores how many do, the oldest given up for the newest. What is
+// far apart in time is not compared, and a bad time in which the other side has no scores is no evidence when it is back:
+// of few scores it is not enough for an alarm, and who has many in a minute need not wait.
+const (
+	pairWait   = 60
+	pairScores = 30
+)
 
 func newCanary(r *rule, s *windows.Store) kind {
 	return newSequential(r, s, func(k *sequential) test {
@@ -116,13 +121,7 @@ func (c *canary) pairUp(s *series) (x, y *evidence.Weights, ok bool) {
 		p = s.pair
 	}
 	if src.last != c.minute {
-		if s.n > 0 {
-			if p.since == 0 {
-				p.since = c.minute
-				c.wait = append(c.wait, s)
-			}
-			p.wait.Merge(s.pane)
-		}
+		c.keep(s)
 		return nil, nil, false
 	}
 	if x = s.pane; p.since != 0 {
@@ -136,6 +135,25 @@ func (c *canary) pairUp(s *series) (x, y *evidence.Weights, ok bool) {
 	p.paired = c.minute
 	p.look.Add(x, src.pane)
 	return x, src.pane, true
+}
+
+// keep lets the minute's scores of a series wait, if there are some and not too many.
+func (c *canary) keep(s *series) {
+	p := s.pair
+	waits := p.since != 0
+	if p.wait.N()+s.n > pairScores {
+		p.wait, p.since = evidence.Weights{}, 0
+	}
+	if s.n == 0 || s.n > pairScores {
+		return
+	}
+	if p.since == 0 {
+		p.since = c.minute
+		if !waits {
+			c.wait = append(c.wait, s)
+		}
+	}
+	p.wait.Merge(s.pane)
 }
 
 func (c *canary) add(s *series) (f finding, ok bool) {
