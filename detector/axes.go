@@ -186,6 +186,7 @@ func (t *axes) split(axis string, pane []windows.AxisCount) []count {
 
 // note keeps a change.
 func (t *axes) note(v *traced, c Changed, calls int64) {
+	c.Time = c.Time.Add(-time.Minute) // minutes are known by their ends here, and told by their beginnings
 	if len(v.changed) == maxChanges {
 		v.changed = slices.Delete(v.changed, 0, 1)
 	}

@@ -42,13 +42,13 @@ advance 90m`)
 	check("before it comes", changes("v2", 0, 99*time.Hour), "")
 	check("the first version", changes("v1", 0, 99*time.Hour), "")
 	run("advance 50m")
-	check("when it has come", changes("v2", 0, 99*time.Hour), "version v1→v2 2h1m")
+	check("when it has come", changes("v2", 0, 99*time.Hour), "version v1→v2 2h")
 	check("on the model", models("m1"), "[[p v1] [p v2] [q v7]]")
 	run("advance 100m\nrestart")
 	for range 2 {
-		check("a model is swapped", changes("v2", 0, 99*time.Hour), "version v1→v2 2h1m, model m1→m2 3h1m")
-		check("in time", changes("v2", 121*time.Minute, 181*time.Minute), "model m1→m2 3h1m")
-		check("not by then", changes("v2", 121*time.Minute, 180*time.Minute), "")
+		check("a model is swapped", changes("v2", 0, 99*time.Hour), "version v1→v2 2h, model m1→m2 3h")
+		check("in time", changes("v2", 121*time.Minute, 181*time.Minute), "model m1→m2 3h")
+		check("not by then", changes("v2", 121*time.Minute, 179*time.Minute), "")
 		check("not in others", changes("v1", 0, 99*time.Hour)+changes("v3", 0, 99*time.Hour)+changes("", 0, 99*time.Hour), "")
 		check("model", s.p.engine.axes.model("p", "v2")+" "+s.p.engine.axes.model("p", "")+" "+s.p.engine.axes.model("p", "v9"), "m2 m3 ")
 		check("on the old model", models("m1"), "[[p v1]]") // q has had no calls for an hour
@@ -59,14 +59,14 @@ advance 90m`)
 
 	// v2 goes after ten hours and comes back a day later, to take all: as v1's successor, which it is no more, and at once v1 from it.
 	run("add t=34h for=2h series=p/v2 model=m2 hash=b n=10\nadd t=36h for=2h series=p/v1 model=m1 hash=a n=10\nadvance 35h")
-	check("it takes over", changes("v2", 20*time.Hour, 99*time.Hour), "version v1→v2 34h1m")
+	check("it takes over", changes("v2", 20*time.Hour, 99*time.Hour), "version v1→v2 34h")
 	run("advance 4h")
-	check("and is replaced", changes("v1", 20*time.Hour, 99*time.Hour), "version v2→v1 36h1m")
+	check("and is replaced", changes("v1", 20*time.Hour, 99*time.Hour), "version v2→v1 36h")
 	if v := s.p.engine.axes.holder("p"); v != "v1" {
 		t.Errorf("%s holds most calls, want v1", v)
 	}
 	run("add t=46h for=10h series=q/v8 n=1\nadvance 20h")
-	check("for two days", changes("v2", 0, 99*time.Hour), "version v1→v2 34h1m")
+	check("for two days", changes("v2", 0, 99*time.Hour), "version v1→v2 34h")
 	a := s.p.engine.axes
 	if len(a.versions) != 5 {
 		t.Errorf("%d versions are known, want 5", len(a.versions))

@@ -73,7 +73,7 @@ func (k *change) tell(e *engine, c *changed) {
 	told := c.Changed
 	v := verdict{
 		side: over, samples: c.calls, value: math.NaN(), reference: math.NaN(), bound: math.NaN(),
-		onset: c.Time.Add(-time.Minute), changed: &told,
+		onset: c.Time, changed: &told,
 	}
 	a := e.step(k.rule, nil, subject{prompt: c.prompt, version: c.version}, &v, nil)
 	a.clear = e.now

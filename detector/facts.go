@@ -89,9 +89,8 @@ func newcomers(rows []row) (n float64) {
 
 // sayChanged tells what changed on an axis.
 func (q *inquiry) sayChanged(say func(string, ...any), c Changed) {
-	minute := c.Time.Add(-time.Minute) // as the turn is told: where it begins
-	at := q.hour(minute)
-	if d := q.turn.Sub(minute).Round(time.Minute); d >= 2*time.Minute {
+	at := q.hour(c.Time)
+	if d := q.turn.Sub(c.Time).Round(time.Minute); d >= 2*time.Minute {
 		at += fmt.Sprintf(", %d min before the onset", int(d.Minutes()))
 	} else if d <= -2*time.Minute {
 		at += fmt.Sprintf(", %d min after the onset", int(-d.Minutes()))

@@ -182,7 +182,7 @@ func (q *inquiry) compare(canary bool) {
 	came, prev := first.Truncate(time.Minute), q.rec.Previous
 	youth := span{came, q.turn}
 	for _, c := range q.axes.changes(q.rec.Prompt, v, q.turn.Add(-nearOnset), q.turn.Add(afterwards)) {
-		if at := c.Time.Add(-time.Minute); c.Axis == axisVersion && at.After(came) {
+		if at := c.Time; c.Axis == axisVersion && at.After(came) {
 			came, prev = at, c.From // it took over, and what it does now it may not have done before
 		}
 	}
@@ -285,7 +285,7 @@ func (q *inquiry) lookAround() {
 		q.clues.fallback = q.clues.fallback || c.Axis == axisFallback
 	}
 	if q.clues.began && !slices.ContainsFunc(q.changed, func(c Changed) bool { return c.Axis == axisVersion }) {
-		q.changed = append(q.changed, Changed{Axis: axisVersion, From: q.rec.Previous, To: v, Time: q.turn.Add(time.Minute)})
+		q.changed = append(q.changed, Changed{Axis: axisVersion, From: q.rec.Previous, To: v, Time: q.turn})
 	}
 	away := func(c Changed) time.Duration { return c.Time.Sub(q.turn).Abs() }
 	slices.SortStableFunc(q.changed, func(a, b Changed) int {

@@ -93,7 +93,7 @@ type Changed struct {
 	Axis string    `json:"axis"` // version, or one of rules.Axes
 	From string    `json:"from"`
 	To   string    `json:"to"`
-	Time time.Time `json:"time"` // end of the minute that first had it
+	Time time.Time `json:"time"` // beginning of the minute that first had it
 }
 
 // RecordType is the closed set of things that can happen to an alert.

@@ -19,8 +19,8 @@ const (
 )
 
 // stretch are the scores since an alert fires, cut into stretches: the series is back when the mean of a whole one is, and is bad
-// again when the next one is. It is back within half of what the rule calls a change, and surely more than half of the way from
-// what was told; bad when it is surely not. Until then a stretch goes on, so that chance ends no alert whose cause is still there: few
+// again when the next one is. It is back within half of what the rule calls a change, and surely by less than that whole, and by less
+// than half of what was told; bad when it is surely not within the half. Until then a stretch goes on, so that chance ends no alert whose cause is still there: few
 // scores that swing say little. Unlike a window, it begins behind what made the alert fire.
 type stretch struct {
 	from     int64 // first minute
@@ -67,7 +67,7 @@ func (k *sequential) recover(e *engine) {
 		v.side, v.reason, v.samples = k.worse, "", t.samples
 		switch silent := k.minute - s.last; {
 		case silent >= max(t.patience, silence):
-			v.side, v.reason, v.samples = neither, reasonNoData, 0
+			v.side, v.reason, v.samples = neither, reasonNoScores, 0
 		case k.Canary != nil && k.minute-max(t.compared, t.from) >= max(t.patience, silence):
 			v.side, v.reason, v.samples = neither, reasonNoReference, 0
 		case t.back:
@@ -95,10 +95,14 @@ func (k *sequential) close(s *series) {
 		return
 	}
 	reference, mean := t.ref/float64(t.refN), t.sum/float64(t.n)
-	limit := reference - k.by(reference)/2
-	half := limit // of the way back
+	by := k.by(reference)
+	limit := reference - by/2
+	if x := k.Exceed; x != nil { // a share that is allowed is well, and one twice as great is what counts as a change
+		by, limit = min(x.Share, 1-x.Share), reference
+	}
+	half := reference - by
 	if told := k.unit.score(s.alert.last.value); told < reference {
-		half = min(limit, (told+reference)/2)
+		half = min(max(half, (told+reference)/2), limit)
 	}
 	err := stretchErrors * t.error(k.Canary != nil)
 	back := mean >= limit && mean >= half+err

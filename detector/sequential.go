@@ -213,6 +213,9 @@ func (k *sequential) judges(version string) bool {
 		return false
 	}
 	a := k.Against()
+	if a.Kind == rules.AgainstPreviousVersion && version == "" {
+		return false // calls without a version are none, and come after none
+	}
 	return a.Kind != rules.AgainstVersion || a.Name != version
 }
 

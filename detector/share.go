@@ -121,7 +121,7 @@ func (k *trafficShare) tick(e *engine) {
 			if side != neither && (a != nil || !contested && e.now.Sub(since) >= k.TrafficShare.Window) {
 				v.side, v.bound, v.reference = side, bound, bound
 				if k.TrafficShare.Of == rules.OfSuperseded && !since.IsZero() {
-					v.changed = &Changed{Axis: axisVersion, From: g.Version, To: e.axes.holder(g.Prompt), Time: since}
+					v.changed = &Changed{Axis: axisVersion, From: g.Version, To: e.axes.holder(g.Prompt), Time: since.Add(-time.Minute)}
 				}
 			}
 		}

@@ -64,6 +64,7 @@ const (
 const (
 	reasonRecovered   = "recovered"
 	reasonNoData      = "no data in the window"
+	reasonNoScores    = "no data any more"
 	reasonDidNotLast  = "did not last"
 	reasonFewSamples  = "too few samples"
 	reasonNoReference = "nothing to compare with"

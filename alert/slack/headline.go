@@ -2,7 +2,6 @@ package slack
 
 import (
 	"strings"
-	"time"
 
 	"github.com/driftd/driftd/detector"
 )
@@ -73,5 +72,5 @@ func change(r *detector.Record) string {
 		}
 		return escape(brief(s))
 	}
-	return "*" + name + " of " + subject(r) + " changed*: " + value(c.From) + " → " + value(c.To) + " at " + clock(c.Time.Add(-time.Minute), r.Time) + " UTC"
+	return "*" + name + " of " + subject(r) + " changed*: " + value(c.From) + " → " + value(c.To) + " at " + clock(c.Time, r.Time) + " UTC"
 }

@@ -209,10 +209,10 @@ func (t *text) name(s *detector.Record) string {
 // changed tells what an axis changed to, and in which minute.
 func changed(c *detector.Changed, at time.Time) string {
 	text := fmt.Sprintf("%s changed from %s to %s", c.Axis, cmp.Or(c.From, "none"), cmp.Or(c.To, "none"))
-	if c.Time.Equal(at) {
+	if c.Time.Add(time.Minute).Equal(at) {
 		return text
 	}
-	return text + " at " + clock(c.Time.Add(-time.Minute), at)
+	return text + " at " + clock(c.Time, at)
 }
 
 func against(a *detector.Against) string {
