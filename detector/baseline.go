@@ -41,7 +41,7 @@ const maxParts = 64
 
 // fixedBaseline is a number that the rule gives.
 func fixedBaseline(m float64) *baseline {
-	return &baseline{parts: []part{{bound: m, mean: m, table: evidence.Aimed(m, evidence.Aim{})}}, rest: -1, mean: m}
+	return &baseline{parts: []part{{bound: m, mean: m, table: evidence.NewTable(m, evidence.Aim{})}}, rest: -1, mean: m}
 }
 
 // learned are the scores of a cohort.
@@ -94,7 +94,11 @@ func divide(cohorts []learned) (parts []learned, rest evidence.Weights) {
 }
 
 func sealPart(w *evidence.Weights, alpha float64, by func(reference float64) float64) part {
-	p := part{bound: evidence.Lower(w, alpha), n: w.N(), mean: w.Mean()}
+	return partOf(w, evidence.Lower(w, alpha), by)
+}
+
+func partOf(w *evidence.Weights, bound float64, by func(reference float64) float64) part {
+	p := part{bound: bound, n: w.N(), mean: w.Mean()}
 	p.variance = w.Variance() / float64(p.n)
 	p.aim(by)
 	return p
@@ -102,7 +106,7 @@ func sealPart(w *evidence.Weights, alpha float64, by func(reference float64) flo
 
 // aim makes the table, with half of its money on the change that the rule asks for.
 func (p *part) aim(by func(reference float64) float64) {
-	p.table = evidence.Aimed(p.bound, evidence.Aim{Mean: p.mean, SD: math.Sqrt(p.variance * float64(p.n)), By: by(p.mean)})
+	p.table = evidence.NewTable(p.bound, evidence.Aim{Mean: p.mean, SD: math.Sqrt(p.variance * float64(p.n)), By: by(p.mean)})
 }
 
 // number makes the index.

@@ -24,7 +24,7 @@ func newExceed(r *rule, s *windows.Store) kind {
 		k.unit, k.worse = unit{min: 0, max: 1, mirror: true}, over // the value is a share
 		x := &exceed{sequential: k}
 		share := r.Exceed.Share // twice as many is what half of the money is on
-		x.table = evidence.Aimed(1-share, evidence.Aim{Mean: 1 - share, SD: math.Sqrt(share * (1 - share)), By: min(share, 1-share)})
+		x.table = evidence.NewTable(1-share, evidence.Aim{Mean: 1 - share, SD: math.Sqrt(share * (1 - share)), By: min(share, 1-share)})
 		return x
 	})
 }

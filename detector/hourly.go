@@ -24,19 +24,15 @@ func (h *hourly) seal(minute int64, by func(reference float64) float64) *baselin
 		return nil
 	}
 	h.tried = days
-	blocks := h.seen.Blocks()
+	blocks := h.seen.Seal()
 	if blocks == nil {
 		return nil
 	}
 	b := &baseline{rest: -1, at: minute, n: h.seen.N(), hours: evidence.Hours / len(blocks)}
 	var whole evidence.Weights
-	falls := evidence.Falls(blocks)
 	for i := range blocks {
-		whole.Merge(&blocks[i])
-		p := sealPart(&blocks[i], evidence.BaselineAlpha/float64(len(blocks)), by)
-		p.bound = max(p.bound-falls[i], 0)
-		p.aim(by)
-		b.parts = append(b.parts, p)
+		whole.Merge(&blocks[i].Weights)
+		b.parts = append(b.parts, partOf(&blocks[i].Weights, blocks[i].Bound, by))
 	}
 	b.mean = whole.Mean()
 	return b

@@ -115,8 +115,7 @@ func sightOf(r *rules.Rule, s stream, share float64) sight {
 		}
 	}
 	if r.Canary == nil {
-		var tables evidence.Tables // which round it down
-		if t := tables.For(claim); t != nil {
+		if t := evidence.NewTable(claim, evidence.Aim{}); t != nil {
 			p.M = t.M()
 		}
 	} else {

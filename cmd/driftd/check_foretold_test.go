@@ -67,14 +67,14 @@ groups:
 		r.Drift.By.Value = drop
 		s := sightOf(r, stream{rate: float64(n), mean: mean, sd: deviation(mean)}, share(r, 1, 1))
 		hold(fmt.Sprintf("drift from %g by %g, %d a minute", mean, drop, n), s.delay, run(func(random *rand.Rand) func(int, bool, float64) bool {
-			var b evidence.Baseline
+			var b evidence.Weights
 			var series evidence.Series
 			for range perDay {
 				w := draw(random, n, mean)
-				b.Learn(&w)
+				b.Merge(&w)
 			}
-			m, _ := b.Seal()
-			table := evidence.Aimed(m, evidence.Aim{Mean: b.Mean(), SD: deviation(b.Mean()), By: drop})
+			m := evidence.Lower(&b, evidence.BaselineAlpha)
+			table := evidence.NewTable(m, evidence.Aim{Mean: b.Mean(), SD: deviation(b.Mean()), By: drop})
 			return func(pane int, changed bool, paid float64) bool {
 				now := mean
 				if changed {
@@ -123,7 +123,7 @@ groups:
 		hold(fmt.Sprintf("exceed from %g to 0.1, %d a minute", before, n), s.delay, run(func(random *rand.Rand) func(int, bool, float64) bool {
 			var series evidence.Series
 			share := r.Exceed.Share
-			table := evidence.Aimed(1-share, evidence.Aim{Mean: 1 - share, SD: deviation(share), By: share})
+			table := evidence.NewTable(1-share, evidence.Aim{Mean: 1 - share, SD: deviation(share), By: share})
 			return func(pane int, changed bool, paid float64) bool {
 				now := before
 				if changed {

@@ -125,35 +125,15 @@ func addLn(sum *[Bets]float64, w *Weights, lambda *[Bets]float64, f, m float64) 
 	}
 }
 
-// Tables keeps the tables in use that are aimed at nothing, at most 4,096 of them. One goroutine owns it.
-type Tables struct{ byLevel map[int]*Table }
-
 const levels = 4096
 
 // level is m rounded down by 2⁻²⁴ to 2⁻¹¹, so that the rounding of scores never counts as a drop: a lower m is a weaker claim,
 // and what refutes it refutes m.
 func level(m float64) int { return int(math.Floor((min(m, 1) - 1.0/finest) * levels)) }
 
-// For returns the table for H0: E[x | past] ≥ m, with m rounded down by at most 1/2048. nil, which is as good as no scores, when
-// m is too low to be refuted: below 2⁻¹¹, or NaN.
-func (t *Tables) For(m float64) *Table {
-	l := level(m)
-	if !(m > 0) || l < 1 {
-		return nil
-	}
-	if t.byLevel == nil {
-		t.byLevel = make(map[int]*Table)
-	}
-	found := t.byLevel[l]
-	if found == nil {
-		found = Aimed(m, Aim{})
-		t.byLevel[l] = found
-	}
-	return found
-}
-
-// Aimed is as Tables.For, with half of the money on a drop. It is made anew each time, for the series to keep.
-func Aimed(m float64, aim Aim) *Table {
+// NewTable returns the table for H0: E[x | past] ≥ m, with m rounded down by at most 1/2048, and half of the money on a drop. nil, which
+// is as good as no scores, when m is too low to be refuted: below 2⁻¹¹, or NaN.
+func NewTable(m float64, aim Aim) *Table {
 	l := level(m)
 	if !(m > 0) || l < 1 {
 		return nil

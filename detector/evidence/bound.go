@@ -47,56 +47,12 @@ func Lower(w *Weights, alpha float64) float64 {
 
 const boundBets = 4
 
-// Interval are Lower and its mirror image at alpha/2 each.
-func Interval(w *Weights, alpha float64) (low, high float64) {
-	m := w.Mirror()
-	return Lower(w, alpha/2), 1 - Lower(&m, alpha/2)
-}
-
-// What a baseline must be worth.
+// What a baseline must be worth that drops are measured from: it is the Lower of the scores learned from. A plug-in mean has no
+// guarantee, for half of them are above the true mean, and every one of those becomes a false alarm in the end.
 const (
 	BaselineAlpha = 0.01 // chance that the sealed bound is above the true mean, and the budget does not hold
 	BaselineN     = 1000 // scores before it may be sealed
 )
-
-// Baseline learns what a series is compared with. Sealed, it is the number that a drop is measured from: a plug-in mean has no
-// guarantee, for half of them are above the true mean, and every one of those becomes a false alarm in the end.
-type Baseline struct{ seen Weights }
-
-// Learn takes a pane's scores into account.
-func (b *Baseline) Learn(w *Weights) { b.seen.Merge(w) }
-
-// N is the number of scores learned from, of BaselineN.
-func (b *Baseline) N() int64 { return b.seen.N() }
-
-// Mean is the mean of the scores learned from; NaN when there are none.
-func (b *Baseline) Mean() float64 { return b.seen.Mean() }
-
-// Weights are the scores learned from.
-func (b *Baseline) Weights() *Weights { return &b.seen }
-
-// Seal returns the lower confidence bound; ok is false before there are BaselineN scores. The caller keeps the number, and goes
-// on with it.
-func (b *Baseline) Seal() (bound float64, ok bool) {
-	if b.N() < BaselineN {
-		return 0, false
-	}
-	return Lower(&b.seen, BaselineAlpha), true
-}
-
-// Save appends the state.
-func (b *Baseline) Save(dst []byte) []byte { return b.seen.Append(dst) }
-
-// Load is the inverse of Save. It returns the bytes that follow.
-func (b *Baseline) Load(src []byte) (rest []byte, err error) {
-	r := reader{b: src}
-	readWeights(&r, &b.seen)
-	if r.err {
-		b.seen = Weights{}
-		return nil, errState
-	}
-	return r.b, nil
-}
 
 // addLogs is ln(e^a + e^b).
 func addLogs(a, b float64) float64 {

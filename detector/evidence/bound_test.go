@@ -65,33 +65,24 @@ func TestSealedBaseline(t *testing.T) {
 	const panes, b = 1500, 0.0002
 	runs := simulated(t, 200)
 	sealed, plugin := 0, 0
-	var tables Tables
 	for i := range runs {
 		r := seeded(8, uint64(i))
 		d := draws[i%len(draws)]
-		var base Baseline
-		if _, ok := base.Seal(); ok {
-			t.Fatal("sealed without a score")
-		}
+		var base Weights
 		for range BaselineN {
-			var w Weights
-			w.Add(d.x(r), 1)
-			base.Learn(&w)
+			base.Add(d.x(r), 1)
 		}
-		m, ok := base.Seal()
-		if !ok {
-			t.Fatalf("not sealed with %d scores", base.N())
-		}
+		m := Lower(&base, BaselineAlpha)
 		var a, p Series
 		for i := range panes {
 			var w Weights
 			for range 20 {
 				w.Add(d.x(r), 1)
 			}
-			if _, ok := a.Add(int64(i), float64(i+1)*b, Part{tables.For(m), &w}); ok {
+			if _, ok := a.Add(int64(i), float64(i+1)*b, Part{NewTable(m, Aim{}), &w}); ok {
 				sealed++
 			}
-			if _, ok := p.Add(int64(i), float64(i+1)*b, Part{tables.For(base.Mean()), &w}); ok {
+			if _, ok := p.Add(int64(i), float64(i+1)*b, Part{NewTable(base.Mean(), Aim{}), &w}); ok {
 				plugin++
 			}
 		}

@@ -162,7 +162,7 @@ func TestAimed(t *testing.T) {
 	const b, by = 1.0 / 43_200, 0.05
 	delay := func(seed uint64, aim Aim) int {
 		r := seeded(26, seed)
-		table := Aimed(aim.Mean, aim)
+		table := NewTable(aim.Mean, aim)
 		var s Series
 		for i := 0; ; i++ {
 			var w Weights

@@ -13,7 +13,7 @@ func TestDelayForetold(t *testing.T) {
 		t.Helper()
 		p := Power{M: mean, Mean: d.mean, SD: sd, N: rate, B: b, By: by}
 		want := p.Delay(drop)
-		table := Aimed(mean, Aim{d.mean, sd, by})
+		table := NewTable(mean, Aim{d.mean, sd, by})
 		var delays []float64
 		for i := range 60 {
 			r := seeded(20, uint64(i))

@@ -11,11 +11,11 @@ const Hours = 24
 //
 // What it promises: with probability 1 − BaselineAlpha no block's bound is above the mean that its hours had while they were
 // learned, and then the budget holds as long as the mean of no minute is below its block's bound. So that the swing itself takes
-// none below, which goes on inside a block too, bounds are lower by the Falls of their blocks. A swing that moves, as at weekends
-// or when clocks are changed, is no different from a drop. The price is the delay: a block has fewer scores than a day, and there are more bounds that must hold
-// at once.
+// none below, which goes on inside a block too, bounds are lower by the falls of their blocks. A swing that moves, as at weekends
+// or when clocks are changed, is no different from a drop. The price is the delay: a block has fewer scores than a day, and there
+// are more bounds that must hold at once.
 //
-// It takes 3 KB while it learns and 2 KB saved; a Profile takes 0.6 KB.
+// It takes 3 KB while it learns and 2 KB saved.
 type Seasonal struct{ seen [Hours]Weights }
 
 // Learn takes a pane's scores into account. hour is that of the pane in UTC, 0 … 23.
@@ -29,20 +29,18 @@ func (s *Seasonal) N() (n int64) {
 	return n
 }
 
-// Profile is a sealed Seasonal: of each hour the bound, the mean and the deviation of its block. The owner keeps it.
-type Profile struct {
-	Bound [Hours]float64
-	Mean  [Hours]float64
-	SD    [Hours]float64
-	Block int // hours that have one bound, 1 to 4
+// Block are the scores of some hours of the day, and the bound that they are sealed with.
+type Block struct {
+	Weights
+	Bound float64
 }
 
-// Blocks are the scores of each block of hours, the first from midnight UTC; nil while four hours of the day have fewer than
-// BaselineN. It should be called after whole days, so that no hour has been learned less than others.
-func (s *Seasonal) Blocks() []Weights {
+// Seal returns the blocks, all of one length, the first from midnight UTC; nil while four hours of the day have fewer than BaselineN
+// scores. It should be called after whole days, so that no hour has been learned less than others.
+func (s *Seasonal) Seal() []Block {
 next:
 	for hours := 1; hours <= 4; hours++ {
-		blocks := make([]Weights, Hours/hours)
+		blocks := make([]Block, Hours/hours)
 		for h := range s.seen {
 			blocks[h/hours].Merge(&s.seen[h])
 		}
@@ -51,42 +49,29 @@ next:
 				continue next
 			}
 		}
+		for i, fall := range falls(blocks) {
+			blocks[i].Bound = max(Lower(&blocks[i].Weights, BaselineAlpha/float64(len(blocks)))-fall, 0)
+		}
 		return blocks
 	}
 	return nil
 }
 
-// Falls are how far below its mean the swing takes each block where it is lowest: that of the parabola whose means are those of the
+// falls are how far below its mean the swing takes each block where it is lowest: that of the parabola whose means are those of the
 // block and of the two beside it. Of a straight line it is half of the way to the lower one. The day is a circle.
-func Falls(blocks []Weights) []float64 {
-	falls := make([]float64, len(blocks))
+func falls(blocks []Block) []float64 {
+	out := make([]float64, len(blocks))
 	for i := range blocks {
 		before := blocks[(i+len(blocks)-1)%len(blocks)].Mean() - blocks[i].Mean()
 		after := blocks[(i+1)%len(blocks)].Mean() - blocks[i].Mean()
 		b, c := (after-before)/2, (after+before)/2 // at x blocks from its middle it is b·x + c·(x² − 1/12)
 		if math.Abs(b) < c {                       // lowest inside
-			falls[i] = c/12 + b*b/(4*c)
+			out[i] = c/12 + b*b/(4*c)
 		} else {
-			falls[i] = max((after-2*before)/6, (before-2*after)/6, 0) // at its begin, at its end
+			out[i] = max((after-2*before)/6, (before-2*after)/6, 0) // at its begin, at its end
 		}
 	}
-	return falls
-}
-
-// Seal returns the bounds of the blocks; ok is false while there are none.
-func (s *Seasonal) Seal() (p Profile, ok bool) {
-	blocks := s.Blocks()
-	if blocks == nil {
-		return Profile{}, false
-	}
-	p.Block = Hours / len(blocks)
-	falls := Falls(blocks)
-	for h := range p.Bound {
-		i := h / p.Block
-		bound := Lower(&blocks[i], BaselineAlpha/float64(len(blocks)))
-		p.Bound[h], p.Mean[h], p.SD[h] = max(bound-falls[i], 0), blocks[i].Mean(), math.Sqrt(blocks[i].Variance())
-	}
-	return p, true
+	return out
 }
 
 // Save appends the state.

@@ -25,20 +25,19 @@ func swingingPane(minute, n int, r *rand.Rand) (w Weights) {
 // seen against both.
 func TestSeasonal(t *testing.T) {
 	const n, b = 20, 0.002
-	var tables Tables
 	var seasonal Seasonal
-	var whole Baseline
+	var whole Weights
 	r := seeded(31, 0)
 	for minute := range 1440 {
 		w := swingingPane(minute, n, r)
 		seasonal.Learn(minute/60, &w)
-		whole.Learn(&w)
+		whole.Merge(&w)
 	}
-	p, ok := seasonal.Seal()
-	if !ok || p.Block != 1 || seasonal.N() != whole.N() {
-		t.Fatalf("sealed %v, blocks of %d hours, %d of %d scores", ok, p.Block, seasonal.N(), whole.N())
+	blocks := seasonal.Seal()
+	if len(blocks) != Hours || seasonal.N() != whole.N() {
+		t.Fatalf("%d blocks, %d of %d scores", len(blocks), seasonal.N(), whole.N())
 	}
-	m, _ := whole.Seal()
+	m := Lower(&whole, BaselineAlpha)
 	days := simulated(t, 50)
 	same, all, dropped := Series{}, Series{}, Series{}
 	alarms, plain, seen := 0, 0, 0
@@ -46,17 +45,17 @@ func TestSeasonal(t *testing.T) {
 		w := swingingPane(i, n, r)
 		paid := float64(i+1) * b
 		hour := i % 1440 / 60
-		if _, ok := same.Add(int64(i), paid, Part{tables.For(p.Bound[hour]), &w}); ok {
+		if _, ok := same.Add(int64(i), paid, Part{NewTable(blocks[hour].Bound, Aim{}), &w}); ok {
 			alarms++
 		}
-		if _, ok := all.Add(int64(i), paid, Part{tables.For(m), &w}); ok {
+		if _, ok := all.Add(int64(i), paid, Part{NewTable(m, Aim{}), &w}); ok {
 			plain++
 		}
 		var low Weights
 		for range n {
 			low.Add(binary01(swinging(i)-0.13).x(r), 1)
 		}
-		if _, ok := dropped.Add(int64(i), paid, Part{tables.For(p.Bound[hour]), &low}); ok {
+		if _, ok := dropped.Add(int64(i), paid, Part{NewTable(blocks[hour].Bound, Aim{}), &low}); ok {
 			seen++
 		}
 	}
@@ -83,35 +82,35 @@ func TestSeasonalFalls(t *testing.T) {
 		}
 		s.Learn(minute/60, &w)
 	}
-	p, ok := s.Seal()
-	if !ok || p.Block != 4 {
-		t.Fatalf("sealed %v, blocks of %d hours", ok, p.Block)
+	blocks := s.Seal()
+	if len(blocks) != Hours/4 {
+		t.Fatalf("%d blocks", len(blocks))
 	}
 	for minute := range 1440 {
-		if h := minute / 60; p.Bound[h] > mean(minute) {
-			t.Errorf("minute %d has a mean of %g, and the bound is %g", minute, mean(minute), p.Bound[h])
+		if b := &blocks[minute/240]; b.Bound > mean(minute) {
+			t.Errorf("minute %d has a mean of %g, and the bound is %g", minute, mean(minute), b.Bound)
 		}
 	}
-	if p.Bound[16] < p.Mean[16]-0.02 {
-		t.Errorf("where the swing is lowest the bound is %g, the mean %g", p.Bound[16], p.Mean[16])
+	if b := &blocks[4]; b.Bound < b.Mean()-0.02 {
+		t.Errorf("where the swing is lowest the bound is %g, the mean %g", b.Bound, b.Mean())
 	}
 	// A swing that is lowest inside the second of three blocks, and not in its middle.
 	means := []float64{0.9, 0.4, 0.6}
-	blocks := make([]Weights, len(means))
+	three := make([]Block, len(means))
 	for i, m := range means {
-		blocks[i].Add(m, 1000)
+		three[i].Add(m, 1000)
 	}
 	// The one through means of .5, 0 and .2 above it: −.15x + .35(x² − 1/12), least at x = .15/.7.
-	if got, x := Falls(blocks)[1], .15/.7; math.Abs(got-(.15*x-.35*(x*x-1./12))) > 1e-6 {
+	if got, x := falls(three)[1], .15/.7; math.Abs(got-(.15*x-.35*(x*x-1./12))) > 1e-6 {
 		t.Errorf("a swing that is lowest inside its block falls by %g", got)
 	}
-	var flat []Weights
+	var flat []Block
 	for range 6 {
-		var w Weights
-		w.Add(0.8, 1000)
-		flat = append(flat, w)
+		var b Block
+		b.Add(0.8, 1000)
+		flat = append(flat, b)
 	}
-	for i, f := range Falls(flat) {
+	for i, f := range falls(flat) {
 		if f != 0 {
 			t.Errorf("a mean that does not swing falls by %g in block %d", f, i)
 		}
@@ -132,13 +131,13 @@ func TestSeasonalBlocks(t *testing.T) {
 			w.Add(float64(h)/100, n)
 			s.Learn(h, &w)
 		}
-		p, ok := s.Seal()
-		if ok != (want > 0) || p.Block != want {
-			t.Fatalf("%d an hour: sealed %v, blocks of %d hours, want %d", anHour, ok, p.Block, want)
+		blocks := s.Seal()
+		if len(blocks)*want != Hours && len(blocks)+want > 0 {
+			t.Fatalf("%d an hour: %d blocks, want them of %d hours", anHour, len(blocks), want)
 		}
-		for h := range Hours {
-			if ok && (p.Bound[h] > p.Mean[h] || h%p.Block > 0 && p.Bound[h] != p.Bound[h-1]) {
-				t.Errorf("%d an hour: bound %g, mean %g at %d", anHour, p.Bound[h], p.Mean[h], h)
+		for i := range blocks {
+			if b := &blocks[i]; b.Bound > b.Mean() {
+				t.Errorf("%d an hour: bound %g, mean %g of block %d", anHour, b.Bound, b.Mean(), i)
 			}
 		}
 		saved := s.Save(nil)

@@ -37,8 +37,7 @@ func alarms(t *Table, panes []Weights, each func(i int, s *Series)) (at [][2]int
 }
 
 func TestRestartChangesNothing(t *testing.T) {
-	var tables Tables
-	table := tables.For(2.0 / 3)
+	table := NewTable(2.0/3, Aim{})
 	panes := panesOf(seeded(10, 0), 600, 400)
 	want := alarms(table, panes, nil)
 	if len(want) < 3 {
@@ -69,8 +68,7 @@ func TestRestartChangesNothing(t *testing.T) {
 // that.
 func TestMergeOfCells(t *testing.T) {
 	r := seeded(12, 0)
-	var tables Tables
-	table := tables.For(2.0 / 3)
+	table := NewTable(2.0/3, Aim{})
 	whole := make([]Weights, 500)
 	shuffled := make([]Weights, 500)
 	fives := make([]Weights, 100)
@@ -111,8 +109,7 @@ func TestMergeOfCells(t *testing.T) {
 // TestParts: the parts of a pane that are held against the same M are as good as merged.
 func TestParts(t *testing.T) {
 	r := seeded(13, 0)
-	var tables Tables
-	table := tables.For(0.7)
+	table := NewTable(0.7, Aim{})
 	var together, apart Series
 	for i := range 300 {
 		panes := panesOf(r, 2, 0)
@@ -144,20 +141,18 @@ func TestMirror(t *testing.T) {
 			t.Fatalf("pane %d: sum %g, mirrored twice %g", i, panes[i].Sum(), mirrored[i].Sum())
 		}
 	}
-	var tables Tables
-	want := alarms(tables.For(2.0/3), panes, nil)
-	if got := alarms(tables.For(2.0/3), mirrored, nil); !slices.Equal(got, want) || len(want) == 0 {
+	want := alarms(NewTable(2.0/3, Aim{}), panes, nil)
+	if got := alarms(NewTable(2.0/3, Aim{}), mirrored, nil); !slices.Equal(got, want) || len(want) == 0 {
 		t.Errorf("alarms %v, mirrored %v", want, got)
 	}
 }
 
 // TestOnset: the alarm names the pane of the change, give or take the time that the alarm took.
 func TestOnset(t *testing.T) {
-	var tables Tables
 	var off []float64
 	for i := range 100 {
 		panes := panesOf(seeded(15, uint64(i)), 700, 300)
-		for _, a := range alarms(tables.For(2.0/3), panes, nil) {
+		for _, a := range alarms(NewTable(2.0/3, Aim{}), panes, nil) {
 			if a[0] >= 300 {
 				off = append(off, math.Abs(float64(a[1]-300)))
 				break
@@ -177,14 +172,13 @@ func TestOnset(t *testing.T) {
 func TestExtremes(t *testing.T) {
 	f := func(name string, m float64, alarm bool, pane func(i int, w *Weights)) {
 		t.Helper()
-		var tables Tables
 		var s Series
 		fired := false
 		months := simulated(t, 100_000)
 		for i := range months {
 			var w Weights
 			pane(i, &w)
-			if _, ok := s.Add(int64(i), float64(i+1)*1e-5, Part{tables.For(m), &w}); ok {
+			if _, ok := s.Add(int64(i), float64(i+1)*1e-5, Part{NewTable(m, Aim{}), &w}); ok {
 				fired = true
 			}
 			if m := s.M(); !(m >= 0 && m < 1) {
@@ -227,14 +221,14 @@ func TestExtremes(t *testing.T) {
 func TestSaves(t *testing.T) {
 	x, y := panesOf(seeded(27, 0), 200, 100), panesOf(seeded(27, 1), 200, 200)
 	var p Purse
-	var b Baseline
+	var b Seasonal
 	var d Difference
 	for i := range x {
 		p.Pay(1.0/3, 1+i%7)
-		b.Learn(&x[i])
+		b.Learn(i%Hours, &x[i])
 		d.Add(&x[i], &y[i])
 		var p2 Purse
-		var b2 Baseline
+		var b2 Seasonal
 		var d2 Difference
 		saved := d.Save(b.Save(p.Save(nil)))
 		rest, err := p2.Load(saved)
@@ -254,17 +248,16 @@ func TestSaves(t *testing.T) {
 }
 
 func FuzzLoad(f *testing.F) {
-	var tables Tables
 	panes := panesOf(seeded(17, 0), 50, 20)
 	var s Series
 	var c Canary
 	var d Difference
-	var b Baseline
+	var b Seasonal
 	for i := range panes {
-		s.Add(int64(i), float64(i)/1000, Part{tables.For(0.6), &panes[i]})
+		s.Add(int64(i), float64(i)/1000, Part{NewTable(0.6, Aim{}), &panes[i]})
 		c.Add(0, int64(i), &panes[i], &panes[len(panes)-1-i], float64(i)/1000)
 		d.Add(&panes[i], &panes[len(panes)-1-i])
-		b.Learn(&panes[i])
+		b.Learn(i%Hours, &panes[i])
 	}
 	f.Add(s.Save(nil), 0.5, 3)
 	f.Add(c.Save(nil), 0.5, 3)
@@ -278,7 +271,7 @@ func FuzzLoad(f *testing.F) {
 		o.Add(1-x, int64(n&0xff))
 		var s Series
 		if _, err := s.Load(src); err == nil {
-			s.Add(5, 1, Part{tables.For(x), &w})
+			s.Add(5, 1, Part{NewTable(x, Aim{}), &w})
 			if m := s.M(); !(m >= 0) {
 				t.Errorf("series: M is %g", m)
 			}
@@ -303,20 +296,15 @@ func FuzzLoad(f *testing.F) {
 			seasonal.Learn(23, &w)
 			seasonal.Seal()
 		}
-		var b Baseline
-		if _, err := b.Load(src); err == nil {
-			b.Learn(&w)
-			if m, ok := b.Seal(); ok && !(m >= 0 && m <= 1) {
-				t.Errorf("baseline sealed at %g", m)
-			}
+		if m := Lower(&w, BaselineAlpha); w.N() > 0 && !(m >= 0 && m <= 1) {
+			t.Errorf("baseline sealed at %g", m)
 		}
 	})
 }
 
 func BenchmarkSeries(b *testing.B) {
 	panes := panesOf(seeded(18, 0), 1000, 1000)
-	var tables Tables
-	table := tables.For(0.6)
+	table := NewTable(0.6, Aim{})
 	var s Series
 	b.ReportAllocs()
 	i := 0

@@ -56,7 +56,7 @@ func TestBetIsFair(t *testing.T) {
 			for _, by := range []float64{0, 0.04} {
 				t.Run(fmt.Sprint(d.name, "/", n, "/", by), func(t *testing.T) {
 					r := seeded(1, uint64(n))
-					table := Aimed(d.mean, Aim{d.mean, math.Sqrt(d.mean * (1 - d.mean)), by})
+					table := NewTable(d.mean, Aim{d.mean, math.Sqrt(d.mean * (1 - d.mean)), by})
 					fair(t, panes, func() (inc [Bets]float64) {
 						var w Weights
 						for range n {
@@ -128,7 +128,7 @@ func TestBudgetHolds(t *testing.T) {
 	const b = 0.05
 	run := func(t *testing.T, seed uint64, m float64, pane func(r *rand.Rand, i int, w *Weights)) (share float64) {
 		r := seeded(2, seed)
-		table := Aimed(m, Aim{m, math.Sqrt(m * (1 - m)), m / 8})
+		table := NewTable(m, Aim{m, math.Sqrt(m * (1 - m)), m / 8})
 		var s Series
 		alarms := 0
 		for i := range panes {
@@ -177,8 +177,7 @@ func TestBudgetHolds(t *testing.T) {
 	})
 	t.Run("a drop is seen", func(t *testing.T) { // that the test can fail
 		r := seeded(2, 102)
-		var tables Tables
-		table := tables.For(0.9)
+		table := NewTable(0.9, Aim{})
 		var s Series
 		alarms := 0
 		for i := range 20_000 {
@@ -233,7 +232,6 @@ func TestCanaryBudgetHolds(t *testing.T) {
 // TestExceed: a tail of 5 % keeps the budget, one of 8 % is seen.
 func TestExceed(t *testing.T) {
 	const panes, b = 20_000, 0.005
-	var tables Tables
 	for _, share := range []float64{0.05, 0.08} {
 		r := seeded(9, 0)
 		var s Series
@@ -247,7 +245,7 @@ func TestExceed(t *testing.T) {
 				}
 			}
 			w := Exceed(n, above)
-			if _, ok := s.Add(int64(i), float64(i+1)*b, Part{tables.For(1 - 0.05), &w}); ok {
+			if _, ok := s.Add(int64(i), float64(i+1)*b, Part{NewTable(1-0.05, Aim{}), &w}); ok {
 				alarms++
 			}
 		}
@@ -262,8 +260,7 @@ func TestExceed(t *testing.T) {
 func TestPurse(t *testing.T) {
 	const panes, budget = 40_000, 0.05 // a pane
 	r := seeded(4, 0)
-	var tables Tables
-	table := tables.For(0.9)
+	table := NewTable(0.9, Aim{})
 	var purse Purse
 	var live []*Series
 	alarms := 0

@@ -65,7 +65,7 @@ func (k *known) pane(p *pane) bool {
 	}
 	if k.table == nil {
 		k.ref = k.dist.mean()
-		k.table = evidence.Aimed(k.ref, evidence.Aim{Mean: k.ref, SD: k.dist.sd(), By: asked})
+		k.table = evidence.NewTable(k.ref, evidence.Aim{Mean: k.ref, SD: k.dist.sd(), By: asked})
 	}
 	return k.add(p, evidence.Part{Table: k.table, Weights: &p.w})
 }
@@ -74,24 +74,23 @@ func (k *known) pane(p *pane) bool {
 type sealed struct {
 	sequential
 	twice    bool // as many scores as of two days
-	baseline evidence.Baseline
+	baseline evidence.Weights
 	table    *evidence.Table
 }
 
 func (s *sealed) pane(p *pane) bool {
 	if p.minute < day {
-		s.baseline.Learn(&p.w)
+		s.baseline.Merge(&p.w)
 		if s.twice {
-			s.baseline.Learn(&p.beside)
+			s.baseline.Merge(&p.beside)
 		}
 		return false
 	}
 	if p.minute == day {
-		bound, _ := s.baseline.Seal()
-		variance := s.baseline.Weights().Variance()
+		bound, variance := evidence.Lower(&s.baseline, evidence.BaselineAlpha), s.baseline.Variance()
 		s.ref = s.baseline.Mean()
 		s.refVar = variance / float64(s.baseline.N())
-		s.table = evidence.Aimed(bound, evidence.Aim{Mean: s.ref, SD: math.Sqrt(variance), By: asked})
+		s.table = evidence.NewTable(bound, evidence.Aim{Mean: s.ref, SD: math.Sqrt(variance), By: asked})
 	}
 	if p.minute < learning {
 		return false
@@ -113,10 +112,11 @@ func (h *hourly) pane(p *pane) bool {
 		return false
 	}
 	if p.minute == day {
-		profile, ok := h.baseline.Seal()
+		blocks := h.baseline.Seal()
 		for i := range h.tables {
-			if ok {
-				h.tables[i] = evidence.Aimed(profile.Bound[i], evidence.Aim{Mean: profile.Mean[i], SD: profile.SD[i], By: asked})
+			if len(blocks) > 0 {
+				b := &blocks[i*len(blocks)/evidence.Hours]
+				h.tables[i] = evidence.NewTable(b.Bound, evidence.Aim{Mean: b.Mean(), SD: math.Sqrt(b.Variance()), By: asked})
 			}
 		}
 	}
@@ -143,7 +143,7 @@ func (c *cohorts) pane(p *pane) bool {
 	if p.minute == day {
 		for i := range c.tables {
 			w := &c.baseline[i]
-			c.tables[i] = evidence.Aimed(evidence.Lower(w, evidence.BaselineAlpha/2), evidence.Aim{Mean: w.Mean(), SD: math.Sqrt(w.Variance()), By: asked})
+			c.tables[i] = evidence.NewTable(evidence.Lower(w, evidence.BaselineAlpha/2), evidence.Aim{Mean: w.Mean(), SD: math.Sqrt(w.Variance()), By: asked})
 		}
 	}
 	if p.minute < learning {

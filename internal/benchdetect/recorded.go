@@ -67,14 +67,12 @@ func replay(r *rand.Rand, before, after []float64) (early int, delay float64) {
 	r.Shuffle(len(before), func(i, j int) { before[i], before[j] = before[j], before[i] })
 	r.Shuffle(len(after), func(i, j int) { after[i], after[j] = after[j], after[i] })
 	learn := max(evidence.BaselineN, len(before)*2/3)
-	var b evidence.Baseline
-	var w evidence.Weights
+	var b evidence.Weights
 	for _, x := range before[:learn] {
-		w.Add(x, 1)
+		b.Add(x, 1)
 	}
-	b.Learn(&w)
-	m, _ := b.Seal()
-	table := evidence.Aimed(m, evidence.Aim{Mean: b.Mean(), SD: math.Sqrt(b.Weights().Variance()), By: asked})
+	m := evidence.Lower(&b, evidence.BaselineAlpha)
+	table := evidence.NewTable(m, evidence.Aim{Mean: b.Mean(), SD: math.Sqrt(b.Variance()), By: asked})
 	var s evidence.Series
 	for i, x := range slices.Concat(before[learn:], after) {
 		var w evidence.Weights

@@ -165,7 +165,7 @@ func kernel() {
 		}
 	}
 	var s evidence.Series
-	table := evidence.Aimed(0.5, evidence.Aim{Mean: 0.5, SD: 0.3, By: asked})
+	table := evidence.NewTable(0.5, evidence.Aim{Mean: 0.5, SD: 0.3, By: asked})
 	drift := best(func(i int) {
 		s.Add(int64(i), float64(i)*1e-9, evidence.Part{Table: table, Weights: &x[i%64]})
 	})
