@@ -192,7 +192,11 @@ func (in *instance) save(t *testing.T, log *stateLog) {
 // Whoever works through the log, from its start or from anybody's checkpoint, sees the same at each tick: crashes, new rules,
 // a second writer to the state log, records that retention has taken and checkpoints between folding and ticking change nothing.
 func TestOneLogOneStory(t *testing.T) {
-	for seed := range uint64(2) {
+	seeds := uint64(2)
+	if testing.Short() {
+		seeds = 1
+	}
+	for seed := range seeds {
 		batches := chaos(seed, 7000)
 		story := make(map[int64][]string)
 		live := start(t, &stateLog{})
