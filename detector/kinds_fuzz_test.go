@@ -4,11 +4,9 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
@@ -53,41 +51,21 @@ func FuzzAdvice(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 12))
-		read := func() *rules.Set {
-			text := anyAdvice(rng)
-			set, problems := rules.Parse("rules.yaml", []byte(text), rules.Options{Dimensions: fuzzOptions.Dimensions})
-			if err := problems.Err(); err != nil {
-				t.Fatalf("%v\n%s", err, text)
-			}
-			return set
-		}
-		set := read()
-		o := PartitionOptions{Windows: fuzzOptions, Rules: set}
-		live, again := NewPartition(o), NewPartition(o)
-		log := stateLog{options: fuzzOptions}
-		enc, minute, offset := windows.NewEncoder(), 0, int64(0)
+		w := newTwins(t, rng, 0, anyAdvice)
 		phase := make(map[string]RecordType)
 		level := 0.0
 		step := func() {
-			minute++
-			now := scriptStart.Add(time.Duration(minute) * time.Minute).UnixNano()
-			raw := enc.AppendBatch(nil, &windows.Header{Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: fuzzOptions.Dimensions})
-			enc.Reset()
-			records := applyRaw(t, live, raw)
-			want, got := encoded(t, records), encoded(t, applyRaw(t, again, raw))
-			if !slices.Equal(got, want) {
-				t.Fatalf("with restarts\n%s\nwithout\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
+			records, lines := w.step()
 			for i := range records {
 				r := &records[i]
 				was, open := phase[r.ID]
 				switch {
 				case r.Type == Resolved && !open, r.Type == Pending && open, r.Type == Firing && was == Firing:
-					t.Fatalf("%s after %q: %s", r.Type, was, want[i])
+					t.Fatalf("%s after %q: %s", r.Type, was, lines[i])
 				case r.Onset == nil || r.Onset.After(r.Time), r.Value != nil && *r.Value < 0, r.Kind == "traffic_share" && r.Value != nil && *r.Value > 1:
-					t.Fatalf("record %s", want[i])
+					t.Fatalf("record %s", lines[i])
 				case r.Type != Resolved && r.Kind == "change" && (len(r.Changed) != 1 || r.Samples < confirmCalls || r.Changed[0].From == r.Changed[0].To):
-					t.Fatalf("record %s", want[i])
+					t.Fatalf("record %s", lines[i])
 				}
 				if phase[r.ID] = r.Type; r.Type == Resolved {
 					delete(phase, r.ID)
@@ -95,41 +73,27 @@ func FuzzAdvice(f *testing.F) {
 			}
 		}
 		for range 150 {
-			switch rng.IntN(40) {
-			case 0:
-				minute += rng.IntN(2 * 24 * 60)
-			case 1:
-				set = read()
-				for _, p := range []*Partition{live, again} {
-					if err := p.SetRules(set); err != nil {
-						t.Fatal(err)
-					}
-				}
-			case 2, 3:
-				again = log.reopen(t, again, set)
-			case 4:
+			w.chance(2 * dayMinutes)
+			if rng.IntN(40) == 0 {
 				level = rng.Float64()
 			}
 			for range rng.IntN(8) {
-				turn := func(of ...string) string { return of[(minute/40+rng.IntN(8)/7)%len(of)] }
+				turn := func(of ...string) string { return of[(w.minute/40+rng.IntN(8)/7)%len(of)] }
 				cell := windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2))[:rng.IntN(2)], turn("v0", "v1", "v2", ""),
 					strconv.Itoa(rng.IntN(2)), turn("control", "a", ""), turn("eval", "production"))
 				axes := windows.AppendKey(nil, turn("x", "y", "z"), turn("m1", "m2"), turn("a", "", "b"), turn("eu", ""))
 				for range 1 + rng.IntN(40)*rng.IntN(10) {
 					s := windows.Sample{Mask: windows.MaskCall | 1<<windows.BuiltinLatency | 1<<windows.BuiltinFallback, Cell: cell, Axes: axes}
-					s.Time = scriptStart.Add(time.Duration(minute-rng.IntN(2)*rng.IntN(3)) * time.Minute).UnixNano()
-					s.Offset = offset
-					offset++
 					s.Values[windows.BuiltinLatency] = math.Exp(rng.NormFloat64() + level)
 					s.Values[windows.BuiltinFallback] = math.Floor(rng.Float64() + level/2)
 					s.Scores = []windows.Score{{Rubric: []byte("good"), Value: math.Round(3 * rng.Float64() * level)}}
-					enc.Add(&s)
+					w.add(s)
 				}
 			}
 			step()
 		}
 		// A week without calls ends them all.
-		minute += 7 * 24 * 60
+		w.minute += 7 * dayMinutes
 		step()
 		for id, typ := range phase {
 			t.Errorf("alert %s is %s a week after the last call", id, typ)

@@ -191,3 +191,14 @@ func (r *rule) watches(a *alert) (cohort []string, ok bool) {
 	}
 	return cohort, true
 }
+
+// adoptInto is adopt for kinds that keep an alert with its group.
+func (r *rule) adoptInto(v *windows.View, a *alert) bool {
+	cohort, ok := r.watches(a)
+	if !ok {
+		return false
+	}
+	a.cohort, a.by = cohort, r.group.SliceBy
+	v.Ensure(a.prompt, a.version, cohort).State = a
+	return true
+}

@@ -52,6 +52,75 @@ func anyRules(rng *rand.Rand) string {
 	return b.String()
 }
 
+// twins are a partition and one that is restarted now and then, fed with the same samples.
+type twins struct {
+	t           *testing.T
+	rng         *rand.Rand
+	rules       func(*rand.Rand) string // writes a rule file
+	set         *rules.Set
+	live, again *Partition
+	log         stateLog
+	enc         *windows.Encoder
+	minute      int
+	offset      int64
+}
+
+func newTwins(t *testing.T, rng *rand.Rand, partitions int, write func(*rand.Rand) string) *twins {
+	w := &twins{t: t, rng: rng, rules: write, log: stateLog{options: fuzzOptions, partitions: partitions}, enc: windows.NewEncoder()}
+	w.read()
+	o := PartitionOptions{Windows: fuzzOptions, Rules: w.set, Partitions: partitions}
+	w.live, w.again = NewPartition(o), NewPartition(o)
+	return w
+}
+
+func (w *twins) read() {
+	text := w.rules(w.rng)
+	set, problems := rules.Parse("rules.yaml", []byte(text), rules.Options{Dimensions: fuzzOptions.Dimensions})
+	if err := problems.Err(); err != nil {
+		w.t.Fatalf("%v\n%s", err, text)
+	}
+	w.set = set
+}
+
+// chance lets something happen to both now and then: time without calls, at most so many minutes, other rules, a restart of one.
+func (w *twins) chance(silence int) {
+	switch w.rng.IntN(30) {
+	case 0:
+		w.minute += w.rng.IntN(silence)
+	case 1:
+		w.read()
+		for _, p := range []*Partition{w.live, w.again} {
+			if err := p.SetRules(w.set); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	case 2, 3:
+		w.again = w.log.reopen(w.t, w.again, w.set)
+	}
+}
+
+// add adds a sample of the minute at hand, or of one that is late.
+func (w *twins) add(s windows.Sample) {
+	s.Time = scriptStart.Add(time.Duration(w.minute-w.rng.IntN(2)*w.rng.IntN(3)) * time.Minute).UnixNano()
+	s.Offset = w.offset
+	w.offset++
+	w.enc.Add(&s)
+}
+
+// step ends the minute. Both must tell the same: these records, and as JSON.
+func (w *twins) step() (records []Record, lines []string) {
+	w.minute++
+	now := scriptStart.Add(time.Duration(w.minute) * time.Minute).UnixNano()
+	raw := w.enc.AppendBatch(nil, &windows.Header{Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: fuzzOptions.Dimensions})
+	w.enc.Reset()
+	records = applyRaw(w.t, w.live, raw)
+	lines = encoded(w.t, records)
+	if got := encoded(w.t, applyRaw(w.t, w.again, raw)); !slices.Equal(got, lines) {
+		w.t.Fatalf("with restarts\n%s\nwithout\n%s", strings.Join(got, "\n"), strings.Join(lines, "\n"))
+	}
+	return records, lines
+}
+
 // FuzzSequential holds that no valid rules and no samples make the engine panic or tell what is no number, and that restarts
 // change nothing.
 func FuzzSequential(f *testing.F) {
@@ -60,64 +129,32 @@ func FuzzSequential(f *testing.F) {
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {
 		rng := rand.New(rand.NewPCG(seed, 11))
-		read := func() *rules.Set {
-			text := anyRules(rng)
-			set, problems := rules.Parse("rules.yaml", []byte(text), rules.Options{Dimensions: fuzzOptions.Dimensions})
-			if err := problems.Err(); err != nil {
-				t.Fatalf("%v\n%s", err, text)
-			}
-			return set
-		}
-		set := read()
-		o := PartitionOptions{Windows: fuzzOptions, Rules: set, Partitions: rng.IntN(4)}
-		live, again := NewPartition(o), NewPartition(o)
-		log := stateLog{options: fuzzOptions, partitions: o.Partitions}
-		enc, minute, offset := windows.NewEncoder(), 0, int64(0)
+		w := newTwins(t, rng, rng.IntN(4), anyRules)
 		level := rng.Float64()
 		for range 150 {
-			switch rng.IntN(40) {
-			case 0:
-				minute += rng.IntN(5 * dayMinutes)
-			case 1:
-				set = read()
-				for _, p := range []*Partition{live, again} {
-					if err := p.SetRules(set); err != nil {
-						t.Fatal(err)
-					}
-				}
-			case 2, 3:
-				again = log.reopen(t, again, set)
-			case 4:
+			w.chance(5 * dayMinutes)
+			if rng.IntN(40) == 0 {
 				level = rng.Float64()*4 - 2
 			}
 			for range rng.IntN(8) {
-				cell := windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2))[:rng.IntN(2)], "v"+strconv.Itoa(minute/60%3+rng.IntN(2)),
+				cell := windows.AppendKey(nil, "p"+strconv.Itoa(rng.IntN(2))[:rng.IntN(2)], "v"+strconv.Itoa(w.minute/60%3+rng.IntN(2)),
 					strconv.Itoa(rng.IntN(2)), []string{"control", "a", ""}[rng.IntN(3)], []string{"eval", "production"}[rng.IntN(2)])
 				spread := float64(rng.IntN(2))
 				for range 1 + rng.IntN(40)*rng.IntN(10) {
-					s := windows.Sample{Mask: windows.MaskCall, Cell: cell, Axes: windows.AppendKey(nil, "", "", "", "")}
-					s.Time = scriptStart.Add(time.Duration(minute-rng.IntN(2)*rng.IntN(3)) * time.Minute).UnixNano()
-					s.Offset = offset
-					offset++
 					x := level + spread*rng.NormFloat64()
 					if rng.IntN(200) == 0 {
 						x *= 1e9
 					}
-					s.Scores = []windows.Score{{Rubric: []byte("bad"), Value: 1 - x}, {Rubric: []byte("good"), Value: x}}
-					enc.Add(&s)
+					w.add(windows.Sample{
+						Mask: windows.MaskCall, Cell: cell, Axes: windows.AppendKey(nil, "", "", "", ""),
+						Scores: []windows.Score{{Rubric: []byte("bad"), Value: 1 - x}, {Rubric: []byte("good"), Value: x}},
+					})
 				}
 			}
-			minute++
-			now := scriptStart.Add(time.Duration(minute) * time.Minute).UnixNano()
-			raw := enc.AppendBatch(nil, &windows.Header{Source: windows.Source{Topic: "spans"}, Clock: now, Watermark: now, Dimensions: fuzzOptions.Dimensions})
-			enc.Reset()
-			want, got := encoded(t, applyRaw(t, live, raw)), encoded(t, applyRaw(t, again, raw))
-			if !slices.Equal(got, want) {
-				t.Fatalf("with restarts\n%s\nwithout\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
-			}
+			w.step()
 		}
-		stands := live.Status()
-		if got := again.Status(); !reflect.DeepEqual(got, stands) {
+		stands := w.live.Status()
+		if got := w.again.Status(); !reflect.DeepEqual(got, stands) {
 			t.Fatalf("with restarts\n%s\nwithout\n%s", showStatus(got), showStatus(stands))
 		}
 		for _, st := range stands {

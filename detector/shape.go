@@ -86,15 +86,7 @@ func (k *shape) bind(views []*windows.View) {
 	}
 }
 
-func (k *shape) adopt(a *alert) bool {
-	cohort, ok := k.watches(a)
-	if !ok {
-		return false
-	}
-	a.cohort, a.by = cohort, k.group.SliceBy
-	k.view.Ensure(a.prompt, a.version, cohort).State = a
-	return true
-}
+func (k *shape) adopt(a *alert) bool { return k.adoptInto(k.view, a) }
 
 func (k *shape) tick(e *engine) {
 	if e.now.Unix()/60%k.step != 0 {

@@ -61,15 +61,7 @@ func (k *threshold) bind(views []*windows.View) {
 	}
 }
 
-func (k *threshold) adopt(a *alert) bool {
-	cohort, ok := k.watches(a)
-	if !ok {
-		return false
-	}
-	a.cohort, a.by = cohort, k.group.SliceBy
-	k.view.Ensure(a.prompt, a.version, cohort).State = a
-	return true
-}
+func (k *threshold) adopt(a *alert) bool { return k.adoptInto(k.view, a) }
 
 func (k *threshold) tick(e *engine) {
 	k.reference.tick(e.now)
