@@ -1,55 +1,28 @@
 package detector
 
 import (
-	"encoding/csv"
 	"errors"
 	"io/fs"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 	"testing"
 
 	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/internal/recorded"
 )
 
-// recordedAnswers lie beside the repository, for they are not ours to pass on: answers of two models to the same questions, by an
-// old and by a new snapshot of each. gpt-4's began to answer in another way, gpt-3.5's did not.
-const recordedAnswers = "../../shared/data/llmdrift_opinionqa.csv"
-
-func recordedScores(t *testing.T) map[string][]float64 {
-	t.Helper()
-	f, err := os.Open(recordedAnswers)
+// TestRecordedChange: a change that happened is told after few calls, and one that did not happen is not. The calls of each
+// snapshot come in random order, one a minute; the baseline is sealed from two thirds of the old snapshot's.
+func TestRecordedChange(t *testing.T) {
+	answers, err := recorded.Read("../" + recorded.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("the recorded answers are not here: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	model, value := slices.Index(lines[0], "model"), slices.Index(lines[0], "score")
-	scores := make(map[string][]float64)
-	for _, l := range lines[1:] {
-		v, err := strconv.ParseFloat(l[value], 64)
-		if err != nil {
-			t.Fatal(err)
-		}
-		_, name, _ := strings.Cut(l[model], "/")
-		scores[name] = append(scores[name], v)
-	}
-	return scores
-}
-
-// TestRecordedChange: a change that happened is told after few calls, and one that did not happen is not. The calls of each
-// snapshot come in random order, one a minute; the baseline is sealed from two thirds of the old snapshot's.
-func TestRecordedChange(t *testing.T) {
-	scores := recordedScores(t)
+	scores := recorded.Scores(answers)
 	const rule = `
 rubrics: {good: {min: 0, max: 1, better: higher}}
 groups: [{name: g, rules: [{alert: Changed, rubric: good, drift: {drop: 0.05, against: {version: old}}}]}]`

@@ -22,7 +22,7 @@ type againstKeys struct {
 	Environment string `yaml:"environment" doc:"An environment, such as eval."`
 }
 
-const againstHint = "write previous_version, 24h, {fixed: 0.91}, {version: v22}, {variant: control} or {environment: eval}"
+const againstHint = "write previous_version, 24h, same_hours, {fixed: 0.91}, {version: v22}, {variant: control} or {environment: eval}"
 
 // UnmarshalStrict implements strictyaml.Unmarshaler.
 func (a *against) UnmarshalStrict(n strictyaml.Node) {

@@ -1,14 +1,11 @@
 package main
 
 import (
-	"encoding/csv"
 	"errors"
 	"fmt"
 	"io/fs"
 	"math"
-	"os"
 	"slices"
-	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -16,59 +13,33 @@ import (
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/otlpgen"
+	"github.com/driftd/driftd/internal/recorded"
 	"github.com/driftd/driftd/internal/testkit"
 )
 
-// realData are answers of OpenAI's models to the same survey questions on one evening, with the time of each call: first by one
-// snapshot of a model, then by the next. It lies beside the repository, for it is not ours to pass on.
-const realData = "../../../shared/data/llmdrift_opinionqa.csv"
-
-// answer is a line of the file.
+// answer is one that was recorded, as of a prompt that is made up: one a model, whatever its snapshot.
 type answer struct {
-	at                   time.Time
-	model                string // such as openaichat/gpt-4-0613
-	prompt               string // made up: one a model, whatever its snapshot
-	latency, cost, score float64
-	tokens               int
+	recorded.Answer
+	prompt string
 }
 
 func readAnswers(t *testing.T) (answers []answer) {
 	t.Helper()
-	f, err := os.Open(realData)
+	all, err := recorded.Read("../../" + recorded.Path)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("the real data is not here: %v", err)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
-	if err != nil {
-		t.Fatal(err)
-	}
-	column := make(map[string]int)
-	for i, name := range lines[0] {
-		column[name] = i
-	}
-	for _, line := range lines[1:] {
-		number := func(name string) float64 {
-			v, err := strconv.ParseFloat(line[column[name]], 64)
-			if err != nil {
-				t.Fatalf("%s: %v", realData, err)
-			}
-			return v
+	for _, a := range all {
+		prompt := "opinions_gpt-3.5"
+		if strings.HasPrefix(a.Model, "gpt-4-") {
+			prompt = "opinions_gpt-4"
 		}
-		a := answer{model: line[column["model"]], latency: number("latency_s"), cost: number("cost_usd"), score: number("score"), tokens: int(number("answer_tokens"))}
-		if a.at, err = time.Parse("2006-01-02T15:04:05", line[column["timestamp"]]); err != nil {
-			t.Fatalf("%s: %v", realData, err)
-		}
-		a.prompt = "opinions_gpt-3.5"
-		if strings.Contains(a.model, "gpt-4-") {
-			a.prompt = "opinions_gpt-4"
-		}
-		answers = append(answers, a)
+		answers = append(answers, answer{a, prompt})
 	}
-	slices.SortStableFunc(answers, func(a, b answer) int { return a.at.Compare(b.at) })
+	slices.SortStableFunc(answers, func(a, b answer) int { return a.Time.Compare(b.Time) })
 	return answers
 }
 
@@ -82,15 +53,15 @@ func TestRealData(t *testing.T) {
 	var switched time.Time
 	for _, a := range answers {
 		perPrompt[a.prompt]++
-		if switched.IsZero() && strings.HasSuffix(a.model, "gpt-4-0613") {
-			switched = a.at
+		if switched.IsZero() && a.Model == "gpt-4-0613" {
+			switched = a.Time
 		}
 	}
 	if len(perPrompt) != 2 || perPrompt["opinions_gpt-4"] != perPrompt["opinions_gpt-3.5"] {
-		t.Fatalf("%s has %v answers; has the file changed?", realData, perPrompt)
+		t.Fatalf("%s has %v answers; has the file changed?", recorded.Path, perPrompt)
 	}
 	// All is published at once and long after; the clock stands behind the last event's minute.
-	now := answers[len(answers)-1].at.Truncate(time.Minute).Add(time.Minute)
+	now := answers[len(answers)-1].Time.Truncate(time.Minute).Add(time.Minute)
 	w := newWorld(t, testkit.Broker(t), fmt.Sprintf(`
 rubrics:
   agreement: {min: 0, max: 1, better: higher}
@@ -114,8 +85,8 @@ groups:
 	var msgs []kafkalog.Message
 	for i, a := range answers {
 		c := otlpgen.Call{
-			Prompt: a.prompt, Version: "v1", Model: a.model, Start: a.at.Add(-time.Duration(a.latency * float64(time.Second))), End: a.at,
-			OutputTokens: a.tokens, Cost: a.cost, Scores: []otlpgen.Score{{Rubric: "agreement", Value: a.score}},
+			Prompt: a.prompt, Version: "v1", Model: a.Model, Start: a.Time.Add(-time.Duration(a.Latency * float64(time.Second))), End: a.Time,
+			OutputTokens: int(a.Tokens), Cost: a.Cost, Scores: []otlpgen.Score{{Rubric: "agreement", Value: a.Score}},
 		}
 		msgs = append(msgs, kafkalog.Message{Topic: w.prefix + nativeEvent, Partition: i % srcTopics, Value: otlpgen.AppendNative(nil, &c)})
 	}
@@ -140,9 +111,9 @@ groups:
 		var n int64
 		sum := 0.0
 		for _, a := range answers {
-			if a.prompt == r.Prompt && !a.at.Before(r.Time.Add(-30*time.Minute)) && a.at.Before(r.Time) {
+			if a.prompt == r.Prompt && !a.Time.Before(r.Time.Add(-30*time.Minute)) && a.Time.Before(r.Time) {
 				n++
-				sum += a.score
+				sum += a.Score
 			}
 		}
 		if r.Samples != n || r.Value == nil || math.Abs(*r.Value-sum/float64(n)) > 1e-9 {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/detector"
+	words "github.com/driftd/driftd/internal/standing"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -96,13 +97,6 @@ func (s *standing) compare(w io.Writer, rule *RuleReport) {
 		}
 		p := &s.pairs[i]
 		d := p.Difference
-		verdict := d.Verdict
-		switch {
-		case verdict == "undecided" && d.More > 0:
-			verdict = fmt.Sprintf("not decided yet, about %s more scores", rules.Grouped(d.More))
-		case verdict == "undecided":
-			verdict = "not decided yet"
-		}
 		number := func(v float64) string {
 			text := rule.Rule.NumberOf(v).String()
 			if v > 0 {
@@ -111,7 +105,7 @@ func (s *standing) compare(w io.Writer, rule *RuleReport) {
 			return text
 		}
 		fmt.Fprintf(w, "           %s%s: %s to %s, n=%s and %s: %s\n", subject(p.Prompt, p.Version, p.Cohort), opposite(p.Against),
-			number(d.Low), number(d.High), rules.Grouped(d.Samples), rules.Grouped(d.Others), verdict)
+			number(d.Low), number(d.High), rules.Grouped(d.Samples), rules.Grouped(d.Others), words.Verdict(d))
 	}
 }
 

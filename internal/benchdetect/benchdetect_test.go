@@ -1,21 +1,20 @@
 package main
 
 import (
-	"cmp"
 	"errors"
 	"io/fs"
 	"math"
 	"math/rand/v2"
-	"os"
 	"testing"
 
 	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/internal/recorded"
 )
 
 // TestRecorded: a change that happened is seen after few calls, and one that did not happen is not.
 func TestRecorded(t *testing.T) {
 	// The answers lie beside the repository, for they are not ours to pass on.
-	changes, err := recorded(cmp.Or(os.Getenv("DRIFTD_RECORDED"), "../../../shared/data/llmdrift_opinionqa.csv"), 200)
+	changes, err := changed("../../"+recorded.Path, 200)
 	if errors.Is(err, fs.ErrNotExist) {
 		t.Skipf("the recorded answers are not here: %v", err)
 	}

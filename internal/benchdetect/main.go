@@ -13,13 +13,15 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"github.com/driftd/driftd/internal/recorded"
 )
 
 func main() {
 	quick := flag.Bool("quick", false, "a tenth of the days and runs: it works, but its figures mean little")
 	only := flag.String("only", "", "one distribution: Beta, 0/1 or 1–5")
 	rate := flag.Float64("rate", 0, "one rate: 1, 10 or 100 scores a minute")
-	data := flag.String("data", "../shared/data/llmdrift_opinionqa.csv", "recorded answers to try the detector on; left out where the file is not there")
+	data := flag.String("data", recorded.Path, "recorded answers to try the detector on; left out where the file is not there")
 	workers := flag.Int("workers", 2, "cells at a time")
 	flag.Parse()
 	if flag.NArg() > 0 || *workers < 1 || *only != "" && byName(*only) == nil || !slices.Contains([]float64{0, 1, 10, 100}, *rate) {
@@ -34,7 +36,7 @@ func main() {
 	}
 	verdicts(cells)
 	kernel()
-	changes, err := recorded(*data, 200)
+	changes, err := changed(*data, 200)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		fmt.Printf("\nRecorded answers: left out, %s is not there\n", *data)

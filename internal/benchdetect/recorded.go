@@ -1,16 +1,13 @@
 package main
 
 import (
-	"encoding/csv"
 	"fmt"
 	"math"
 	"math/rand/v2"
-	"os"
 	"slices"
-	"strconv"
-	"strings"
 
 	"github.com/driftd/driftd/detector/evidence"
+	"github.com/driftd/driftd/internal/recorded"
 )
 
 // change is what happened to one model when a new snapshot took over.
@@ -20,32 +17,15 @@ type change struct {
 	delays   []float64 // calls until the first alarm after, one a shuffle; +Inf for none
 }
 
-// recorded holds the detector to a change that happened: the answers of two models to the same questions, by an old and by a
+// changed holds the detector to a change that happened: the answers of two models to the same questions, by an old and by a
 // new snapshot of each; gpt-4's began to answer in another way, gpt-3.5's did not. The reference is sealed from the first two
 // thirds of the old snapshot's answers, and every call is a pane of its own.
-func recorded(path string, shuffles int) ([]change, error) {
-	f, err := os.Open(path)
+func changed(path string, shuffles int) ([]change, error) {
+	answers, err := recorded.Read(path)
 	if err != nil {
 		return nil, err
 	}
-	defer f.Close()
-	lines, err := csv.NewReader(f).ReadAll()
-	if err != nil || len(lines) == 0 {
-		return nil, fmt.Errorf("read %s: %w", path, err)
-	}
-	model, score := slices.Index(lines[0], "model"), slices.Index(lines[0], "score")
-	if model < 0 || score < 0 {
-		return nil, fmt.Errorf("read %s: no columns model and score", path)
-	}
-	scores := map[string][]float64{}
-	for _, l := range lines[1:] {
-		v, err := strconv.ParseFloat(l[score], 64)
-		if err != nil {
-			return nil, fmt.Errorf("read %s: %w", path, err)
-		}
-		_, name, _ := strings.Cut(l[model], "/")
-		scores[name] = append(scores[name], v)
-	}
+	scores := recorded.Scores(answers)
 	changes := []change{{from: "gpt-4-0314", to: "gpt-4-0613"}, {from: "gpt-3.5-turbo-0301", to: "gpt-3.5-turbo-0613"}}
 	for i := range changes {
 		c := &changes[i]

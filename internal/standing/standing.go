@@ -138,16 +138,21 @@ func of(a *detector.Against) string {
 	return ""
 }
 
+// Verdict is what a difference says of its first side.
+func Verdict(d *detector.Difference) string {
+	switch {
+	case d.Verdict != "undecided":
+		return d.Verdict
+	case d.More > 0:
+		return fmt.Sprintf("not decided yet, about %s more scores", rules.Grouped(d.More))
+	}
+	return "not decided yet"
+}
+
 // difference is the answer to who only wants to look.
 func difference(st *detector.RuleStatus, s *detector.SeriesStatus) string {
 	d := s.Difference
-	verdict := map[string]string{"better": "better", "worse": "worse"}[d.Verdict]
-	if verdict == "" {
-		if verdict = "not decided yet"; d.More > 0 {
-			verdict += fmt.Sprintf(", about %s more values", rules.Grouped(d.More))
-		}
-	}
-	text := fmt.Sprintf("%s: %s to %s against", verdict, number(st, d.Low), number(st, d.High))
+	text := fmt.Sprintf("%s: %s to %s against", Verdict(d), number(st, d.Low), number(st, d.High))
 	if o := of(s.Against); o != "" {
 		text += strings.TrimPrefix(o, " of")
 	} else {

@@ -45,7 +45,7 @@ func TestWrite(t *testing.T) {
 
 quality/Canary: canary of grounding, at most 2 false alarms in 300d over all its series
   2 watched, of 2 series
-  watching  support v24  not decided yet, about 2,300 more values: -0.0123 to 0.018 against v22, over 512 and 4,100 values; evidence 50%
+  watching  support v24  not decided yet, about 2,300 more scores: -0.0123 to 0.018 against v22, over 512 and 4,100 values; evidence 50%
   firing    support v25  worse: -0.05 to -0.01 against v22, over 512 and 4,100 values
 
 calls/Slow: exceed of latency, at most 1 false alarm in 30d over all its series
