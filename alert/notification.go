@@ -26,6 +26,22 @@ type Notification struct {
 	// Rollback is the newest thing that was done about the version since then: proposed, refused, promoted, failed or
 	// recovered. Nil where nothing was.
 	Rollback *detector.Record
+	// Attempt is the whole rollback that Rollback is of, nil with it.
+	Attempt *Attempt
+	// Observed is the newest observation of a promotion that is being watched; nil where none is.
+	Observed *detector.Record
+	// Acknowledged is who has taken it on, nil while nobody has, or when it has become worse since.
+	Acknowledged *detector.Record
+	// Silenced is the silence that ends last of those that match all of Firing; nil where not all are silenced.
+	Silenced *detector.Record
+	// Introduced tells who promoted the version, where the registry told; may be nil.
+	Introduced *detector.Record
+	// News is what has happened since the receiver was last told, oldest first: steps and actions, the newest twenty at most.
+	News []detector.Record
+	// Repeat says that nothing has happened: it is only said again because it has fired for so long.
+	Repeat bool
+	// Leg is the way by which the group comes to this receiver.
+	Leg Leg
 	// Ref is what the receiver returned when it was last told about this group, where that message is to be replaced; empty
 	// for a new one.
 	Ref string
@@ -49,6 +65,10 @@ type Receiver interface {
 type Traits struct {
 	PerAlert bool          // each alert is a group of its own, and rollbacks are not told
 	Interval time.Duration // least time between two deliveries
+	// Updates: what was told can be changed in place, so acknowledgements, silences and observations are told too.
+	Updates bool
+	// Resend is how often a firing group is sent again, changed or not, for receivers that forget; 0 is never.
+	Resend time.Duration
 }
 
 // FailureKind says what a failed delivery means for the next.

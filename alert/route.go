@@ -2,6 +2,7 @@ package alert
 
 import (
 	"slices"
+	"time"
 
 	"github.com/driftd/driftd/detector"
 )
@@ -14,6 +15,17 @@ type Route struct {
 	Match    map[string]string // label to exact value, all of them must hold; see Labels
 	Continue bool              // go on to the next sibling after this one matched
 	Routes   []Route
+}
+
+// Leg is one way through the tree: what the routes on it say, the innermost first.
+type Leg struct {
+	Receiver   string
+	GroupBy    []string      // labels in which the alerts of a message agree
+	Repeat     time.Duration // say it again after so long; 0 is never
+	Mute       []string      // names of mute times
+	Fallback   string        // receiver; may be empty
+	Responders []string      // Slack ids of who may acknowledge and silence; empty is everybody
+	Approvers  []string      // of who may approve; empty is nobody
 }
 
 // Receivers returns the names of the receivers of an alert with these labels, in the order of the tree, each once.

@@ -48,6 +48,12 @@ type Record struct {
 	Previous  string   `json:"previous,omitempty"` // version that held most of the prompt's traffic before this one came
 	Exemplars []string `json:"exemplars,omitempty"`
 	Rollback  string   `json:"rollback,omitempty"` // what the rule allows: dry_run, approve, auto; absent is off
+	// AutoFrom says that the rule asks for auto, but only when it has been live until then: Rollback is approve meanwhile.
+	AutoFrom *time.Time `json:"auto_from,omitempty"`
+	Target   *Target    `json:"target,omitempty"`  // what a rollback would promote; of steps and observations of rules that allow one
+	Share    *float64   `json:"share,omitempty"`   // of an observation: of the prompt's calls in the last minute, how many were of Version; 0 to 1
+	Trend    *Trend     `json:"trend,omitempty"`   // of a firing step: how the watched figure went
+	Figures  []Figures  `json:"figures,omitempty"` // of a figures record: the day's, by version, the most called first
 
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -57,6 +63,63 @@ type Record struct {
 	Receiver string `json:"receiver,omitempty"` // through which receiver
 	Reason   string `json:"reason,omitempty"`   // why it was refused, failed, or ended
 	Ref      string `json:"ref,omitempty"`      // what the receiver gave back to find the message again
+	Guard    string `json:"guard,omitempty"`    // that refused, or that --force overrode
+	Force    string `json:"force,omitempty"`    // of a rollback_requested: the guard that its author overrides
+
+	Silence *Silence `json:"silence,omitempty"` // of a silenced record, whose ID is the silence's
+}
+
+// Target is the version that a rollback would promote, as detect knows it.
+type Target struct {
+	Version   string     `json:"version"`
+	Calls     int64      `json:"calls"`               // in the last 24 h
+	Last      *time.Time `json:"last,omitempty"`      // newest call
+	Templates int        `json:"templates,omitempty"` // distinct template hashes that it served, as far as is remembered; 0 for not known
+	Value     *float64   `json:"value,omitempty"`     // the watched figure in the alert's cohort; of an observation, over the last ten minutes
+	Samples   int64      `json:"samples"`             // that Value is of
+}
+
+// Trend is the watched figure of the alert's cohort by stretches of time up to the step, oldest first; null where there was nothing.
+type Trend struct {
+	From     time.Time  `json:"from"`
+	Every    string     `json:"every"`              // length of a stretch, such as 1m
+	Values   []*float64 `json:"values"`             // of the alert's version
+	Previous []*float64 `json:"previous,omitempty"` // of the version before, over the same stretches
+}
+
+// Figures are a version's of one day, for people.
+type Figures struct {
+	Version string            `json:"version"`
+	Calls   int64             `json:"calls"`
+	P50     *float64          `json:"p50,omitempty"` // latency, seconds
+	P95     *float64          `json:"p95,omitempty"`
+	Cost    *float64          `json:"cost,omitempty"`   // USD, sum
+	Errors  *float64          `json:"errors,omitempty"` // share, 0 to 1
+	Scores  map[string]Scored `json:"scores,omitempty"` // by rubric
+}
+
+// Scored is a rubric's mean.
+type Scored struct {
+	Mean float64 `json:"mean"`
+	N    int64   `json:"n"`
+}
+
+// Silence keeps receivers from being told of alerts whose labels match. The newest record of an id counts; one that ends before it
+// starts was taken back.
+type Silence struct {
+	Matchers []Matcher `json:"matchers"` // all must match
+	Starts   time.Time `json:"starts"`
+	Ends     time.Time `json:"ends"`
+	// UntilResolved ends it as soon as none of the alerts that it matched fires any more, Ends at the latest.
+	UntilResolved bool   `json:"until_resolved,omitempty"`
+	Comment       string `json:"comment,omitempty"`
+}
+
+// Matcher is a condition on one label; one that is missing is empty.
+type Matcher struct {
+	Label string `json:"label"`
+	Op    string `json:"op"` // =, !=, =~, !~; regular expressions match the whole value
+	Value string `json:"value"`
 }
 
 // Against says what a rule compares with.
@@ -102,19 +165,38 @@ type RecordType string
 // Steps are decided by the detect stage, from event time alone.
 const (
 	Pending  RecordType = "pending"
-	Firing   RecordType = "firing"
+	Firing   RecordType = "firing" // also once more, when an alert that fires has become clearly worse
 	Resolved RecordType = "resolved"
 )
 
-// Actions are what the act stage did about a step.
+// What else the detect stage tells. These are no steps: they carry the step that the alert is at, and may repeat.
 const (
-	Notified         RecordType = "notified"
-	NotifyFailed     RecordType = "notify_failed"
-	RollbackProposed RecordType = "rollback_proposed"
-	RollbackRefused  RecordType = "rollback_refused"
-	RollbackPromoted RecordType = "rollback_promoted"
-	RollbackFailed   RecordType = "rollback_failed"
-	Recovered        RecordType = "recovered"
+	Observed   RecordType = "observed" // each minute, of an alert that fires and whose rule allows a rollback: how version and target go on
+	DayFigures RecordType = "figures"  // once a day, of a prompt
+)
+
+// Actions are what the act stage, or a person, did about a step.
+const (
+	Notified     RecordType = "notified"
+	NotifyFailed RecordType = "notify_failed"
+	Acknowledged RecordType = "acknowledged"
+	Silenced     RecordType = "silenced" // a silence was made or changed
+
+	RollbackRequested RecordType = "rollback_requested" // by hand: its ID is its own
+	RollbackProposed  RecordType = "rollback_proposed"
+	RollbackReminded  RecordType = "rollback_reminded" // it still waits for a person
+	RollbackApproved  RecordType = "rollback_approved"
+	RollbackRejected  RecordType = "rollback_rejected"  // by a person, or by time
+	RollbackRefused   RecordType = "rollback_refused"   // by a guard
+	RollbackPromoting RecordType = "rollback_promoting" // the registry is about to be asked
+	RollbackPromoted  RecordType = "rollback_promoted"  // and was read back
+	RollbackFailed    RecordType = "rollback_failed"
+	Recovered         RecordType = "recovered"
+	Ineffective       RecordType = "ineffective"
+
+	RollbacksStopped RecordType = "rollbacks_stopped" // the kill switch, for all prompts or for one
+	RollbacksResumed RecordType = "rollbacks_resumed"
+	RegistryPromoted RecordType = "registry_promoted" // someone else promoted Version in place of Previous
 )
 
 // IsStep tells the steps of an alert from what was done about them.

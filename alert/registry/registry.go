@@ -1,5 +1,5 @@
 // Package registry holds the words that rollback and the clients of prompt registries share. The interface stands with
-// its caller, in alert/rollback; the clients are in the folders below.
+// its caller, in alert/rollback; the clients are in the folders below, one each.
 package registry
 
 import (
@@ -8,42 +8,94 @@ import (
 	"time"
 )
 
-// State is what a registry says about a prompt.
-type State struct {
-	Current  string    // version that the production label points at
-	Versions []Version // newest first; may be empty where the registry does not tell
-}
-
-// Version is one version of a prompt.
+// Version is one version of a prompt as a registry has it.
 type Version struct {
-	Version   string
+	ID        string    // what the registry calls it; opaque
+	Names     []string  // what it is also known by on spans, such as 3 and v3; may be empty
 	CreatedAt time.Time // zero where the registry does not tell
 }
 
-// Has says whether the registry knows the version, or does not tell which ones it knows.
-func (s *State) Has(version string) bool {
-	return len(s.Versions) == 0 || slices.ContainsFunc(s.Versions, func(v Version) bool { return v.Version == version })
+// Is says whether name, as it stood on spans, means this version.
+func (v Version) Is(name string) bool {
+	return name != "" && (v.ID == name || slices.Contains(v.Names, name))
 }
 
-// Promotion is a wish to make Version current in place of Expect.
-type Promotion struct {
-	Prompt, Version, Expect string
-	Alert, Reason           string // for the registry's own audit: alert id, and a sentence
-	Key                     string // the same for each try of one promotion
+// String is the version as people know it.
+func (v Version) String() string {
+	if len(v.Names) > 0 {
+		return v.Names[0]
+	}
+	return v.ID
 }
 
-// ConflictError is the answer to a promotion whose Expect is not current any more; nothing was changed.
-type ConflictError struct{ Current string }
+// Find returns the version that is meant by a name on spans; false where there is none of it.
+func Find(all []Version, name string) (Version, bool) {
+	for _, v := range all {
+		if v.Is(name) {
+			return v, true
+		}
+	}
+	return Version{}, false
+}
 
-func (e *ConflictError) Error() string { return fmt.Sprintf("%q is current", e.Current) }
+// Move is a wish to point the label at To, which pointed at Seen when it was last read.
+type Move struct {
+	Prompt        string
+	To, Seen      Version
+	Alert, Reason string // for the registry's own audit: alert id, and a sentence
+	Link          string // to more about it; may be empty
+	Key           string // the same for each try of one move
+}
+
+// Traits are what a caller must know of a kind of registry.
+type Traits struct {
+	// Grace is how long clients may keep a version after the label has moved: caches. Default 1 min.
+	Grace time.Duration
+	// History: the client is a Historian. Switch: it is a Switcher.
+	History, Switch bool
+	// Replaces: a write replaces the label set of a version; the client reads it first and writes the union.
+	Replaces bool
+}
+
+// Change is one move of the label, as a registry that has a history tells it.
+type Change struct {
+	To, From string // From may be empty
+	At       time.Time
+	By       string // may be empty
+}
+
+// Event is what a registry told us that someone did: the label of Prompt points at Version now.
+type Event struct {
+	Prompt, Version string
+	Author          string // empty where it does not tell
+	At              time.Time
+}
+
+// ConflictError is the answer to a move whose Seen is not current any more; nothing was changed.
+type ConflictError struct{ Current Version }
+
+func (e *ConflictError) Error() string { return fmt.Sprintf("%q is current", e.Current.String()) }
+
+// Kind says what a failed call means.
+type Kind int
+
+const (
+	Unavailable Kind = iota // may work later; a move may have been made all the same
+	Denied                  // 401 or 403: someone must mend the credentials
+	NoPrompt                // the registry has no such prompt
+	NoLabel                 // the prompt has no version with the label
+	NoVersion               // it has no such version
+	Wrong                   // anything else that will not work by itself
+)
 
 // Error is any other failed call. Its text holds no secret.
 type Error struct {
 	Op      string // "read current version of p", …
-	Reason  string // the same each time for the same fault
-	Retry   bool   // it may work later; a promotion may have been made all the same
-	After   time.Duration
-	Wrapped error // may be nil
+	Kind    Kind
+	Reason  string        // the same each time for the same fault
+	Hint    string        // what a person can do about it; may be empty
+	After   time.Duration // the registry asked not to be called sooner; 0 where it did not
+	Wrapped error         // may be nil
 }
 
 func (e *Error) Error() string {

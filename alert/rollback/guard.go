@@ -78,13 +78,14 @@ func harmless(r *detector.Record) bool {
 }
 
 // seen are the guards that look at the registry. Current being the target is not their matter.
-func seen(a *attempt, s *registry.State) *refusal {
+func seen(a *attempt, current registry.Version, all []registry.Version) *refusal {
+	_, has := registry.Find(all, a.step.Previous)
 	switch {
-	case s.Current != a.step.Version:
-		return refuse("not_current", "%s is current in the registry, not %s", s.Current, a.step.Version)
+	case !current.Is(a.step.Version):
+		return refuse("not_current", "%s is current in the registry, not %s", current, a.step.Version)
 	case !a.firing():
 		return over
-	case !s.Has(a.step.Previous):
+	case len(all) > 0 && !has:
 		return refuse("unknown_target", "the registry has no version %s", a.step.Previous)
 	}
 	return nil

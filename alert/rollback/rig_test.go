@@ -141,18 +141,24 @@ type mortal struct {
 	next Registry
 }
 
-func (m mortal) Current(ctx context.Context, prompt string) (s registry.State, err error) {
-	if dead := m.g.op("read", func() { s, err = m.next.Current(ctx, prompt) }); dead != nil {
-		return s, dead
+func (m mortal) Current(ctx context.Context, prompt string) (v registry.Version, err error) {
+	if dead := m.g.op("read", func() { v, err = m.next.Current(ctx, prompt) }); dead != nil {
+		return v, dead
 	}
-	return s, err
+	return v, err
 }
 
-func (m mortal) Promote(ctx context.Context, p registry.Promotion) (current string, err error) {
-	if dead := m.g.op("promote", func() { current, err = m.next.Promote(ctx, p) }); dead != nil {
-		return "", dead
+func (m mortal) List(ctx context.Context, prompt string) ([]registry.Version, error) {
+	return m.next.List(ctx, prompt)
+}
+
+func (m mortal) Traits() registry.Traits { return m.next.Traits() }
+
+func (m mortal) Move(ctx context.Context, p registry.Move) (err error) {
+	if dead := m.g.op("promote", func() { err = m.next.Move(ctx, p) }); dead != nil {
+		return dead
 	}
-	return current, err
+	return err
 }
 
 // actions returns what the core wrote, as "type: reason".
@@ -202,12 +208,12 @@ type meddler struct {
 	act func()
 }
 
-func (m meddler) Promote(ctx context.Context, p registry.Promotion) (string, error) {
+func (m meddler) Move(ctx context.Context, p registry.Move) error {
 	m.act()
-	return m.Registry.Promote(ctx, p)
+	return m.Registry.Move(ctx, p)
 }
 
 // liar is a registry that answers promotions without making them.
 type liar struct{ Registry }
 
-func (liar) Promote(_ context.Context, p registry.Promotion) (string, error) { return p.Version, nil }
+func (liar) Move(context.Context, registry.Move) error { return nil }

@@ -25,8 +25,24 @@ import (
 
 // Registry is where prompts live. Errors are a *registry.ConflictError or a *registry.Error.
 type Registry interface {
-	Current(ctx context.Context, prompt string) (registry.State, error)
-	Promote(ctx context.Context, p registry.Promotion) (current string, err error)
+	// Current returns the version that the label points at.
+	Current(ctx context.Context, prompt string) (registry.Version, error)
+	// List returns the versions that can be promoted, newest first; none where the registry does not tell.
+	List(ctx context.Context, prompt string) ([]registry.Version, error)
+	// Move points the label at another version. A registry without compare-and-set leaves it to the caller to read before and after.
+	Move(ctx context.Context, m registry.Move) error
+	Traits() registry.Traits
+}
+
+// Historian is a registry that remembers where the label pointed.
+type Historian interface {
+	// History returns the moves of the label, newest first.
+	History(ctx context.Context, prompt string) ([]registry.Change, error)
+}
+
+// Switcher is a registry whose prompts carry labels or tags of their own: one that says driftd.rollback=off is a kill switch.
+type Switcher interface {
+	Switched(ctx context.Context, prompt string) (off bool, err error)
 }
 
 // Config is what the core needs.
@@ -190,11 +206,16 @@ func (c *Core) decide(ctx context.Context, j alert.Journal, a *attempt) {
 		c.failed(ctx, j, a, err)
 		return
 	}
-	if s.Current == a.step.Previous && !fresh {
+	if s.Is(a.step.Previous) && !fresh {
 		c.write(ctx, j, a, detector.RollbackPromoted, "already current")
 		return
 	}
-	no := seen(a, &s)
+	all, err := c.cfg.Registry.List(ctx, a.step.Prompt)
+	if err != nil {
+		c.failed(ctx, j, a, err)
+		return
+	}
+	no := seen(a, s, all)
 	if no == nil {
 		no = c.known(a)
 	}
@@ -202,19 +223,23 @@ func (c *Core) decide(ctx context.Context, j alert.Journal, a *attempt) {
 		c.refuse(ctx, j, a, no)
 		return
 	}
-	c.promote(ctx, j, a)
+	c.promote(ctx, j, a, s, all)
 }
 
-func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
+func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt, was registry.Version, all []registry.Version) {
 	again := !a.proposedHere || a.asked
 	a.asked = true
-	_, err := c.cfg.Registry.Promote(ctx, registry.Promotion{
-		Prompt: a.step.Prompt, Version: a.step.Previous, Expect: a.step.Version, Alert: a.step.ID,
+	to, ok := registry.Find(all, a.step.Previous)
+	if !ok {
+		to = registry.Version{ID: a.step.Previous}
+	}
+	err := c.cfg.Registry.Move(ctx, registry.Move{
+		Prompt: a.step.Prompt, To: to, Seen: was, Alert: a.step.ID,
 		Reason: fmt.Sprintf("driftd: %s fires for %s (%s)", a.step.Rule, a.step.Version, alert.CohortName(a.step.Cohort)),
 		Key:    fmt.Sprintf("%s-%d", a.step.ID, a.step.Step),
 	})
 	if e, ok := errors.AsType[*registry.ConflictError](err); ok {
-		if again && e.Current == a.step.Previous {
+		if again && e.Current.Is(a.step.Previous) {
 			c.write(ctx, j, a, detector.RollbackPromoted, "already current")
 			return
 		}
@@ -229,8 +254,8 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 	switch {
 	case err != nil:
 		c.failed(ctx, j, a, err)
-	case s.Current != a.step.Previous:
-		c.write(ctx, j, a, detector.RollbackFailed, fmt.Sprintf("the registry answered yes, but %s is current", s.Current))
+	case !s.Is(a.step.Previous):
+		c.write(ctx, j, a, detector.RollbackFailed, fmt.Sprintf("the registry answered yes, but %s is current", s))
 	default:
 		c.write(ctx, j, a, detector.RollbackPromoted, "")
 	}
@@ -242,7 +267,7 @@ func (c *Core) failed(ctx context.Context, j alert.Journal, a *attempt, err erro
 		return // given up by us: the next worker goes on
 	}
 	e, ok := errors.AsType[*registry.Error](err)
-	if ok && !e.Retry {
+	if ok && e.Kind != registry.Unavailable {
 		c.write(ctx, j, a, detector.RollbackFailed, e.Error())
 		return
 	}

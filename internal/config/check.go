@@ -31,8 +31,7 @@ func (c *checker) check() {
 	names := c.receivers()
 	c.routes(names)
 	if r := c.config.Registry; r != nil {
-		c.url(&r.URL, "registry")
-		c.secret(&r.Secret)
+		c.registry(r)
 	}
 	if c.config.TraceURL != "" {
 		at := c.doc.At(&c.config.TraceURL)
@@ -42,7 +41,7 @@ func (c *checker) check() {
 			at.Errorf("such as https://traces.example/trace/{trace_id}", "`trace_url` is no address: %s", problem)
 		}
 	}
-	c.secret(&c.config.HTTP.Token)
+	c.http()
 	if problem := listenProblem(c.config.HTTP.Listen); problem != "" {
 		hint := "write host:port, such as 127.0.0.1:8430"
 		if portProblem(c.config.HTTP.Listen) == "" {

@@ -41,6 +41,10 @@ func (c *checker) receivers() []string {
 		if r.Webhook != nil {
 			c.url(&r.Webhook.URL, "webhook")
 			c.secret(&r.Webhook.Secret)
+			c.secret(&r.Webhook.Token)
+			if r.Webhook.Template == "" && !c.doc.At(&r.Webhook.Secret).Present() && !c.doc.Misspelt(r.Webhook) {
+				webhook.KeyErrorf("add `secret`, such as \"${HOOK_SECRET}\"", "webhooks are signed: `secret` is missing")
+			}
 		}
 	}
 	return names
@@ -49,6 +53,8 @@ func (c *checker) receivers() []string {
 func (c *checker) slack(s *Slack, whole strictyaml.Place) {
 	c.secret(&s.Token)
 	c.secret(&s.WebhookURL)
+	c.secret(&s.SigningSecret)
+	c.secret(&s.AppToken)
 	if c.doc.Misspelt(s) {
 		return
 	}

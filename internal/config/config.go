@@ -11,19 +11,22 @@ import (
 
 // Config is the whole config with defaults filled in. The tags are its documentation and make the JSON Schema.
 type Config struct {
-	Kafka      Kafka               `yaml:"kafka,required" doc:"The Kafka cluster that events come from and that driftd keeps its own topics in."`
-	Sources    []Source            `yaml:"sources,required" item:"source" doc:"Topics with spans and scores."`
-	Linking    Linking             `yaml:"linking" doc:"How records that belong together are brought together."`
-	Dimensions []string            `yaml:"dimensions" item:"dimension" default:"[tier, locale]" doc:"Labels that make series, beside prompt and version."`
-	Attributes map[string][]string `yaml:"attributes" doc:"Attributes that a field or a dimension is read from, in order of preference, in place of those of the preset; ATTRIBUTES.md has them all."`
-	Limits     Limits              `yaml:"limits" doc:"Bounds of what is kept; what is beyond them is counted together."`
-	Rules      []string            `yaml:"rules,required" item:"pattern" doc:"Rule files by glob pattern, relative to the folder of this file."`
-	Receivers  []Receiver          `yaml:"receivers" item:"receiver" doc:"Who is told of alerts."`
-	Route      *Route              `yaml:"route" doc:"Which alerts go to which receiver; the top one takes all that no other does."`
-	Registry   *Registry           `yaml:"registry" doc:"The prompt registry that is asked to promote versions."`
-	Rollback   Rollback            `yaml:"rollback" doc:"Limits of all rollbacks, whatever the rules allow."`
-	TraceURL   string              `yaml:"trace_url" doc:"Link to a trace, with {trace_id} where its id goes."`
-	HTTP       HTTP                `yaml:"http" doc:"Health, metrics and reload."`
+	Kafka       Kafka               `yaml:"kafka,required" doc:"The Kafka cluster that events come from and that driftd keeps its own topics in."`
+	Sources     []Source            `yaml:"sources,required" item:"source" doc:"Topics with spans and scores."`
+	Linking     Linking             `yaml:"linking" doc:"How records that belong together are brought together."`
+	Dimensions  []string            `yaml:"dimensions" item:"dimension" default:"[tier, locale]" doc:"Labels that make series, beside prompt and version."`
+	Attributes  map[string][]string `yaml:"attributes" doc:"Attributes that a field or a dimension is read from, in order of preference, in place of those of the preset; ATTRIBUTES.md has them all."`
+	Limits      Limits              `yaml:"limits" doc:"Bounds of what is kept; what is beyond them is counted together."`
+	Rules       []string            `yaml:"rules,required" item:"pattern" doc:"Rule files by glob pattern, relative to the folder of this file."`
+	Receivers   []Receiver          `yaml:"receivers" item:"receiver" doc:"Who is told of alerts."`
+	Route       *Route              `yaml:"route" doc:"Which alerts go to which receiver; the top one takes all that no other does."`
+	MuteTimes   []MuteTime          `yaml:"mute_times" item:"mute time" doc:"Times at which a route tells nobody; what still fires afterwards is told then."`
+	Acknowledge Acknowledge         `yaml:"acknowledge" doc:"What an acknowledgement does."`
+	Watchdog    *Watchdog           `yaml:"watchdog" doc:"An alert named Watchdog that always fires, for a dead man's switch elsewhere. It stops when ingest or detect stand still."`
+	Registry    *Registry           `yaml:"registry" doc:"The prompt registry that is asked to promote versions."`
+	Rollback    Rollback            `yaml:"rollback" doc:"Limits of all rollbacks, whatever the rules allow."`
+	TraceURL    string              `yaml:"trace_url" doc:"Link to a trace, with {trace_id} where its id goes."`
+	HTTP        HTTP                `yaml:"http" doc:"Health, metrics and reload."`
 
 	Dir string `yaml:"-"` // folder of the file, which relative paths start from; "" is the working directory
 }
@@ -77,12 +80,13 @@ type Limits struct {
 	VersionsPerPrompt int `yaml:"versions_per_prompt" default:"20" min:"1" doc:"Of one prompt."`
 }
 
-// Receiver is told of alerts. Exactly one of Slack and Webhook is set.
+// Receiver is told of alerts. Exactly one of its kinds is set.
 type Receiver struct {
-	Name    string   `yaml:"name,required" doc:"Name of the receiver, for routes; letters, digits, _, - and ."`
-	Slack   *Slack   `yaml:"slack" doc:"A Slack channel."`
-	Webhook *Webhook `yaml:"webhook" doc:"A POST of the alert record, signed as Standard Webhooks are."`
-	_       struct{} `later:"alertmanager|pagerduty"`
+	Name         string        `yaml:"name,required" doc:"Name of the receiver, for routes; letters, digits, _, - and ."`
+	Slack        *Slack        `yaml:"slack" doc:"A Slack channel."`
+	Webhook      *Webhook      `yaml:"webhook" doc:"A POST of the alert record, signed as Standard Webhooks are."`
+	Alertmanager *Alertmanager `yaml:"alertmanager" doc:"One or more Prometheus Alertmanagers, by their API v2."`
+	PagerDuty    *PagerDuty    `yaml:"pagerduty" doc:"A PagerDuty service, by Events API v2."`
 }
 
 // Slack has a bot's Token and Channel, or a WebhookURL.
@@ -90,12 +94,53 @@ type Slack struct {
 	Token      Secret `yaml:"token" doc:"Bot token (xoxb-…) with chat:write; goes with channel."`
 	Channel    string `yaml:"channel" doc:"#name or id of the channel; goes with token."`
 	WebhookURL Secret `yaml:"webhook_url" doc:"Incoming webhook, in place of token and channel; messages cannot be updated in place."`
+	// For what people press.
+	SigningSecret Secret `yaml:"signing_secret" doc:"Signing secret of the Slack app: buttons, over HTTP at /slack/interactions."`
+	AppToken      Secret `yaml:"app_token" doc:"App-level token (xapp-…) with connections:write: buttons by Socket Mode, for a daemon that nobody can reach from outside. In place of signing_secret."`
+	Charts        bool   `yaml:"charts" default:"true" doc:"Upload a small chart with each new alert; needs the scope files:write. Without it, or where Slack refuses, a line of text."`
+	Digest        Daily  `yaml:"digest" doc:"Post the day's table of all prompts at this time each day: 9:00 Europe/Berlin."`
+}
+
+// Alertmanager is one cluster of them: each is told.
+type Alertmanager struct {
+	URLs     []string `yaml:"urls,required" item:"address" doc:"http or https addresses, without /api/v2/alerts; all of them are told, as Prometheus does."`
+	Username string   `yaml:"username" doc:"Of basic authentication; goes with password."`
+	Password Secret   `yaml:"password" doc:"Of basic authentication."`
+	Token    Secret   `yaml:"token" doc:"Bearer token, in place of username and password."`
+}
+
+// PagerDuty is one service.
+type PagerDuty struct {
+	RoutingKey Secret `yaml:"routing_key,required" doc:"Integration key of the service (Events API v2)."`
+	URL        string `yaml:"url" default:"https://events.pagerduty.com/v2/enqueue" doc:"Of the Events API; EU services have their own."`
 }
 
 // Webhook is an address of your own.
 type Webhook struct {
-	URL    string `yaml:"url,required" doc:"http or https address."`
-	Secret Secret `yaml:"secret,required" doc:"Key of the signature; as it is, or whsec_ and base64."`
+	URL      string `yaml:"url,required" doc:"http or https address; may hold {state}-dependent parts only by template."`
+	Secret   Secret `yaml:"secret" doc:"Key of the signature; as it is, or whsec_ and base64. Required unless template is set."`
+	Template string `yaml:"template" enum:"grafana_oncall|opsgenie" doc:"Body of another shape than the alert record: of Grafana OnCall's or Opsgenie's own webhook."`
+	Token    Secret `yaml:"token" doc:"Sent as Authorization: Bearer, or GenieKey with opsgenie."`
+}
+
+// MuteTime is a weekly time, such as nights and weekends.
+type MuteTime struct {
+	Name string   `yaml:"name,required" doc:"For routes."`
+	Zone string   `yaml:"zone" default:"UTC" doc:"IANA time zone, such as Europe/Berlin; clock changes are followed."`
+	Days []string `yaml:"days" item:"day" doc:"mon, tue, … or mon-fri; all without it. The day on which the time begins."`
+	From string   `yaml:"from" default:"00:00" doc:"hh:mm, on that zone's clocks."`
+	To   string   `yaml:"to" default:"24:00" doc:"hh:mm; before from it is of the next day."`
+}
+
+// Acknowledge is what an acknowledgement does.
+type Acknowledge struct {
+	UntilWorseBy Share `yaml:"until_worse_by" default:"20%" doc:"An acknowledgement stops repetitions until the value is this much further beyond its bound, as a share of the bound."`
+}
+
+// Watchdog is a dead man's switch.
+type Watchdog struct {
+	Receiver string        `yaml:"receiver,required" doc:"Who gets it: an alertmanager or a webhook."`
+	Every    time.Duration `yaml:"every" default:"1m" doc:"How often."`
 }
 
 // Route sends alerts on by their labels.
@@ -104,25 +149,60 @@ type Route struct {
 	Match    map[string]string `yaml:"match" doc:"Exact values by label, prompt and version among them; all must hold."`
 	Routes   []Route           `yaml:"routes" item:"route" doc:"Tried in order, before this route's own receiver."`
 	Continue bool              `yaml:"continue" default:"false" doc:"Go on to the next route after this one has matched."`
+
+	// What the routes below take over unless they say otherwise.
+	GroupBy    []string      `yaml:"group_by" item:"label" doc:"Alerts that agree in these labels are one message. Default: group, alert, prompt and version."`
+	Repeat     time.Duration `yaml:"repeat" doc:"Say it again when it has fired for so long since it was last told; 4h at the top, 0s for never."`
+	Mute       []string      `yaml:"mute" item:"mute time" doc:"Names of mute_times."`
+	Fallback   string        `yaml:"fallback" doc:"Receiver that is told when this one has not been able to for five minutes."`
+	Responders []string      `yaml:"responders" item:"id" doc:"Slack ids of people (U…) and user groups (S…) who may acknowledge and silence; without it, everybody in the channel."`
+	Approvers  []string      `yaml:"approvers" item:"id" doc:"Who may approve and reject rollbacks in Slack; without it, nobody."`
 }
 
 // Registry is asked to promote versions.
 type Registry struct {
-	Kind   string `yaml:"kind,required" enum:"webhook" later:"langfuse|mlflow|phoenix" doc:"The protocol."`
-	URL    string `yaml:"url,required" doc:"http or https address."`
-	Secret Secret `yaml:"secret,required" doc:"Key of the signature; as it is, or whsec_ and base64."`
+	Kind       string        `yaml:"kind,required" enum:"webhook|mlflow|phoenix|langfuse|git" doc:"The protocol."`
+	URL        string        `yaml:"url" doc:"http or https address; of git, what to clone and push to. Required but for git with dir alone."`
+	Label      string        `yaml:"label" default:"production" doc:"The label, alias or tag that makes a version the current one; not for webhook."`
+	Secret     Secret        `yaml:"secret" doc:"Key of the signature, of webhook; as it is, or whsec_ and base64."`
+	Username   string        `yaml:"username" doc:"Of basic authentication: MLflow's user, Langfuse's public key."`
+	Password   Secret        `yaml:"password" doc:"Of basic authentication: MLflow's password, Langfuse's secret key."`
+	Token      Secret        `yaml:"token" doc:"Bearer token: Phoenix's API key, MLflow behind a proxy."`
+	Dir        string        `yaml:"dir" doc:"Of git: the working copy; made by cloning url where it does not exist."`
+	Path       string        `yaml:"path" default:"prompts/{prompt}.current" doc:"Of git: the file that names the current version, from the top of the working copy."`
+	Branch     string        `yaml:"branch" default:"main" doc:"Of git."`
+	Push       bool          `yaml:"push" default:"true" doc:"Of git: push each commit to url."`
+	Grace      time.Duration `yaml:"grace" default:"1m" doc:"How long clients may go on with a version after the label has moved."`
+	Poll       time.Duration `yaml:"poll" default:"1m" doc:"How often to look whether someone has promoted a version; 0s for never."`
+	HookSecret Secret        `yaml:"hook_secret" doc:"Secret of the registry's own webhook, to /hooks/registry: promotions by others are known at once."`
 }
 
 // Rollback limits what rules may do.
 type Rollback struct {
-	Enabled  bool          `yaml:"enabled" default:"true" doc:"Kill switch: with false nothing is ever promoted; what would have been is recorded."`
-	Cooldown time.Duration `yaml:"cooldown" default:"1h" doc:"After a promotion the same prompt is left alone for so long."`
+	Enabled       bool          `yaml:"enabled" default:"true" doc:"Kill switch: with false nothing is ever promoted; what would have been is recorded."`
+	Cooldown      time.Duration `yaml:"cooldown" default:"1h" doc:"After a promotion the same prompt is left alone for so long."`
+	PromptPerDay  int           `yaml:"prompt_per_day" default:"2" min:"1" doc:"Promotions of one prompt in 24 hours, at most."`
+	FleetPerDay   int           `yaml:"fleet_per_day" default:"10" min:"1" doc:"Promotions of all prompts in 24 hours, at most."`
+	MinSamples    int           `yaml:"min_samples" default:"200" min:"1" doc:"Calls of the target in the last 24 hours, at least: that long it was seen to be well."`
+	Horizon       time.Duration `yaml:"horizon" default:"7d" doc:"A version that was rolled back is no target for so long."`
+	ApproveWithin time.Duration `yaml:"approve_within" default:"24h" doc:"A proposal that nobody has decided on by then is rejected."`
+	RemindAfter   time.Duration `yaml:"remind_after" default:"1h" doc:"People are reminded of a proposal when it has waited for so long, and each time it has waited twice as long."`
+	Watch         time.Duration `yaml:"watch" default:"1h" doc:"How long a promotion is watched, at most, before it is called ineffective."`
 }
 
 // HTTP is where the daemon answers.
 type HTTP struct {
-	Listen string `yaml:"listen" default:"127.0.0.1:8430" doc:"host:port; this machine alone by default."`
-	Token  Secret `yaml:"token" doc:"Bearer token for what changes something, such as POST /-/reload; without one only this machine may."`
+	Listen    string  `yaml:"listen" default:"127.0.0.1:8430" doc:"host:port; this machine alone by default."`
+	Token     Secret  `yaml:"token" doc:"Bearer token for what changes something, such as POST /-/reload; without one only this machine may."`
+	Tokens    []Token `yaml:"tokens" item:"token" doc:"More of them, each with a name that the audit log shows."`
+	PublicURL string  `yaml:"public_url" doc:"Where people reach this daemon, for links in messages, such as https://driftd.example."`
+}
+
+// Token lets a person or program in.
+type Token struct {
+	Name   string `yaml:"name,required" doc:"Who has it: stands in the audit log."`
+	Secret Secret `yaml:"secret,required" doc:"The token."`
+	Scope  string `yaml:"scope" default:"write" enum:"read|write" doc:"read: alerts, silences, rollbacks. write: acknowledge, silence, approve, roll back as well."`
 }
 
 // Topic is the full name of one of driftd's own topics: samples, state, alerts or dead.

@@ -37,6 +37,9 @@ type Config struct {
 	Reload  func() error   // called for each POST /-/reload, concurrently; its error is the answer
 	Log     *slog.Logger
 
+	// Handlers are for what has its own way to know who asks, by pattern such as "POST /slack/interactions".
+	Handlers map[string]http.Handler
+
 	// Rules tells where the rules with a budget stand; called for each GET of them, concurrently.
 	Rules func(context.Context) ([]detector.RuleStatus, error)
 }
@@ -96,6 +99,9 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /api/v1/rules", s.rules(func(w http.ResponseWriter, all []detector.RuleStatus) {
 		tell(w, http.StatusOK, map[string]any{"rules": append([]detector.RuleStatus{}, all...)})
 	}))
+	for pattern, h := range s.cfg.Handlers {
+		mux.Handle(pattern, h)
+	}
 	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(s.writes(http.HandlerFunc(s.reload))))
 	return mux
 }

@@ -36,44 +36,58 @@ type Client struct {
 // New returns a client; it makes no call.
 func New(cfg Config) *Client { return &Client{cfg, outbound.NewClient(cfg.Transport)} }
 
-// Current returns what is current now. Failures are a *registry.Error.
-func (c *Client) Current(ctx context.Context, prompt string) (registry.State, error) {
-	op := fmt.Sprintf("read current version of %q", prompt)
+// state is the answer about a prompt.
+type state struct {
+	Current  string `json:"current"`
+	Versions []struct {
+		Version   string    `json:"version"`
+		CreatedAt time.Time `json:"created_at"`
+	} `json:"versions"`
+}
+
+func (c *Client) read(ctx context.Context, op, prompt string) (s state, err error) {
 	a, err := c.call(ctx, op, http.MethodGet, prompt, "", "read-"+rand.Text(), nil)
 	if err != nil {
-		return registry.State{}, err
+		return s, err
 	}
 	if a.Status != http.StatusOK {
-		return registry.State{}, c.refused(op, a)
+		return s, c.refused(op, a)
 	}
-	var body struct {
-		Current  string `json:"current"`
-		Versions []struct {
-			Version   string    `json:"version"`
-			CreatedAt time.Time `json:"created_at"`
-		} `json:"versions"`
-	}
-	if err := json.Unmarshal(a.Body, &body); err != nil || body.Current == "" {
-		return registry.State{}, &registry.Error{Op: op, Reason: "the answer names no current version"}
-	}
-	s := registry.State{Current: body.Current}
-	for _, v := range body.Versions {
-		s.Versions = append(s.Versions, registry.Version(v))
+	if err := json.Unmarshal(a.Body, &s); err != nil || s.Current == "" {
+		return s, &registry.Error{Op: op, Kind: registry.Wrong, Reason: "the answer names no current version"}
 	}
 	return s, nil
 }
 
-// Promote asks for p and returns what is current after it. Failures are a *registry.ConflictError when p.Expect was not
-// current, and a *registry.Error otherwise.
-func (c *Client) Promote(ctx context.Context, p registry.Promotion) (current string, err error) {
-	op := fmt.Sprintf("promote %q of %q", p.Version, p.Prompt)
-	body, err := json.Marshal(map[string]string{"version": p.Version, "expect": p.Expect, "alert": p.Alert, "reason": p.Reason})
-	if err != nil {
-		return "", &registry.Error{Op: op, Reason: "request cannot be encoded", Wrapped: err}
+// Current returns what is current now. Failures are a *registry.Error.
+func (c *Client) Current(ctx context.Context, prompt string) (registry.Version, error) {
+	s, err := c.read(ctx, fmt.Sprintf("read current version of %q", prompt), prompt)
+	return registry.Version{ID: s.Current}, err
+}
+
+// List returns the versions, newest first; none where the registry does not tell. Failures are a *registry.Error.
+func (c *Client) List(ctx context.Context, prompt string) ([]registry.Version, error) {
+	s, err := c.read(ctx, fmt.Sprintf("list versions of %q", prompt), prompt)
+	var all []registry.Version
+	for _, v := range s.Versions {
+		all = append(all, registry.Version{ID: v.Version, CreatedAt: v.CreatedAt})
 	}
-	a, err := c.call(ctx, op, http.MethodPost, p.Prompt, "/promote", p.Key, body)
+	return all, err
+}
+
+// Traits tell what this kind of registry can.
+func (*Client) Traits() registry.Traits { return registry.Traits{} }
+
+// Move asks for m. Failures are a *registry.ConflictError when m.Seen was not current, and a *registry.Error otherwise.
+func (c *Client) Move(ctx context.Context, m registry.Move) error {
+	op := fmt.Sprintf("promote %q of %q", m.To.ID, m.Prompt)
+	body, err := json.Marshal(map[string]string{"version": m.To.ID, "expect": m.Seen.ID, "alert": m.Alert, "reason": m.Reason})
 	if err != nil {
-		return "", err
+		return &registry.Error{Op: op, Kind: registry.Wrong, Reason: "request cannot be encoded", Wrapped: err}
+	}
+	a, err := c.call(ctx, op, http.MethodPost, m.Prompt, "/promote", m.Key, body)
+	if err != nil {
+		return err
 	}
 	var answer struct {
 		Current string `json:"current"`
@@ -81,20 +95,20 @@ func (c *Client) Promote(ctx context.Context, p registry.Promotion) (current str
 	err = json.Unmarshal(a.Body, &answer)
 	switch {
 	case a.Status == http.StatusConflict && err == nil && answer.Current != "":
-		return "", &registry.ConflictError{Current: answer.Current}
+		return &registry.ConflictError{Current: registry.Version{ID: answer.Current}}
 	case a.Status != http.StatusOK:
-		return "", c.refused(op, a)
+		return c.refused(op, a)
 	case err != nil || answer.Current == "":
 		// It says that it did something. Reading back will show.
-		return "", &registry.Error{Op: op, Reason: "the answer names no current version", Retry: true}
+		return &registry.Error{Op: op, Reason: "the answer names no current version"}
 	}
-	return answer.Current, nil
+	return nil
 }
 
 func (c *Client) call(ctx context.Context, op, method, prompt, verb, id string, body []byte) (outbound.Answer, error) {
 	if prompt == "" || prompt == "." || prompt == ".." {
 		// As part of a path these would name something else.
-		return outbound.Answer{}, &registry.Error{Op: op, Reason: "no registry can have a prompt of this name"}
+		return outbound.Answer{}, &registry.Error{Op: op, Kind: registry.Wrong, Reason: "no registry can have a prompt of this name"}
 	}
 	path, query, ok := strings.Cut(c.cfg.URL, "?")
 	address := strings.TrimSuffix(path, "/") + "/prompts/" + url.PathEscape(prompt) + verb
@@ -103,7 +117,7 @@ func (c *Client) call(ctx context.Context, op, method, prompt, verb, id string, 
 	}
 	r, err := http.NewRequestWithContext(ctx, method, address, bytes.NewReader(body))
 	if err != nil {
-		return outbound.Answer{}, &registry.Error{Op: op, Reason: "url is not an address"} // the cause would show it
+		return outbound.Answer{}, &registry.Error{Op: op, Kind: registry.Wrong, Reason: "url is not an address"} // the cause would show it
 	}
 	r.Header.Set("Accept", "application/json")
 	if method == http.MethodPost {
@@ -113,7 +127,7 @@ func (c *Client) call(ctx context.Context, op, method, prompt, verb, id string, 
 	c.cfg.Key.Sign(r.Header, id, c.cfg.Now(), body)
 	a, err := outbound.Do(c.client, r)
 	if err != nil {
-		return outbound.Answer{}, &registry.Error{Op: op, Reason: "no answer", Retry: true, Wrapped: errors.New(c.hide(err.Error(), r))}
+		return outbound.Answer{}, &registry.Error{Op: op, Reason: "no answer", Wrapped: errors.New(c.hide(err.Error(), r))}
 	}
 	a.Body = []byte(c.hide(string(a.Body), r))
 	return a, nil
@@ -124,9 +138,14 @@ func (c *Client) hide(s string, r *http.Request) string {
 }
 
 func (c *Client) refused(op string, a outbound.Answer) error {
-	e := &registry.Error{Op: op, Reason: fmt.Sprintf("the registry answered %d", a.Status), Retry: outbound.Transient(a.Status)}
-	if e.Retry {
-		e.After = outbound.RetryAfter(a.Header, c.cfg.Now())
+	e := &registry.Error{Op: op, Kind: registry.Wrong, Reason: fmt.Sprintf("the registry answered %d", a.Status)}
+	switch {
+	case outbound.Transient(a.Status):
+		e.Kind, e.After = registry.Unavailable, outbound.RetryAfter(a.Header, c.cfg.Now())
+	case a.Status == http.StatusUnauthorized || a.Status == http.StatusForbidden:
+		e.Kind = registry.Denied
+	case a.Status == http.StatusNotFound:
+		e.Kind = registry.NoPrompt
 	}
 	if text := outbound.Excerpt(a.Body); text != "" {
 		e.Wrapped = errors.New(text)

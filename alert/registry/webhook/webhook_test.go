@@ -51,13 +51,17 @@ func setup(t *testing.T) (*fakeregistry.Server, *Client) {
 func TestProtocol(t *testing.T) {
 	s, c := setup(t)
 	got, err := c.Current(t.Context(), "p")
-	if err != nil || got.Current != "v3" || len(got.Versions) != 3 || got.Versions[0].Version != "v3" || !got.Has("v1") || got.Has("v9") {
+	if err != nil || got.ID != "v3" {
 		t.Fatalf("%+v %v", got, err)
 	}
-	p := registry.Promotion{Prompt: "p", Version: "v2", Expect: "v3", Alert: "9f3c", Reason: "why", Key: "9f3c-2"}
+	all, err := c.List(t.Context(), "p")
+	if err != nil || len(all) != 3 || all[0].ID != "v3" || all[2].ID != "v1" {
+		t.Fatalf("%+v %v", all, err)
+	}
+	p := registry.Move{Prompt: "p", To: registry.Version{ID: "v2"}, Seen: got, Alert: "9f3c", Reason: "why", Key: "9f3c-2"}
 	for range 2 { // the second is the same promotion, not another
-		if cur, err := c.Promote(t.Context(), p); err != nil || cur != "v2" {
-			t.Fatalf("%s %v", cur, err)
+		if err := c.Move(t.Context(), p); err != nil {
+			t.Fatal(err)
 		}
 	}
 	want := []fakeregistry.Promotion{{Prompt: "p", From: "v3", To: "v2", Alert: "9f3c", Reason: "why", Key: "9f3c-2"}}
@@ -65,8 +69,8 @@ func TestProtocol(t *testing.T) {
 		t.Errorf("promotions %+v", got)
 	}
 	p.Key = "another"
-	_, err = c.Promote(t.Context(), p)
-	if e, ok := errors.AsType[*registry.ConflictError](err); !ok || e.Current != "v2" {
+	err = c.Move(t.Context(), p)
+	if e, ok := errors.AsType[*registry.ConflictError](err); !ok || e.Current.ID != "v2" {
 		t.Errorf("conflict: %v", err)
 	}
 }
@@ -75,13 +79,13 @@ func TestPromptNames(t *testing.T) {
 	s, c := setup(t)
 	for _, name := range []string{"a/b", "a b?c#d", "../../admin", "ü&%2f", "<script>"} {
 		s.Set(name, "v1")
-		if got, err := c.Current(t.Context(), name); err != nil || got.Current != "v1" {
+		if got, err := c.Current(t.Context(), name); err != nil || got.ID != "v1" {
 			t.Errorf("%q: %+v %v", name, got, err)
 		}
 	}
 	for _, name := range []string{"", ".", ".."} {
 		_, err := c.Current(t.Context(), name)
-		if e, ok := errors.AsType[*registry.Error](err); !ok || e.Retry {
+		if e, ok := errors.AsType[*registry.Error](err); !ok || e.Kind != registry.Wrong {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
@@ -91,7 +95,7 @@ func TestErrors(t *testing.T) {
 	_, wrong := setup(t)
 	wrong.cfg.Key = key(t, "not shared")
 	_, err := wrong.Current(t.Context(), "p")
-	if e, ok := errors.AsType[*registry.Error](err); !ok || e.Retry || e.Reason != "the registry answered 401" {
+	if e, ok := errors.AsType[*registry.Error](err); !ok || e.Kind != registry.Denied || e.Reason != "the registry answered 401" {
 		t.Errorf("bad signature: %v", err)
 	}
 	_, c := setup(t)
@@ -108,10 +112,10 @@ func TestErrors(t *testing.T) {
 			fmt.Fprint(w, body, " ", r.Header.Get(signature.HeaderSignature))
 		}))})
 		_, err1 := c.Current(t.Context(), "p")
-		_, err2 := c.Promote(t.Context(), registry.Promotion{Prompt: "p", Version: "v2", Expect: "v3"})
+		err2 := c.Move(t.Context(), registry.Move{Prompt: "p", To: registry.Version{ID: "v2"}, Seen: registry.Version{ID: "v3"}})
 		for _, err := range []error{err1, err2} {
 			e, ok := errors.AsType[*registry.Error](err)
-			if !ok || e.Retry != retry && status != 200 || e.After != after {
+			if !ok || (e.Kind == registry.Unavailable) != retry && status != 200 || e.After != after {
 				t.Errorf("%d: %v", status, err)
 				continue
 			}
@@ -144,9 +148,9 @@ func TestHang(t *testing.T) {
 			return nil, fmt.Errorf("%s %s: %w", r.URL, body, r.Context().Err())
 		})})
 		begin := time.Now()
-		_, err := c.Promote(t.Context(), registry.Promotion{Prompt: "p", Version: "v2"})
+		err := c.Move(t.Context(), registry.Move{Prompt: "p", To: registry.Version{ID: "v2"}})
 		e, ok := errors.AsType[*registry.Error](err)
-		if !ok || !e.Retry || time.Since(begin) != 10*time.Second || strings.Contains(err.Error(), "very-secret") {
+		if !ok || e.Kind != registry.Unavailable || time.Since(begin) != 10*time.Second || strings.Contains(err.Error(), "very-secret") {
 			t.Errorf("%v after %v", err, time.Since(begin))
 		}
 	})
