@@ -45,6 +45,8 @@ var parts = []part{
 	{"sequential", (*bench).sequential},
 	{"backtest", (*bench).backtest},
 	{"memory", (*bench).memory},
+	{"latency", (*bench).latency},
+	{"storm", (*bench).storm},
 }
 
 // bench is one part under way.
