@@ -4,7 +4,6 @@ import (
 	"net/url"
 	"strings"
 	"unicode"
-	"unicode/utf8"
 )
 
 var mrkdwn = strings.NewReplacer("&", "&amp;", "<", "&lt;", ">", "&gt;")
@@ -39,52 +38,6 @@ func escape(s string) string {
 func plain(s string) string { return mrkdwn.Replace(clean(s)) }
 
 func word(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) || r == '_' }
-
-// clean makes one line of valid, printable text: control characters become spaces, those that turn the direction of
-// writing or are invisible go.
-func clean(s string) string {
-	s = strings.Map(func(r rune) rune {
-		switch {
-		case r == utf8.RuneError, unicode.IsControl(r), r == '\u2028', r == '\u2029':
-			return ' '
-		case unicode.Is(unicode.Cf, r):
-			return -1
-		}
-		return r
-	}, strings.ToValidUTF8(s, " "))
-	return strings.Join(strings.Fields(s), " ")
-}
-
-// cut shortens s to at most n UTF-16 units, which is how Slack counts, and never inside an entity.
-func cut(s string, n int) string {
-	units := 0
-	for i, r := range s {
-		size := 1
-		if r > 0xffff {
-			size = 2
-		}
-		if units+size > n-1 && units16(s) > n {
-			s = s[:i]
-			if amp := strings.LastIndexByte(s, '&'); amp >= 0 && !strings.Contains(s[amp:], ";") {
-				s = s[:amp]
-			}
-			return strings.TrimRight(s, " ") + "…"
-		}
-		units += size
-	}
-	return s
-}
-
-func units16(s string) int {
-	n := 0
-	for _, r := range s {
-		n++
-		if r > 0xffff {
-			n++
-		}
-	}
-	return n
-}
 
 // link returns a mrkdwn link, or just the text where the address is none that a person should follow.
 func link(address, text string) string {

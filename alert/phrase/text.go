@@ -1,0 +1,89 @@
+// Package phrase says in plain words what alerts are about, for every receiver that tells people: figures in their units,
+// sentences, times. Nothing in it is escaped for anything; a receiver does that for its own medium.
+package phrase
+
+import (
+	"fmt"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+)
+
+// Clean makes one line of valid, printable text: control characters become spaces, those that turn the direction of
+// writing or are invisible go.
+func Clean(s string) string {
+	s = strings.Map(func(r rune) rune {
+		switch {
+		case r == utf8.RuneError, unicode.IsControl(r), r == '\u2028', r == '\u2029':
+			return ' '
+		case unicode.Is(unicode.Cf, r):
+			return -1
+		}
+		return r
+	}, strings.ToValidUTF8(s, " "))
+	return strings.Join(strings.Fields(s), " ")
+}
+
+// Cut shortens s to at most n UTF-16 units, which is how Slack counts, and never inside an entity.
+func Cut(s string, n int) string {
+	units := 0
+	for i, r := range s {
+		size := 1
+		if r > 0xffff {
+			size = 2
+		}
+		if units+size > n-1 && units16(s) > n {
+			s = s[:i]
+			if amp := strings.LastIndexByte(s, '&'); amp >= 0 && !strings.Contains(s[amp:], ";") {
+				s = s[:amp]
+			}
+			return strings.TrimRight(s, " ") + "…"
+		}
+		units += size
+	}
+	return s
+}
+
+func units16(s string) int {
+	n := 0
+	for _, r := range s {
+		n++
+		if r > 0xffff {
+			n++
+		}
+	}
+	return n
+}
+
+// Lasted writes a duration as people say it: 45s, 12m, 1h 12m, 3d 4h.
+func Lasted(d time.Duration) string {
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(max(d, 0).Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 24*time.Hour:
+		return strings.TrimSuffix(fmt.Sprintf("%dh %dm", int(d.Hours()), int(d.Minutes())%60), " 0m")
+	}
+	return strings.TrimSuffix(fmt.Sprintf("%dd %dh", int(d.Hours())/24, int(d.Hours())%24), " 0h")
+}
+
+// Clock writes a time in UTC, with its day where that is not the day of ref.
+func Clock(t, ref time.Time) string {
+	t, ref = t.UTC(), ref.UTC()
+	if t.Year() == ref.Year() && t.YearDay() == ref.YearDay() {
+		return t.Format("15:04")
+	}
+	return t.Format("2 Jan 15:04")
+}
+
+// Brief keeps a name from outside to a length that leaves room for the rest.
+func Brief(s string) string { return Cut(Clean(s), 80) }
+
+func Plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return Number(float64(n), 15) + " " + many
+}
