@@ -1,0 +1,144 @@
+// Package desk is where people act: a [Board] that shows the state of the whole alerts topic, and a [Desk] that takes what they
+// do (acknowledge, silence, approve, reject, roll back, stop rollbacks), checks it against the board and writes it into the
+// topic. Slack's buttons, the API and the command line all go through it. Nothing is kept but the topic: each instance reads all
+// of it, so all of them agree.
+//
+// A board is fed by alert.Follow, one goroutine a partition, and read by anyone; it has a lock of its own and does no I/O.
+package desk
+
+import (
+	"context"
+	"sync"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
+)
+
+// What a board keeps of what is over, for all partitions together; each has its share, and fewKept at least.
+const (
+	keptAlerts   = 2000 // resolved
+	keptAttempts = 1000 // over
+	keptAudit    = 5000
+	fewKept      = 50
+
+	keptEvents   = 12 // of one alert, the newest
+	keptChanges  = 10 // of who promoted what, of one prompt
+	keptSilences = 7 * 24 * time.Hour
+)
+
+// BoardConfig is what a Board needs.
+type BoardConfig struct {
+	Partitions int              // of the alerts topic
+	Now        func() time.Time // the clock that silences go by
+	// UntilWorseBy ends an acknowledgement: how much further beyond the bound a value must be, as a share of the bound.
+	UntilWorseBy float64
+}
+
+// Board is the state of the whole alerts topic. It implements alert.Follower. Its methods may be called by any goroutine; what
+// they return is the caller's.
+type Board struct {
+	cfg BoardConfig
+	mu  struct {
+		sync.RWMutex
+		parts   []*part
+		changed chan struct{} // closed with the next record; nil while nobody waits
+	}
+}
+
+// NewBoard returns an empty board, which is not ready.
+func NewBoard(cfg BoardConfig) *Board {
+	b := &Board{cfg: cfg}
+	for range cfg.Partitions {
+		b.mu.parts = append(b.mu.parts, newPart(&b.cfg))
+	}
+	return b
+}
+
+// Begin implements alert.Follower.
+func (b *Board) Begin(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.parts[n] = newPart(&b.cfg)
+}
+
+// Fold implements alert.Follower.
+func (b *Board) Fold(n int, e alert.Entry) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.parts[n].fold(e)
+	b.tell()
+}
+
+// Live implements alert.Follower.
+func (b *Board) Live(n int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.mu.parts[n].live = true
+	b.tell()
+}
+
+// tell wakes who waits. It needs the lock.
+func (b *Board) tell() {
+	if b.mu.changed != nil {
+		close(b.mu.changed)
+		b.mu.changed = nil
+	}
+}
+
+// Ready says that every partition has been read to where it ended when it was begun: before, what is shown is not all there is.
+func (b *Board) Ready() bool {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, p := range b.mu.parts {
+		if !p.live {
+			return false
+		}
+	}
+	return true
+}
+
+// wait returns true when the record at offset of partition n has been folded, false when ctx ends first.
+func (b *Board) wait(ctx context.Context, n int, offset int64) bool {
+	for {
+		b.mu.Lock()
+		if b.mu.parts[n].next > offset {
+			b.mu.Unlock()
+			return true
+		}
+		if b.mu.changed == nil {
+			b.mu.changed = make(chan struct{})
+		}
+		changed := b.mu.changed
+		b.mu.Unlock()
+		select {
+		case <-changed:
+		case <-ctx.Done():
+			return false
+		}
+	}
+}
+
+// Changed returns a channel that is closed with the next record that the board learns.
+func (b *Board) Changed() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.mu.changed == nil {
+		b.mu.changed = make(chan struct{})
+	}
+	return b.mu.changed
+}
+
+// each calls f for every partition, under the lock.
+func (b *Board) each(f func(p *part)) {
+	b.mu.RLock()
+	defer b.mu.RUnlock()
+	for _, p := range b.mu.parts {
+		f(p)
+	}
+}
+
+// groupOf is what is acknowledged together: the cohorts of one prompt version under one rule.
+func groupOf(r *detector.Record) alert.Key {
+	return alert.Key{Group: r.Group, Rule: r.Rule, Prompt: r.Prompt, Version: r.Version}
+}

@@ -1,0 +1,323 @@
+package desk
+
+import (
+	"cmp"
+	"maps"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
+)
+
+// Alert is one alert as people see it.
+type Alert struct {
+	ID     string              `json:"id"`
+	State  detector.RecordType `json:"state"`  // pending, firing, resolved
+	Since  time.Time           `json:"since"`  // event time since which it is in that state
+	Labels map[string]string   `json:"labels"` // by which it is routed and silenced
+	Step   detector.Record     `json:"step"`   // newest
+	Events []Event             `json:"events"` // of this alert, newest first: steps and what was done about them
+
+	Acknowledged *Event   `json:"acknowledged,omitempty"` // who has taken its group on, while that holds
+	Silenced     []string `json:"silenced,omitempty"`     // ids of the silences in force that match it
+	Attempt      string   `json:"attempt,omitempty"`      // id of the newest rollback of its version
+
+	Observed *detector.Record `json:"observed,omitempty"` // newest observation, of one whose rule allows a rollback
+}
+
+// Event is something that happened: a step of an alert, or what a person or driftd did.
+type Event struct {
+	Time     time.Time           `json:"time"`
+	Type     detector.RecordType `json:"type"`
+	ID       string              `json:"id"`   // of the alert, silence or request
+	Step     int                 `json:"step"` // with the id, the rollback that it is of, where it is of one
+	Rule     string              `json:"rule,omitempty"`
+	Prompt   string              `json:"prompt,omitempty"`
+	Version  string              `json:"version,omitempty"`
+	Previous string              `json:"previous,omitempty"` // version that is, or was, to take its place
+	Value    *float64            `json:"value,omitempty"`
+	Actor    string              `json:"actor,omitempty"` // driftd, or a person: slack:…, token:…, local
+	Reason   string              `json:"reason,omitempty"`
+	Receiver string              `json:"receiver,omitempty"`
+	Guard    string              `json:"guard,omitempty"` // that refused
+	Force    string              `json:"force,omitempty"` // guard that a person overrode
+	Silence  *detector.Silence   `json:"silence,omitempty"`
+}
+
+func eventOf(r *detector.Record) Event {
+	return Event{
+		Time: r.Time, Type: r.Type, ID: r.ID, Step: r.Step, Rule: r.Rule, Prompt: r.Prompt, Version: r.Version, Previous: r.Previous,
+		Value: r.Value, Actor: r.Actor, Reason: r.Reason, Receiver: r.Receiver, Guard: r.Guard, Force: r.Force, Silence: r.Silence,
+	}
+}
+
+// Silence is a silence with its history.
+type Silence struct {
+	ID    string       `json:"id"`
+	State SilenceState `json:"state"`
+	By    string       `json:"by"`   // who made it
+	Made  time.Time    `json:"made"` // when
+	detector.Silence
+	Ended string `json:"ended,omitempty"` // who ended it before its time
+}
+
+// SilenceState is where a silence is. The set is closed.
+type SilenceState string
+
+const (
+	SilencePending SilenceState = "pending"
+	SilenceActive  SilenceState = "active"
+	SilenceExpired SilenceState = "expired" // kept for a week
+)
+
+// Attempt is a rollback.
+type Attempt struct {
+	ID       string              `json:"id"`
+	State    alert.RollbackState `json:"state"`
+	Prompt   string              `json:"prompt"`
+	Version  string              `json:"version,omitempty"` // that is to go; absent while a request by hand has not found out
+	Target   string              `json:"target,omitempty"`  // that is to come
+	Mode     string              `json:"mode"`              // what the rule allows: dry_run, approve, auto; or by_hand
+	Began    time.Time           `json:"began"`
+	Step     detector.Record     `json:"step"`               // that it answers: a step of an alert, or the request
+	Log      []Event             `json:"log"`                // what was done, oldest first
+	Decided  *Event              `json:"decided,omitempty"`  // who approved or rejected
+	Observed *detector.Record    `json:"observed,omitempty"` // newest observation of its alert
+}
+
+// Stop is a kill switch that is thrown.
+type Stop struct {
+	Prompt string    `json:"prompt,omitempty"` // empty: all prompts
+	By     string    `json:"by"`
+	At     time.Time `json:"at"`
+	Reason string    `json:"reason,omitempty"`
+}
+
+// order of states: open alerts first.
+var order = map[detector.RecordType]int{detector.Firing: 0, detector.Pending: 1, detector.Resolved: 2}
+
+// Alerts returns all alerts: firing, pending, resolved; within these the newest first.
+func (b *Board) Alerts() []Alert {
+	silences := b.active()
+	out := []Alert{}
+	b.each(func(p *part) {
+		newest := p.newestAttempts()
+		for _, a := range p.alerts {
+			out = append(out, p.alert(a, silences, newest))
+		}
+	})
+	slices.SortFunc(out, func(x, y Alert) int {
+		return cmp.Or(cmp.Compare(order[x.State], order[y.State]), y.Since.Compare(x.Since), strings.Compare(x.ID, y.ID))
+	})
+	return out
+}
+
+// Alert returns one alert by its id, or by the beginning of it where no other begins so. Errors are ErrNotFound and *InvalidError.
+func (b *Board) Alert(id string) (Alert, error) {
+	full, err := b.find("alert", id, func(p *part, each func(string)) {
+		for name := range p.alerts {
+			each(name)
+		}
+	})
+	if err != nil {
+		return Alert{}, err
+	}
+	silences := b.active()
+	var out Alert
+	b.each(func(p *part) {
+		if a := p.alerts[full]; a != nil {
+			out = p.alert(a, silences, p.newestAttempts())
+		}
+	})
+	return out, nil
+}
+
+func (p *part) alert(a *alertState, silences []Silence, newest map[version]*attemptState) Alert {
+	out := Alert{
+		ID: a.step.ID, State: a.step.Type, Since: a.since, Labels: alert.Labels(&a.step), Step: a.step, Events: slices.Clone(a.events), Observed: a.observed,
+	}
+	slices.Reverse(out.Events)
+	if ack := a.group.ack; ack != nil && a.step.Type == detector.Firing {
+		ev := eventOf(&ack.Record)
+		out.Acknowledged = &ev
+	}
+	for i := range silences {
+		if matchesAll(silences[i].Matchers, out.Labels) {
+			out.Silenced = append(out.Silenced, silences[i].ID)
+		}
+	}
+	if at := newest[version{a.step.Prompt, a.step.Version}]; at != nil {
+		out.Attempt = at.ID()
+	}
+	return out
+}
+
+type version struct{ prompt, version string }
+
+// newestAttempts are the newest rollback of each version.
+func (p *part) newestAttempts() map[version]*attemptState {
+	out := make(map[version]*attemptState)
+	for _, a := range p.attempts {
+		v := version{a.Step.Prompt, a.Step.Version}
+		if have := out[v]; have == nil || a.began.After(have.began) || a.began.Equal(have.began) && a.ID() > have.ID() {
+			out[v] = a
+		}
+	}
+	return out
+}
+
+// Attempts returns all rollbacks, the newest first.
+func (b *Board) Attempts() []Attempt {
+	out := []Attempt{}
+	b.each(func(p *part) {
+		for _, a := range p.attempts {
+			out = append(out, p.view(a))
+		}
+	})
+	slices.SortFunc(out, func(x, y Attempt) int { return cmp.Or(y.Began.Compare(x.Began), strings.Compare(x.ID, y.ID)) })
+	return out
+}
+
+// Attempt returns a rollback by its id, or by the beginning of it; "9f3c-2" is the one whose id begins with 9f3c and ends with -2.
+func (b *Board) Attempt(id string) (Attempt, error) {
+	var out Attempt
+	full, err := b.find("rollback", id, func(p *part, each func(string)) {
+		for name := range p.attempts {
+			each(name)
+		}
+	})
+	if err != nil {
+		return out, err
+	}
+	b.each(func(p *part) {
+		if a := p.attempts[full]; a != nil {
+			out = p.view(a)
+		}
+	})
+	return out, nil
+}
+
+func (p *part) view(a *attemptState) Attempt {
+	s := &a.Step
+	out := Attempt{
+		ID: a.ID(), State: a.State, Prompt: s.Prompt, Version: s.Version, Target: s.Previous, Mode: s.Rollback, Began: a.began, Step: *s,
+	}
+	if s.Type == detector.RollbackRequested {
+		out.Mode = "by_hand"
+	}
+	for i := range a.Log {
+		r := &a.Log[i]
+		out.Log = append(out.Log, eventOf(r))
+		out.Version, out.Target = cmp.Or(r.Version, out.Version), cmp.Or(r.Previous, out.Target)
+	}
+	if a.Decided != nil {
+		ev := eventOf(a.Decided)
+		out.Decided = &ev
+	}
+	if s := p.alerts[a.Step.ID]; s != nil {
+		out.Observed = s.observed
+	}
+	return out
+}
+
+// Silences returns all silences: in force, not yet begun, expired within a week; within these the newest first.
+func (b *Board) Silences() []Silence {
+	now := b.cfg.Now()
+	out := []Silence{}
+	b.each(func(p *part) {
+		for _, s := range p.silences {
+			v := Silence{ID: s.ID, By: s.by, Made: s.made, Silence: *s.Silence}
+			v.Matchers = slices.Clone(v.Matchers)
+			switch {
+			case !now.Before(v.Ends):
+				v.State = SilenceExpired
+				if s.Reason == endedEarly {
+					v.Ended = s.Actor
+				}
+			case now.Before(v.Starts):
+				v.State = SilencePending
+			default:
+				v.State = SilenceActive
+			}
+			out = append(out, v)
+		}
+	})
+	rank := map[SilenceState]int{SilenceActive: 0, SilencePending: 1, SilenceExpired: 2}
+	slices.SortFunc(out, func(x, y Silence) int {
+		return cmp.Or(cmp.Compare(rank[x.State], rank[y.State]), y.Made.Compare(x.Made), strings.Compare(x.ID, y.ID))
+	})
+	return out
+}
+
+// Silence returns one silence by its id, or by the beginning of it.
+func (b *Board) Silence(id string) (Silence, error) {
+	full, err := b.find("silence", id, func(p *part, each func(string)) {
+		for name := range p.silences {
+			each(name)
+		}
+	})
+	if err != nil {
+		return Silence{}, err
+	}
+	all := b.Silences()
+	i := slices.IndexFunc(all, func(s Silence) bool { return s.ID == full })
+	if i < 0 {
+		return Silence{}, ErrNotFound
+	}
+	return all[i], nil
+}
+
+func (b *Board) active() []Silence {
+	return slices.DeleteFunc(b.Silences(), func(s Silence) bool { return s.State != SilenceActive })
+}
+
+// Audit returns what people and driftd did, the newest first, limit at most. Deliveries and reminders are left out.
+func (b *Board) Audit(limit int) []Event {
+	out := []Event{}
+	b.each(func(p *part) { out = append(out, p.audit...) })
+	slices.Reverse(out) // among equal times, the later in the log first
+	slices.SortStableFunc(out, func(x, y Event) int { return y.Time.Compare(x.Time) })
+	return out[:min(max(limit, 0), len(out)):len(out)]
+}
+
+// Figures returns the newest day of each prompt, by its name.
+func (b *Board) Figures() []detector.Record {
+	var out []detector.Record
+	b.each(func(p *part) { out = slices.AppendSeq(out, maps.Values(p.figures)) })
+	slices.SortFunc(out, func(x, y detector.Record) int { return strings.Compare(x.Prompt, y.Prompt) })
+	return out
+}
+
+// Promotions returns who promoted which version of a prompt, as far as registries told, the newest first.
+func (b *Board) Promotions(prompt string) []detector.Record {
+	var out []detector.Record
+	b.each(func(p *part) { out = append(out, p.promoted[prompt]...) })
+	slices.SortStableFunc(out, func(x, y detector.Record) int { return y.Time.Compare(x.Time) })
+	return out
+}
+
+// Stops returns the kill switches that are thrown: that of all prompts first, the others by prompt.
+func (b *Board) Stops() []Stop {
+	out := []Stop{}
+	b.each(func(p *part) {
+		for prompt, r := range p.switches {
+			if r.Type == detector.RollbacksStopped {
+				out = append(out, Stop{prompt, r.Actor, r.Time, r.Reason})
+			}
+		}
+	})
+	slices.SortFunc(out, func(x, y Stop) int { return strings.Compare(x.Prompt, y.Prompt) })
+	return out
+}
+
+// Stopped returns the kill switch that keeps a prompt from being rolled back, nil for none. The empty prompt asks for that of all.
+func (b *Board) Stopped(prompt string) *Stop {
+	for _, s := range b.Stops() {
+		if s.Prompt == "" || s.Prompt == prompt {
+			return &s
+		}
+	}
+	return nil
+}
