@@ -5,6 +5,7 @@ package registry
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 )
 
@@ -45,6 +46,27 @@ type Move struct {
 	Alert, Reason string // for the registry's own audit: alert id, and a sentence
 	Link          string // to more about it; may be empty
 	Key           string // the same for each try of one move
+}
+
+// Compare is for registries that cannot compare themselves: done where current is To already, as after a try whose answer was lost,
+// a *ConflictError where it is neither To nor Seen.
+func (m *Move) Compare(current Version) (done bool, err error) {
+	switch current.ID {
+	case m.To.ID:
+		return true, nil
+	case m.Seen.ID:
+		return false, nil
+	}
+	return false, &ConflictError{Current: current}
+}
+
+// Cut shortens a text to limit bytes, at most, for a place that takes no more.
+func Cut(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	const more = "…"
+	return strings.ToValidUTF8(s[:max(limit-len(more), 0)], "") + more
 }
 
 // Traits are what a caller must know of a kind of registry.

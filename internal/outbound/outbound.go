@@ -24,7 +24,10 @@ const BodyLimit = 64 << 10
 
 // NewClient returns a client with limits: the whole call within Timeout, redirects returned and not followed (they
 // would carry a signed body or a token to another host), bodies cut at BodyLimit. Nil takes a transport of its own.
-func NewClient(rt http.RoundTripper) *http.Client {
+func NewClient(rt http.RoundTripper) *http.Client { return NewClientUpTo(BodyLimit, rt) }
+
+// NewClientUpTo is NewClient for peers whose answers are longer: bodies are cut at limit bytes.
+func NewClientUpTo(limit int64, rt http.RoundTripper) *http.Client {
 	if rt == nil {
 		rt = &http.Transport{
 			Proxy:                 http.ProxyFromEnvironment,
@@ -37,14 +40,17 @@ func NewClient(rt http.RoundTripper) *http.Client {
 		}
 	}
 	return &http.Client{
-		Transport:     limited{rt},
+		Transport:     limited{rt, limit},
 		Timeout:       Timeout,
 		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 	}
 }
 
 // limited cuts the body of every answer, and tells the peer who asks.
-type limited struct{ next http.RoundTripper }
+type limited struct {
+	next  http.RoundTripper
+	limit int64
+}
 
 func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	if r.UserAgent() == "" {
@@ -58,7 +64,7 @@ func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp.Body = struct {
 		io.Reader
 		io.Closer
-	}{io.LimitReader(resp.Body, BodyLimit), resp.Body}
+	}{io.LimitReader(resp.Body, l.limit), resp.Body}
 	return resp, nil
 }
 
@@ -66,7 +72,7 @@ func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 type Answer struct {
 	Status int
 	Header http.Header
-	Body   []byte // at most BodyLimit bytes
+	Body   []byte // at most as much as the client reads
 }
 
 // Do sends r and reads the answer. Its errors do not show the URL.

@@ -85,7 +85,7 @@ func TestPromptNames(t *testing.T) {
 	}
 	for _, name := range []string{"", ".", ".."} {
 		_, err := c.Current(t.Context(), name)
-		if e, ok := errors.AsType[*registry.Error](err); !ok || e.Kind != registry.Wrong {
+		if e, ok := errors.AsType[*registry.Error](err); !ok || e.Kind != registry.NoPrompt {
 			t.Errorf("%q: %v", name, err)
 		}
 	}
