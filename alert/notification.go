@@ -67,6 +67,8 @@ type Traits struct {
 	Interval time.Duration // least time between two deliveries
 	// Updates: what was told can be changed in place, so acknowledgements, silences and observations are told too.
 	Updates bool
+	// Acks: acknowledgements are told although nothing can be changed in place.
+	Acks bool
 	// Resend is how often a firing group is sent again, changed or not, for receivers that forget; 0 is never.
 	Resend time.Duration
 }

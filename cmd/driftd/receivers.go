@@ -8,8 +8,6 @@ import (
 	"github.com/driftd/driftd/alert"
 	registrywebhook "github.com/driftd/driftd/alert/registry/webhook"
 	"github.com/driftd/driftd/alert/rollback"
-	"github.com/driftd/driftd/alert/slack"
-	"github.com/driftd/driftd/alert/webhook"
 	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/signature"
 )
@@ -48,20 +46,6 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 	}
 	worker("registry", rollback.New(c))
 	return out, nil
-}
-
-func (d *daemon) receiver(r *config.Receiver) (alert.Receiver, error) {
-	if r.Slack != nil {
-		return slack.New(slack.Config{
-			Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
-			TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
-		}), nil
-	}
-	key, err := signature.ParseKey(r.Webhook.Secret.Reveal())
-	if err != nil {
-		return nil, err
-	}
-	return webhook.New(webhook.Config{URL: r.Webhook.URL, Key: key, Now: time.Now}), nil
 }
 
 // route is the config's routing tree; without one every receiver gets everything.

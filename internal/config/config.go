@@ -117,9 +117,9 @@ type PagerDuty struct {
 
 // Webhook is an address of your own.
 type Webhook struct {
-	URL      string `yaml:"url,required" doc:"http or https address; may hold {state}-dependent parts only by template."`
+	URL      Secret `yaml:"url,required" doc:"http or https address, as it is, or as a secret is given; with opsgenie that of the API, such as https://api.opsgenie.com."`
 	Secret   Secret `yaml:"secret" doc:"Key of the signature; as it is, or whsec_ and base64. Required unless template is set."`
-	Template string `yaml:"template" enum:"grafana_oncall|opsgenie" doc:"Body of another shape than the alert record: of Grafana OnCall's or Opsgenie's own webhook."`
+	Template string `yaml:"template" enum:"grafana_oncall|opsgenie" doc:"Tell another shape than the alert record: that of a Formatted Webhook of Grafana OnCall, or of Opsgenie's Alert API."`
 	Token    Secret `yaml:"token" doc:"Sent as Authorization: Bearer, or GenieKey with opsgenie."`
 }
 
