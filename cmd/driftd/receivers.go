@@ -3,13 +3,10 @@ package main
 import (
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/driftd/driftd/alert"
-	registrywebhook "github.com/driftd/driftd/alert/registry/webhook"
 	"github.com/driftd/driftd/alert/rollback"
 	"github.com/driftd/driftd/internal/config"
-	"github.com/driftd/driftd/internal/signature"
 )
 
 // newAct makes one worker for each receiver, and one for the registry: that one runs without a registry too, so that rules
@@ -37,13 +34,11 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 		Enabled: d.Config.Rollback.Enabled, Cooldown: d.Config.Rollback.Cooldown, Now: d.Now, Metrics: d.metrics,
 		Log: d.Log.With("part", "rollback"),
 	}
-	if reg := d.Config.Registry; reg != nil {
-		key, err := signature.ParseKey(reg.Secret.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("registry: %w", err)
-		}
-		c.Registry = registrywebhook.New(registrywebhook.Config{URL: reg.URL, Key: key, Now: time.Now})
+	reg, err := newRegistry(d.Config.Registry)
+	if err != nil {
+		return nil, err
 	}
+	c.Registry = reg
 	worker("registry", rollback.New(c))
 	return out, nil
 }
