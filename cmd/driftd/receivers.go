@@ -57,7 +57,10 @@ func (d *daemon) route() *alert.Route {
 }
 
 func convert(r *config.Route) alert.Route {
-	out := alert.Route{Receiver: r.Receiver, Match: maps.Clone(r.Match), Continue: r.Continue}
+	out := alert.Route{
+		Receiver: r.Receiver, Match: maps.Clone(r.Match), Continue: r.Continue, GroupBy: r.GroupBy, Repeat: r.Repeat, Mute: r.Mute,
+		Fallback: r.Fallback, Responders: r.Responders, Approvers: r.Approvers,
+	}
 	for i := range r.Routes {
 		out.Routes = append(out.Routes, convert(&r.Routes[i]))
 	}

@@ -146,17 +146,17 @@ type Watchdog struct {
 // Route sends alerts on by their labels.
 type Route struct {
 	Receiver string            `yaml:"receiver,required" doc:"Name of the receiver."`
-	Match    map[string]string `yaml:"match" doc:"Exact values by label, prompt and version among them; all must hold."`
+	Match    map[string]string `yaml:"match" doc:"Globs by label, prompt and version among them; all must hold. * is any text, ? one character."`
 	Routes   []Route           `yaml:"routes" item:"route" doc:"Tried in order, before this route's own receiver."`
 	Continue bool              `yaml:"continue" default:"false" doc:"Go on to the next route after this one has matched."`
 
 	// What the routes below take over unless they say otherwise.
-	GroupBy    []string      `yaml:"group_by" item:"label" doc:"Alerts that agree in these labels are one message. Default: group, alert, prompt and version."`
-	Repeat     time.Duration `yaml:"repeat" doc:"Say it again when it has fired for so long since it was last told; 4h at the top, 0s for never."`
-	Mute       []string      `yaml:"mute" item:"mute time" doc:"Names of mute_times."`
-	Fallback   string        `yaml:"fallback" doc:"Receiver that is told when this one has not been able to for five minutes."`
-	Responders []string      `yaml:"responders" item:"id" doc:"Slack ids of people (U…) and user groups (S…) who may acknowledge and silence; without it, everybody in the channel."`
-	Approvers  []string      `yaml:"approvers" item:"id" doc:"Who may approve and reject rollbacks in Slack; without it, nobody."`
+	GroupBy    []string       `yaml:"group_by" item:"label" doc:"Alerts that agree in these labels are one message. Default: group, alert, prompt and version."`
+	Repeat     *time.Duration `yaml:"repeat" doc:"Say it again when it has fired for so long since it was last told; 4h at the top, 0s for never."`
+	Mute       []string       `yaml:"mute" item:"mute time" doc:"Names of mute_times."`
+	Fallback   string         `yaml:"fallback" doc:"Receiver that is told when this one has not been able to for five minutes."`
+	Responders []string       `yaml:"responders" item:"id" doc:"Slack ids of people (U…) and user groups (S…) who may acknowledge and silence; without it, everybody in the channel."`
+	Approvers  []string       `yaml:"approvers" item:"id" doc:"Who may approve and reject rollbacks in Slack; without it, nobody."`
 }
 
 // Registry is asked to promote versions.
