@@ -38,7 +38,7 @@ func TestMetricsReference(t *testing.T) {
 	w.until("a delivery is counted", func() bool { return d.counter("driftd_alert_notifications_total") > 0 })
 	w.until("a checkpoint is counted", func() bool { return d.counter("driftd_detector_checkpoints_total") > 0 })
 
-	for _, m := range regexp.MustCompile("(?m)^\\| `GET (/[^`]+)`").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `GET (/[^`{]+)`").FindAllStringSubmatch(string(text), -1) {
 		resp, err := http.Get("http://" + d.web.Addr() + m[1])
 		if err != nil {
 			t.Fatal(err)
