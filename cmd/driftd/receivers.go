@@ -13,9 +13,10 @@ import (
 // which allow a rollback are told why there is none.
 func (d *daemon) newAct() ([]*alert.Worker, error) {
 	var out []*alert.Worker
-	worker := func(name string, core alert.Core) {
+	worker := func(name string, core alert.Core, whole bool) {
 		out = append(out, alert.NewWorker(alert.WorkerConfig{
 			Name: name, Group: d.groupID("act-" + name), Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: d.Pace.Quiet,
+			Partitions: d.Config.Kafka.Partitions, Whole: whole,
 			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}))
 	}
@@ -28,7 +29,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 		}
 		worker(r.Name, alert.NewOutbox(alert.OutboxConfig{
 			Name: r.Name, Receiver: to, Route: root, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
-		}))
+		}), false)
 	}
 	c := rollback.Config{
 		Enabled: d.Config.Rollback.Enabled, Cooldown: d.Config.Rollback.Cooldown, Now: d.Now, Metrics: d.metrics,
@@ -39,7 +40,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 		return nil, err
 	}
 	c.Registry = reg
-	worker("registry", rollback.New(c))
+	worker("registry", rollback.New(c), true)
 	return out, nil
 }
 
