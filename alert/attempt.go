@@ -10,9 +10,13 @@ import (
 // RollbackState is where a rollback is. The set is closed.
 //
 //	proposed ─ auto ─> checking ─> promoting ─> verifying ─> watching ─> recovered | ineffective
-//	   ├─ dry_run: stays                └─ refused, failed at any step before watching
+//	   ├─ dry_run: stays                └─ refused, failed at any step
 //	   └─ approve ─> waiting ─ a person ─> checking
 //	                    └─ a person, or time ─> rejected
+//	requested, by hand ─> checking
+//
+// Refused while it waits is withdrawn: the alert is over, or the version is not current any more. Refused while it is watched is a
+// person who has set the label elsewhere: driftd stands down.
 type RollbackState string
 
 const (
@@ -32,7 +36,7 @@ const (
 // Over says that nothing more happens.
 func (s RollbackState) Over() bool {
 	switch s {
-	case RollbackRecovered, RollbackIneffective, RollbackRefused, RollbackRejected, RollbackFailed:
+	case RollbackProposed, RollbackRecovered, RollbackIneffective, RollbackRefused, RollbackRejected, RollbackFailed:
 		return true
 	}
 	return false
@@ -41,10 +45,10 @@ func (s RollbackState) Over() bool {
 // Attempt is one rollback as the alerts topic tells it: a firing step whose rule allows one, or a request by hand, and what
 // was done about it. It is the same for whoever reads the topic: the registry's worker, the receivers, the API.
 type Attempt struct {
-	Step  detector.Record   // that it answers
+	Step  detector.Record   // that it answers; a rollback_requested of one by hand
 	State RollbackState     // "" before the first action
 	Last  detector.Record   // newest action; its Type is empty before the first
-	Log   []detector.Record // actions, oldest first; reminders and what may repeat once
+	Log   []detector.Record // actions, oldest first; of reminders the newest alone
 	// Decided is who approved or rejected, nil where nobody did.
 	Decided *detector.Record
 	// Promoted is when the registry was read back, zero before.
@@ -57,6 +61,17 @@ func (a *Attempt) ID() string { return AttemptID(&a.Step) }
 // AttemptID is the name of the attempt that a record is of.
 func AttemptID(r *detector.Record) string { return fmt.Sprintf("%s-%d", r.ID, r.Step) }
 
+// ByHand says that a person asked for it, and no alert.
+func (a *Attempt) ByHand() bool { return a.Step.Type == detector.RollbackRequested }
+
+// Begun is when it was proposed or asked for; zero before the first action.
+func (a *Attempt) Begun() time.Time {
+	if len(a.Log) == 0 {
+		return time.Time{}
+	}
+	return a.Log[0].Time
+}
+
 // Fold takes an action. It returns false for one that changes nothing: a repetition, or what comes too late, such as an
 // approval of what was rejected. The first of two decisions in the log counts.
 func (a *Attempt) Fold(r *detector.Record) bool {
@@ -64,11 +79,23 @@ func (a *Attempt) Fold(r *detector.Record) bool {
 	if next == "" {
 		return false
 	}
+	if r.Type == detector.RollbackReminded && a.Last.Type == r.Type {
+		a.Log = a.Log[:len(a.Log)-1]
+	}
 	a.State, a.Last = next, *r
-	a.Log = append(a.Log, *r)
+	a.Log = append(a.Log[:len(a.Log):len(a.Log)], *r)
 	switch r.Type {
+	case detector.RollbackProposed:
+		if a.Step.Previous == "" {
+			a.Step.Previous = r.Previous // as the registry's history told
+		}
+	case detector.RollbackPromoting:
+		if a.Step.Version == "" {
+			a.Step.Version = r.Version // asked for of whatever was current
+		}
 	case detector.RollbackApproved, detector.RollbackRejected:
-		a.Decided = r
+		decided := *r
+		a.Decided = &decided
 	case detector.RollbackPromoted:
 		a.Promoted = r.Time
 	}
@@ -78,7 +105,7 @@ func (a *Attempt) Fold(r *detector.Record) bool {
 // after is the state that r leads to, empty for none.
 func (a *Attempt) after(r *detector.Record) RollbackState {
 	s := a.State
-	early := s == "" || s == RollbackProposed || s == RollbackWaiting || s == RollbackChecking || s == RollbackPromoting || s == RollbackVerifying
+	early := !s.Over() && s != RollbackWatching
 	switch r.Type {
 	case detector.RollbackProposed:
 		if s != "" {
@@ -96,7 +123,7 @@ func (a *Attempt) after(r *detector.Record) RollbackState {
 			return RollbackChecking
 		}
 	case detector.RollbackReminded:
-		if s == RollbackWaiting {
+		if s == RollbackWaiting && r.Time.After(a.Last.Time) {
 			return RollbackWaiting
 		}
 	case detector.RollbackApproved:
@@ -112,7 +139,7 @@ func (a *Attempt) after(r *detector.Record) RollbackState {
 			return RollbackPromoting
 		}
 	case detector.RollbackRefused:
-		if early {
+		if early || s == RollbackWatching {
 			return RollbackRefused
 		}
 	case detector.RollbackFailed:
@@ -133,4 +160,24 @@ func (a *Attempt) after(r *detector.Record) RollbackState {
 		}
 	}
 	return ""
+}
+
+// Attempts are all rollbacks of what was read of the topic, by their id.
+type Attempts map[string]*Attempt
+
+// Fold takes an action, and returns the attempt that it changed, nil for none. An attempt begins with its first action, which
+// tells what the step said.
+func (as Attempts) Fold(r *detector.Record) *Attempt {
+	id := AttemptID(r)
+	a := as[id]
+	if a == nil {
+		if a = (&Attempt{Step: *r}); a.after(r) == "" {
+			return nil
+		}
+		as[id] = a
+	}
+	if !a.Fold(r) {
+		return nil
+	}
+	return a
 }

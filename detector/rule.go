@@ -58,11 +58,10 @@ type rule struct {
 	*rules.Rule
 	kind
 	group *rules.Group
-	order int           // place in the set
-	dims  []string      // names of the store's dimensions
-	head  *Record       // what all its records have in common
-	key   string        // names the rule and all that its memory depends on
-	seen  *windows.View // what it watches
+	order int      // place in the set
+	dims  []string // names of the store's dimensions
+	head  *Record  // what all its records have in common
+	key   string   // names the rule and all that its memory depends on
 
 	partitions int // that the prompts are spread over
 }

@@ -39,10 +39,7 @@ func (r *Rule) Describe() string {
 	if r.KeepFiringFor > 0 {
 		fmt.Fprintf(&b, "; resolves after %s", Duration(r.KeepFiringFor))
 	}
-	switch {
-	case r.AutoAfter > 0:
-		fmt.Fprintf(&b, "; rollback: approve, and auto when it has been live for %s", Duration(r.AutoAfter))
-	case r.Rollback != RollbackOff:
+	if r.Rollback != RollbackOff {
 		fmt.Fprintf(&b, "; rollback: %s", r.Rollback)
 	}
 	return b.String()

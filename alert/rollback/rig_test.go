@@ -1,13 +1,14 @@
 package rollback
 
 import (
+	"cmp"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
-	"slices"
 	"testing"
 	"time"
 
@@ -21,12 +22,22 @@ import (
 	"github.com/driftd/driftd/internal/signature"
 )
 
-// rig is one partition of the alerts topic, a registry behind its real client, and a core between them that may die at any
-// of its calls to either.
+// partitions of the rig's topic: prompt p is in the first, all others in the second, and so is what has no prompt.
+const partitions = 2
+
+func partition(prompt string) int {
+	if prompt == "p" {
+		return 0
+	}
+	return 1
+}
+
+// rig is the alerts topic, a registry behind its real client, and a core between them that may die at any of its calls to either.
 type rig struct {
 	t    *testing.T
 	reg  *fakeregistry.Server
-	log  []detector.Record
+	logs [partitions][]detector.Record
+	all  []detector.Record // of both, as they came
 	core *Core
 	cfg  Config
 
@@ -35,6 +46,14 @@ type rig struct {
 	dieAfter bool     // after it had its effect
 	dead     bool
 	deaf     int // appends that fail without effect
+
+	// What the registry can besides.
+	traits  registry.Traits
+	history []registry.Change
+	off     map[string]bool
+	notes   []string
+	before  func(m registry.Move) // runs before a move arrives
+	liar    bool                  // moves are answered and not made
 }
 
 var errDead = errors.New("the process is gone")
@@ -60,11 +79,15 @@ func newRig(t *testing.T) *rig {
 	if err != nil {
 		t.Fatal(err)
 	}
-	g := &rig{t: t, reg: fakeregistry.New(fakeregistry.Config{Key: key, Now: time.Now})}
+	g := &rig{t: t, reg: fakeregistry.New(fakeregistry.Config{Key: key, Now: time.Now}), off: map[string]bool{}}
 	g.reg.Set("p", "v22")
 	g.reg.Set("p", "v23")
 	client := webhook.New(webhook.Config{URL: "https://registry.test", Key: key, Transport: direct{g.reg}, Now: time.Now})
-	g.cfg = Config{Registry: mortal{g, client}, Enabled: true, Cooldown: time.Hour, Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.NewTextHandler(io.Discard, nil))}
+	g.cfg = Config{
+		Registry: mortal{g, client}, Enabled: true, Cooldown: time.Hour, PromptPerDay: 2, FleetPerDay: 10, MinSamples: 200, Horizon: 7 * day,
+		ApproveWithin: day, RemindAfter: time.Hour, Watch: time.Hour, Grace: time.Minute,
+		Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+	}
 	g.start()
 	return g
 }
@@ -73,33 +96,54 @@ func newRig(t *testing.T) *rig {
 func (g *rig) start() {
 	g.dead, g.dieAt = false, 0
 	g.core = New(g.cfg)
-	g.core.Begin(0, -1)
-	for i, r := range g.log {
-		g.core.Fold(0, alert.Entry{Offset: int64(i), Record: r})
+	for n := range g.logs {
+		g.core.Begin(n, -1)
 	}
-	g.core.Live(0)
+	for n, log := range g.logs {
+		for i, r := range log {
+			g.core.Fold(n, alert.Entry{Offset: int64(i), Record: r})
+		}
+		g.core.Live(n)
+	}
 }
 
-// add appends steps as detect does.
+// add appends records as detect and people do.
 func (g *rig) add(rs ...detector.Record) {
 	for _, r := range rs {
-		g.log = append(g.log, r)
-		g.core.Fold(0, alert.Entry{Offset: int64(len(g.log)) - 1, Record: r})
+		n := partition(r.Prompt)
+		g.logs[n] = append(g.logs[n], r)
+		g.all = append(g.all, r)
+		g.core.Fold(n, alert.Entry{Offset: int64(len(g.logs[n])) - 1, Record: r})
 	}
 }
 
-// settle lets the core act until nothing is due within the hour.
-func (g *rig) settle() {
+// now lets the core do what is due.
+func (g *rig) now() {
 	g.t.Helper()
-	for range 200 {
+	for range 1000 {
 		at, ok := g.core.Due()
-		if !ok || g.dead || time.Until(at) > time.Hour {
+		if !ok || g.dead || at.After(time.Now()) {
 			return
 		}
-		time.Sleep(time.Until(at))
 		g.core.Act(g.t.Context(), g)
 	}
-	g.t.Fatalf("it does not come to rest: %v", g.actions())
+	g.t.Fatalf("it does not come to rest: %v", g.said(0))
+}
+
+// advance lets time go by, and the core do what becomes due.
+func (g *rig) advance(d time.Duration) {
+	g.t.Helper()
+	for end := time.Now().Add(d); ; {
+		g.now()
+		left := time.Until(end)
+		if left <= 0 {
+			return
+		}
+		if at, ok := g.core.Due(); ok && !g.dead {
+			left = min(left, max(time.Until(at), time.Millisecond))
+		}
+		time.Sleep(left)
+	}
 }
 
 // op is a call to the outside. It returns what it would have to return when the process dies there.
@@ -120,17 +164,21 @@ func (g *rig) op(name string, effect func()) error {
 }
 
 // Append implements alert.Journal.
-func (g *rig) Append(_ context.Context, _ int, rs ...detector.Record) error {
+func (g *rig) Append(_ context.Context, part int, rs ...detector.Record) error {
 	if g.deaf > 0 {
 		g.deaf--
 		return errors.New("not enough replicas")
 	}
-	n := len(g.log)
-	if err := g.op("append "+string(rs[0].Type), func() { g.log = append(g.log, rs...) }); err != nil {
+	n := len(g.logs[part])
+	err := g.op("append "+string(rs[0].Type), func() {
+		g.logs[part] = append(g.logs[part], rs...)
+		g.all = append(g.all, rs...)
+	})
+	if err != nil {
 		return err
 	}
 	for i, r := range rs {
-		g.core.Fold(0, alert.Entry{Offset: int64(n + i), Record: r})
+		g.core.Fold(part, alert.Entry{Offset: int64(n + i), Record: r})
 	}
 	return nil
 }
@@ -152,68 +200,84 @@ func (m mortal) List(ctx context.Context, prompt string) ([]registry.Version, er
 	return m.next.List(ctx, prompt)
 }
 
-func (m mortal) Traits() registry.Traits { return m.next.Traits() }
+func (m mortal) Traits() registry.Traits { return m.g.traits }
 
 func (m mortal) Move(ctx context.Context, p registry.Move) (err error) {
+	if m.g.before != nil {
+		m.g.before(p)
+	}
+	if m.g.liar {
+		return nil
+	}
 	if dead := m.g.op("promote", func() { err = m.next.Move(ctx, p) }); dead != nil {
 		return dead
 	}
 	return err
 }
 
-// actions returns what the core wrote, as "type: reason".
-func (g *rig) actions() []string {
-	var out []string
-	for _, r := range g.log {
-		if !r.Type.IsStep() {
-			s := string(r.Type)
-			if r.Reason != "" {
-				s += ": " + r.Reason
-			}
-			out = append(out, s)
+func (m mortal) History(context.Context, string) ([]registry.Change, error) { return m.g.history, nil }
+
+func (m mortal) Switched(_ context.Context, prompt string) (bool, error) {
+	return m.g.off[prompt], nil
+}
+
+func (m mortal) Annotate(_ context.Context, prompt string, v registry.Version, note string) error {
+	m.g.notes = append(m.g.notes, fmt.Sprintf("%s %s: %s", prompt, v, note))
+	return nil
+}
+
+// said returns the actions from the nth record on, as "type: reason [guard]".
+func (g *rig) said(n int) (out []string) {
+	for _, r := range g.all[n:] {
+		if r.Type.IsStep() || r.Type == detector.Observed {
+			continue
 		}
+		s := string(r.Type)
+		if r.Reason != "" {
+			s += ": " + r.Reason
+		}
+		if r.Guard != "" {
+			s += " [" + r.Guard + "]"
+		}
+		out = append(out, s)
 	}
 	return out
 }
 
-func (g *rig) expect(what string, want ...string) {
-	g.t.Helper()
-	if got := g.actions(); !slices.Equal(got, want) {
-		g.t.Errorf("%s:\n got  %q\n want %q", what, got, want)
-	}
-}
-
-// promoted checks how often the registry was really moved.
-func (g *rig) promoted(want int) {
+// moves checks how often the registry was really moved.
+func (g *rig) moves(want int) {
 	g.t.Helper()
 	if got := g.reg.Promotions(); len(got) != want {
 		g.t.Errorf("the registry was moved %d times, want %d: %+v", len(got), want, got)
 	}
 }
 
+// attempt returns what the log says of one, as any reader of it would know it.
+func (g *rig) attempt(id string) *alert.Attempt {
+	all := alert.Attempts{}
+	for _, log := range g.logs {
+		for i := range log {
+			all.Fold(&log[i])
+		}
+	}
+	return cmp.Or(all[id], &alert.Attempt{})
+}
+
 // step makes a step of an alert of prompt p; id "a1" is a cohort of rule a.
 func step(id string, n int, typ detector.RecordType, mode string) detector.Record {
 	v, b := 0.78, 0.85
-	return detector.Record{ID: id, Step: n, Type: typ, Time: time.Now(), Group: "g", Rule: id[:1], Prompt: "p", Version: "v23", Previous: "v22",
-		Cohort: map[string]string{"tier": id[1:]}, Metric: "m", Kind: "threshold", Value: &v, Bound: &b, Samples: 412, Cause: detector.CausePromptVersion, Rollback: mode}
+	return detector.Record{ID: id, Step: n, Type: typ, Time: time.Now().UTC(), Group: "g", Rule: id[:1], Prompt: "p", Version: "v23", Previous: "v22",
+		Cohort: map[string]string{"tier": id[1:]}, Metric: "m", Kind: "threshold", Value: &v, Bound: &b, Samples: 412, Cause: detector.CausePromptVersion,
+		Rollback: mode, Target: &detector.Target{Version: "v22", Calls: 5000, Templates: 1}}
 }
 
 func fire(id string, n int) detector.Record { return step(id, n, detector.Firing, "auto") }
 
 func end(id string, n int) detector.Record { return step(id, n, detector.Resolved, "auto") }
 
-// meddler lets a person act just before a promotion arrives.
-type meddler struct {
-	Registry
-	act func()
+// observed is an observation of an alert that fires.
+func observed(r detector.Record, share, target float64, samples int64) detector.Record {
+	r.Type, r.Time, r.Share = detector.Observed, time.Now().UTC(), &share
+	r.Target = &detector.Target{Version: r.Previous, Calls: 5000, Templates: 1, Value: &target, Samples: samples}
+	return r
 }
-
-func (m meddler) Move(ctx context.Context, p registry.Move) error {
-	m.act()
-	return m.Registry.Move(ctx, p)
-}
-
-// liar is a registry that answers promotions without making them.
-type liar struct{ Registry }
-
-func (liar) Move(context.Context, registry.Move) error { return nil }

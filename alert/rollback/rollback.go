@@ -1,16 +1,17 @@
-// Package rollback asks the prompt registry to promote the previous version when an alert fires whose rule allows it. Its
-// memory is the alerts topic: each step of a rollback is written there before the next is made, so that a crash at any
-// point neither skips a promotion nor repeats one.
+// Package rollback asks the prompt registry to promote the previous version when an alert fires whose rule allows it, or a
+// person asks for it. Its memory is the alerts topic: each step of a rollback is written there before the next is made, so that
+// a crash at any point neither skips a promotion nor repeats one. [alert.RollbackState] has the states; [Guards] are the reasons
+// for which nothing is promoted.
 //
-//	firing → rollback_proposed → (dry_run, approve: no further)
-//	       → rollback_refused | rollback_failed | rollback_promoted → recovered
+//	firing → proposed → approved → promoting → (registry: read, compare, move, read back) → promoted → recovered | ineffective
+//	                       └ rejected   └ refused | failed
 //
 // One goroutine, that of the act worker, owns all of it.
 package rollback
 
 import (
+	"cmp"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -45,30 +46,55 @@ type Switcher interface {
 	Switched(ctx context.Context, prompt string) (off bool, err error)
 }
 
-// Config is what the core needs.
-type Config struct {
-	Registry Registry      // nil refuses all
-	Enabled  bool          // false is the kill switch: everything is refused, and said so
-	Cooldown time.Duration // between two promotions of one prompt, on Now's clock
-	Now      func() time.Time
-	Metrics  *metrics.Set
-	Log      *slog.Logger
+// Annotator is a registry that keeps notes beside a version: its own audit of what was done.
+type Annotator interface {
+	// Annotate puts a note, one line of text, beside v.
+	Annotate(ctx context.Context, prompt string, v registry.Version, note string) error
 }
 
-// DefaultCooldown is long enough for a promotion to show in a window of an hour.
-const DefaultCooldown = time.Hour
+// Config is what the core needs. Limits are on Now's clock; those that are zero have their default.
+type Config struct {
+	Registry      Registry      // nil refuses all
+	Enabled       bool          // false is the kill switch: everything is refused, and said so
+	Cooldown      time.Duration // between two promotions of one prompt; default 1 h, long enough for one to show in a window of an hour
+	PromptPerDay  int           // promotions of one prompt in 24 hours; default 2
+	FleetPerDay   int           // and of all; default 10
+	MinSamples    int           // calls of the target in 24 hours; default 200
+	Horizon       time.Duration // for how long a version that was rolled back is no target; default 7 days
+	ApproveWithin time.Duration // until a proposal is rejected; default 24 h
+	RemindAfter   time.Duration // until people are reminded the first time; default 1 h
+	Watch         time.Duration // of a promotion, at most; default 1 h
+	Grace         time.Duration // for how long clients may keep a version after the label has moved; longer where Traits say so
+	// Link returns an address at which people find an attempt, for the registry's audit; nil or empty for none.
+	Link    func(attempt string) string
+	Now     func() time.Time
+	Metrics *metrics.Set
+	Log     *slog.Logger
+}
 
 // Core is an alert.Core.
 type Core struct {
-	cfg   Config
-	books map[int]*book
+	cfg    Config
+	books  map[int]*book
+	open   map[*attempt]struct{} // attempts that may need something; what is over leaves it when it is next looked at
+	gauges gauges
 }
 
 // New returns the core of the act worker of the registry.
-func New(cfg Config) *Core { return &Core{cfg: cfg, books: map[int]*book{}} }
+func New(cfg Config) *Core {
+	cfg.Cooldown, cfg.Horizon, cfg.Watch = cmp.Or(cfg.Cooldown, time.Hour), cmp.Or(cfg.Horizon, 7*day), cmp.Or(cfg.Watch, time.Hour)
+	cfg.ApproveWithin, cfg.RemindAfter = cmp.Or(cfg.ApproveWithin, day), cmp.Or(cfg.RemindAfter, time.Hour)
+	cfg.PromptPerDay, cfg.FleetPerDay, cfg.MinSamples = cmp.Or(cfg.PromptPerDay, 2), cmp.Or(cfg.FleetPerDay, 10), cmp.Or(cfg.MinSamples, 200)
+	c := &Core{cfg: cfg, books: map[int]*book{}, open: map[*attempt]struct{}{}}
+	c.gauges.register(cfg.Metrics)
+	return c
+}
 
 // Begin implements alert.Core.
-func (c *Core) Begin(part int, committed int64) { c.books[part] = newBook(committed) }
+func (c *Core) Begin(part int, committed int64) {
+	c.End(part)
+	c.books[part] = newBook(committed)
+}
 
 // Live implements alert.Core.
 func (c *Core) Live(part int) {
@@ -78,57 +104,113 @@ func (c *Core) Live(part int) {
 }
 
 // End implements alert.Core.
-func (c *Core) End(part int) { delete(c.books, part) }
+func (c *Core) End(part int) {
+	delete(c.books, part)
+	for a := range c.open {
+		if a.part == part {
+			delete(c.open, a)
+		}
+	}
+}
 
 // Fold implements alert.Core.
 func (c *Core) Fold(part int, e alert.Entry) {
 	b := c.books[part]
-	switch {
-	case b == nil:
-	case e.Record.Type.IsStep():
-		b.step(part, e)
-	case order(e.Record.Type) > 0:
-		b.acted(part, e)
+	if b == nil {
+		return
 	}
+	var began *attempt
+	switch r := &e.Record; r.Type {
+	case detector.Pending, detector.Firing, detector.Resolved:
+		began = b.step(part, e)
+	case detector.Observed:
+		b.observed(r)
+	case detector.RollbacksStopped, detector.RollbacksResumed:
+		b.switched(r)
+	case detector.RegistryPromoted:
+		b.moved(r)
+	case detector.RollbackRequested, detector.RollbackProposed, detector.RollbackReminded, detector.RollbackApproved,
+		detector.RollbackRejected, detector.RollbackPromoting, detector.RollbackRefused, detector.RollbackFailed,
+		detector.RollbackPromoted, detector.Recovered, detector.Ineffective:
+		began = b.acted(part, e)
+	}
+	if began != nil {
+		c.open[began] = struct{}{}
+	}
+}
+
+// whole says that all that is begun was read. Limits and guards over prompts are no better than what is known of all of them.
+func (c *Core) whole() bool {
+	for _, b := range c.books {
+		if !b.live {
+			return false
+		}
+	}
+	return true
 }
 
 // Due implements alert.Core.
 func (c *Core) Due() (time.Time, bool) {
-	a := c.next()
-	if a == nil {
-		return time.Time{}, false
-	}
-	return a.retry.at, true
+	a, at := c.next()
+	return at, a != nil
 }
 
-// next returns the attempt that may go on first; among those that may at once, the one that waits the longest.
-func (c *Core) next() *attempt {
-	var best *attempt
-	for _, b := range c.books {
-		if !b.live {
+// next returns the attempt that may go on first and when, on the machine's clock; among those that may at once, the one that
+// waits the longest. Nil is none.
+func (c *Core) next() (best *attempt, bestAt time.Time) {
+	if !c.whole() {
+		return nil, time.Time{}
+	}
+	now := c.cfg.Now()
+	for a := range c.open {
+		if c.over(a) {
+			delete(c.open, a)
 			continue
 		}
-		for _, a := range b.attempts {
-			if !a.open(b.committed) {
-				continue
-			}
-			if best == nil || a.retry.at.Before(best.retry.at) || a.retry.at.Equal(best.retry.at) &&
-				(a.offset < best.offset || a.offset == best.offset && a.part < best.part) {
-				best = a
-			}
+		at := c.due(a, now)
+		if best == nil || at.Before(bestAt) || at.Equal(bestAt) && (a.offset < best.offset || a.offset == best.offset && a.part < best.part) {
+			best, bestAt = a, at
 		}
 	}
-	return best
+	c.gauges.count(c.open)
+	return best, bestAt
 }
 
-// Outstanding implements alert.Core. A promotion that waits for its recovery holds nothing back: it stands in the log.
-func (c *Core) Outstanding(part int) (offset int64, ok bool) {
-	b := c.books[part]
-	if b == nil {
-		return 0, false
+// over says that an attempt needs nothing, and never will again.
+func (c *Core) over(a *attempt) bool {
+	if a.State == "" {
+		return !a.firing() || a.offset < c.books[a.part].committed
 	}
-	for _, a := range b.attempts {
-		if a.open(b.committed) && (!ok || a.offset < offset) {
+	return a.State.Over()
+}
+
+// look is the longest time between two looks at Now, which may run faster than the machine's clock.
+const look = time.Second
+
+// due is when the attempt may go on, on the machine's clock.
+func (c *Core) due(a *attempt, now time.Time) time.Time {
+	var at time.Time
+	switch a.State {
+	case alert.RollbackWaiting:
+		at = c.patience(a)
+	case alert.RollbackWatching:
+		_, at = c.watched(a, now)
+	}
+	if d := at.Sub(now); d > 0 {
+		at = time.Now().Add(min(d, look))
+	} else {
+		at = time.Time{}
+	}
+	if a.retry.at.After(at) {
+		return a.retry.at
+	}
+	return at
+}
+
+// Outstanding implements alert.Core. What waits for a person, or is watched, holds nothing back: it stands in the log.
+func (c *Core) Outstanding(part int) (offset int64, ok bool) {
+	for a := range c.open {
+		if a.part == part && !c.over(a) && a.State != alert.RollbackWaiting && a.State != alert.RollbackWatching && (!ok || a.offset < offset) {
 			offset, ok = a.offset, true
 		}
 	}
@@ -138,15 +220,19 @@ func (c *Core) Outstanding(part int) (offset int64, ok bool) {
 // Status implements alert.Core.
 func (c *Core) Status() alert.Status {
 	var s alert.Status
-	for _, b := range c.books {
-		for _, a := range b.attempts {
-			if !a.open(b.committed) {
-				continue
-			}
+	for a := range c.open {
+		if c.over(a) {
+			continue
+		}
+		if a.State != alert.RollbackWaiting && a.State != alert.RollbackWatching {
 			s.Outstanding++
-			if p := a.retry.problem; p != "" && (s.Problem == "" || p < s.Problem) {
-				s.Problem = p
-			}
+		}
+		p := a.retry.problem
+		if p == "" && a.lingers {
+			p = fmt.Sprintf("%s goes on being called after %s was promoted", a.Step.Version, a.Step.Previous)
+		}
+		if p = a.Step.Prompt + ": " + p; p != a.Step.Prompt+": " && (s.Problem == "" || p < s.Problem) {
+			s.Problem = p
 		}
 	}
 	return s
@@ -154,164 +240,56 @@ func (c *Core) Status() alert.Status {
 
 // Act implements alert.Core: one step of one attempt.
 func (c *Core) Act(ctx context.Context, j alert.Journal) {
-	a := c.next()
-	if a == nil || a.retry.at.After(time.Now()) {
+	a, at := c.next()
+	if a == nil || at.After(time.Now()) {
 		return
 	}
-	switch a.state {
+	switch a.State {
 	case "":
 		c.propose(ctx, j, a)
-	case detector.RollbackProposed:
-		c.decide(ctx, j, a)
-	case detector.RollbackPromoted:
-		c.write(ctx, j, a, detector.Recovered, "")
+	case alert.RollbackWaiting:
+		c.wait(ctx, j, a)
+	case alert.RollbackChecking:
+		c.check(ctx, j, a)
+	case alert.RollbackPromoting:
+		c.promote(ctx, j, a)
+	case alert.RollbackVerifying:
+		c.verify(ctx, j, a)
+	case alert.RollbackWatching:
+		c.watch(ctx, j, a)
 	}
 }
 
-// propose writes down what is about to be done, before anything is.
-func (c *Core) propose(ctx context.Context, j alert.Journal, a *attempt) {
-	what := fmt.Sprintf("promote %s in place of %s", a.step.Previous, a.step.Version)
-	no := c.known(a)
-	var reason string
-	switch {
-	case a.step.Rollback == "auto":
-		reason = what
-		if a.step.Previous == "" {
-			reason = "promote the version before " + a.step.Version
-		}
-	case no != nil:
-		reason = "Would not promote: " + no.why
-	case a.step.Rollback == "dry_run":
-		reason = "Dry run: would " + what
-	default:
-		reason = "Proposed: " + what + "; a person decides"
-	}
-	a.proposedHere = c.write(ctx, j, a, detector.RollbackProposed, reason)
-}
-
-// decide checks the guards, promotes, reads back and writes the outcome. Where the registry may have been asked before, by
-// a worker that is gone or in a call without an answer, it is read first: what is done is done.
-func (c *Core) decide(ctx context.Context, j alert.Journal, a *attempt) {
-	fresh := a.proposedHere && !a.asked
-	if fresh && !a.firing() {
-		c.refuse(ctx, j, a, over)
-		return
-	}
-	if no := c.known(a); no != nil && (fresh || c.cfg.Registry == nil || a.step.Previous == "") {
-		c.refuse(ctx, j, a, no)
-		return
-	}
-	s, err := c.cfg.Registry.Current(ctx, a.step.Prompt)
-	if err != nil {
-		c.failed(ctx, j, a, err)
-		return
-	}
-	if s.Is(a.step.Previous) && !fresh {
-		c.write(ctx, j, a, detector.RollbackPromoted, "already current")
-		return
-	}
-	all, err := c.cfg.Registry.List(ctx, a.step.Prompt)
-	if err != nil {
-		c.failed(ctx, j, a, err)
-		return
-	}
-	no := seen(a, s, all)
-	if no == nil {
-		no = c.known(a)
-	}
-	if no != nil {
-		c.refuse(ctx, j, a, no)
-		return
-	}
-	c.promote(ctx, j, a, s, all)
-}
-
-func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt, was registry.Version, all []registry.Version) {
-	again := !a.proposedHere || a.asked
-	a.asked = true
-	to, ok := registry.Find(all, a.step.Previous)
-	if !ok {
-		to = registry.Version{ID: a.step.Previous}
-	}
-	err := c.cfg.Registry.Move(ctx, registry.Move{
-		Prompt: a.step.Prompt, To: to, Seen: was, Alert: a.step.ID,
-		Reason: fmt.Sprintf("driftd: %s fires for %s (%s)", a.step.Rule, a.step.Version, alert.CohortName(a.step.Cohort)),
-		Key:    fmt.Sprintf("%s-%d", a.step.ID, a.step.Step),
-	})
-	if e, ok := errors.AsType[*registry.ConflictError](err); ok {
-		if again && e.Current.Is(a.step.Previous) {
-			c.write(ctx, j, a, detector.RollbackPromoted, "already current")
-			return
-		}
-		c.refuse(ctx, j, a, refuse("not_current", "%s is current in the registry, not %s", e.Current, a.step.Version))
-		return
-	}
-	if err != nil {
-		c.failed(ctx, j, a, err)
-		return
-	}
-	s, err := c.cfg.Registry.Current(ctx, a.step.Prompt)
-	switch {
-	case err != nil:
-		c.failed(ctx, j, a, err)
-	case !s.Is(a.step.Previous):
-		c.write(ctx, j, a, detector.RollbackFailed, fmt.Sprintf("the registry answered yes, but %s is current", s))
-	default:
-		c.write(ctx, j, a, detector.RollbackPromoted, "")
-	}
-}
-
-// failed plans another try, or gives up where none can help.
-func (c *Core) failed(ctx context.Context, j alert.Journal, a *attempt, err error) {
-	if ctx.Err() != nil {
-		return // given up by us: the next worker goes on
-	}
-	e, ok := errors.AsType[*registry.Error](err)
-	if ok && e.Kind != registry.Unavailable {
-		c.write(ctx, j, a, detector.RollbackFailed, e.Error())
-		return
-	}
-	a.retry.failures++
-	wait := outbound.Delay(a.retry.failures)
-	problem := "the registry cannot be asked"
-	if ok {
-		problem = e.Reason
-		if e.After > 0 {
-			wait = e.After
-		}
-	}
-	a.retry.at = time.Now().Add(wait)
-	if a.retry.problem != problem {
-		a.retry.problem = problem
-		c.cfg.Log.Warn("rollback is delayed, will try again", "prompt", a.step.Prompt, "version", a.step.Version, "reason", problem, "error", err)
-	}
-}
-
-func (c *Core) refuse(ctx context.Context, j alert.Journal, a *attempt, no *refusal) {
-	c.write(ctx, j, a, detector.RollbackRefused, no.reason())
+// record makes a record of what is done about the attempt.
+func (c *Core) record(a *attempt, typ detector.RecordType, reason string) detector.Record {
+	r := alert.Action(&a.Step, typ, c.cfg.Now())
+	r.Reason, r.Guard, r.Trend, r.Share = reason, "", nil, nil
+	return r
 }
 
 // write appends what was done. Where that fails the attempt stays as it was, and the next try finds out what is so.
-func (c *Core) write(ctx context.Context, j alert.Journal, a *attempt, typ detector.RecordType, reason string) bool {
-	r := alert.Action(&a.step, typ, c.cfg.Now())
-	r.Reason = reason
-	if last := c.books[a.part].alerts[r.ID]; typ == detector.Recovered && last != nil {
-		r.Value, r.Samples = last.last.Value, last.last.Samples
-	}
-	if err := j.Append(ctx, a.part, r); err != nil {
+func (c *Core) write(ctx context.Context, j alert.Journal, a *attempt, rs ...detector.Record) bool {
+	if err := j.Append(ctx, a.part, rs...); err != nil {
 		a.retry.failures++
 		a.retry.at = time.Now().Add(outbound.Delay(a.retry.failures))
 		if a.retry.failures == 1 && ctx.Err() == nil {
-			c.cfg.Log.Warn("could not record a rollback, will try again", "prompt", r.Prompt, "type", string(typ), "error", err)
+			c.cfg.Log.Warn("could not record a rollback, will try again", "prompt", a.Step.Prompt, "type", string(rs[0].Type), "error", err)
 		}
 		return false
 	}
 	a.retry.failures, a.retry.at, a.retry.problem = 0, time.Time{}, ""
-	c.cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_rollbacks_total{result=%q}`, typ)).Inc()
-	level := slog.LevelInfo
-	if typ == detector.RollbackFailed {
-		level = slog.LevelError // a person has to do it
+	for i := range rs {
+		r := &rs[i]
+		c.cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_rollbacks_total{result=%q}`, r.Type)).Inc()
+		level := slog.LevelInfo
+		if r.Type == detector.RollbackFailed || r.Type == detector.Ineffective {
+			level = slog.LevelError // a person has to do it
+		}
+		attrs := []any{"result", string(r.Type), "prompt", r.Prompt, "version", r.Version, "target", r.Previous, "rule", r.Rule, "reason", r.Reason}
+		if r.Guard != "" {
+			attrs = append(attrs, "guard", r.Guard)
+		}
+		c.cfg.Log.Log(ctx, level, "rollback", attrs...)
 	}
-	c.cfg.Log.Log(ctx, level, "rollback", "result", string(typ), "prompt", r.Prompt, "version", r.Version, "target", r.Previous, "rule", r.Rule, "reason", reason)
 	return true
 }

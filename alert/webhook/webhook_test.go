@@ -32,7 +32,7 @@ func handler(h http.HandlerFunc) roundTrip {
 	}
 }
 
-func receiver(t *testing.T, rt http.RoundTripper) alert.Receiver {
+func receiver(t *testing.T, rt http.RoundTripper) *Receiver {
 	t.Helper()
 	key, err := signature.ParseKey(secret)
 	if err != nil {

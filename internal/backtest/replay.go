@@ -246,9 +246,7 @@ func (w *worker) judge(partition int, steps []numbered) []numbered {
 		}
 	}
 	for _, rec := range w.partitions[partition/w.of].Apply(&w.batch) {
-		if rec.Type.IsStep() { // the rest is for those who act on them
-			steps = append(steps, numbered{rec, partition})
-		}
+		steps = append(steps, numbered{rec, partition})
 	}
 	return steps
 }

@@ -86,9 +86,6 @@ func (t *teller) read(ctx context.Context, client *kafkalog.Client, topic string
 
 // record tells a record of the alerts topic.
 func (t *teller) record(r *detector.Record) {
-	if r.Type == detector.Observed || r.Type == detector.DayFigures {
-		return
-	}
 	cohort := alert.CohortName(r.Cohort)
 	if r.Type.IsStep() {
 		t.mu.steps++
@@ -127,6 +124,7 @@ func (t *teller) record(r *detector.Record) {
 	case detector.RollbackProposed:
 		t.mu.see(proposed)
 		t.say(r.Time, notice, "rollback", "%s: written down before it is done", r.Reason)
+	case detector.RollbackPromoting: // promoted follows
 	case detector.RollbackPromoted:
 		t.promoted(r)
 	case detector.Recovered:

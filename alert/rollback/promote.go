@@ -1,0 +1,272 @@
+package rollback
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/registry"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/outbound"
+)
+
+// ask reads from the registry what the guards need.
+func (c *Core) ask(ctx context.Context, a *attempt) (*answer, error) {
+	prompt := a.Step.Prompt
+	current, err := c.cfg.Registry.Current(ctx, prompt)
+	if err != nil {
+		return nil, err
+	}
+	seen := &answer{current: current}
+	if seen.all, err = c.cfg.Registry.List(ctx, prompt); err != nil {
+		return nil, err
+	}
+	if s, ok := c.cfg.Registry.(Switcher); ok && c.cfg.Registry.Traits().Switch {
+		if seen.off, err = s.Switched(ctx, prompt); err != nil {
+			return nil, err
+		}
+	}
+	return seen, nil
+}
+
+// check asks the guards, and writes down that the registry is about to be asked to promote.
+func (c *Core) check(ctx context.Context, j alert.Journal, a *attempt) {
+	if c.underWay(a) {
+		a.retry.at = time.Now().Add(look)
+		return
+	}
+	no, _ := c.refused(a, nil)
+	if no != nil {
+		c.refuse(ctx, j, a, no)
+		return
+	}
+	seen, err := c.ask(ctx, a)
+	if err != nil {
+		c.failed(ctx, j, a, err, "")
+		return
+	}
+	no, overridden := c.refused(a, seen)
+	if no != nil {
+		c.refuse(ctx, j, a, no)
+		return
+	}
+	if a.Step.Version == "" {
+		a.Step.Version = seen.current.String()
+	}
+	r := c.record(a, detector.RollbackPromoting, fmt.Sprintf("promote %s in place of %s%s", a.Step.Previous, a.Step.Version, force(&a.Step, overridden)))
+	if overridden != "" {
+		r.Guard = a.Step.Force
+	}
+	a.fresh = c.write(ctx, j, a, r)
+}
+
+// force says what came of a guard that was to be overridden.
+func force(s *detector.Record, overridden string) string {
+	switch {
+	case s.Force == "":
+		return ""
+	case overridden != "":
+		return fmt.Sprintf("; %s overrides %s: %s", s.Actor, s.Force, overridden)
+	}
+	return fmt.Sprintf("; %s did not refuse, nothing is overridden", s.Force)
+}
+
+// underWay says that another attempt on the prompt has asked the registry, with what outcome is not known yet.
+func (c *Core) underWay(a *attempt) bool {
+	for o := range c.open {
+		if o != a && o.Step.Prompt == a.Step.Prompt && (o.State == alert.RollbackPromoting || o.State == alert.RollbackVerifying) {
+			return true
+		}
+	}
+	return false
+}
+
+// promote compares, moves and reads back. Where the registry may have been asked before, by a worker that is gone or in a call
+// without an answer, what it says now decides: what is done is done.
+func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
+	const unsure = "; whether it was promoted is not known, look at the registry"
+	again := !a.fresh
+	seen, err := c.ask(ctx, a)
+	if err != nil {
+		problem := ""
+		if again {
+			problem = unsure
+		}
+		c.failed(ctx, j, a, err, problem)
+		return
+	}
+	if again && seen.current.Is(a.Step.Previous) {
+		c.promoted(ctx, j, a, "found by reading back")
+		return
+	}
+	if again && c.setBack(a) {
+		c.standDown(ctx, j, a, seen.current)
+		return
+	}
+	if no, _ := c.refused(a, seen); no != nil {
+		c.refuse(ctx, j, a, no)
+		return
+	}
+	to, ok := registry.Find(seen.all, a.Step.Previous)
+	if !ok {
+		to = registry.Version{ID: a.Step.Previous}
+	}
+	a.fresh = false
+	m := registry.Move{Prompt: a.Step.Prompt, To: to, Seen: seen.current, Alert: a.Step.ID, Reason: purpose(a), Key: a.ID()}
+	if c.cfg.Link != nil {
+		m.Link = c.cfg.Link(a.ID())
+	}
+	err = c.cfg.Registry.Move(ctx, m)
+	if e, ok := errors.AsType[*registry.ConflictError](err); ok {
+		if again && e.Current.Is(a.Step.Previous) {
+			c.promoted(ctx, j, a, "found by reading back")
+			return
+		}
+		c.standDown(ctx, j, a, e.Current)
+		return
+	}
+	if err != nil {
+		c.failed(ctx, j, a, err, "")
+		return
+	}
+	a.State, a.rereads = alert.RollbackVerifying, 0
+	c.verify(ctx, j, a)
+}
+
+// setBack says that someone is known to have moved the label back since the registry was asked.
+func (c *Core) setBack(a *attempt) bool {
+	m := c.books[a.part].prompt(a.Step.Prompt).moved
+	return m != nil && m.Version == a.Step.Version && m.Time.After(a.Last.Time)
+}
+
+// purpose is why, for the registry's own audit.
+func purpose(a *attempt) string {
+	s := &a.Step
+	if a.ByHand() {
+		return fmt.Sprintf("driftd: %s asked for it%s", s.Actor, because(s.Reason))
+	}
+	out := fmt.Sprintf("driftd: %s fires for %s (%s)", s.Rule, s.Version, alert.CohortName(s.Cohort))
+	if a.Decided != nil {
+		out += ", approved by " + a.Decided.Actor
+	}
+	return out
+}
+
+// rereads is how often a registry is read that said yes and goes on naming the old version: its readers may lag behind.
+const rereads = 3
+
+// verify reads back after the registry said yes.
+func (c *Core) verify(ctx context.Context, j alert.Journal, a *attempt) {
+	current, err := c.cfg.Registry.Current(ctx, a.Step.Prompt)
+	switch {
+	case err != nil:
+		c.failed(ctx, j, a, err, "; the registry said yes, but could not be read back")
+	case current.Is(a.Step.Previous):
+		c.promoted(ctx, j, a, "")
+	case !current.Is(a.Step.Version) || c.setBack(a):
+		c.standDown(ctx, j, a, current)
+	case a.rereads+1 < rereads:
+		a.rereads++
+		a.retry.at = time.Now().Add(outbound.Delay(a.rereads))
+	default:
+		c.write(ctx, j, a, c.record(a, detector.RollbackFailed, fmt.Sprintf("the registry answered yes, but %s is current", current)))
+	}
+}
+
+// promoted writes that the target is current.
+func (c *Core) promoted(ctx context.Context, j alert.Journal, a *attempt, how string) {
+	if c.write(ctx, j, a, c.record(a, detector.RollbackPromoted, how)) {
+		c.annotate(ctx, a, fmt.Sprintf("rolled back to %s: %s", a.Step.Previous, purpose(a)))
+	}
+}
+
+// standDown gives way to someone who has moved the label.
+func (c *Core) standDown(ctx context.Context, j alert.Journal, a *attempt, current registry.Version) {
+	q := c.question(a, &answer{current: current})
+	why := notCurrent(q)
+	if why == "" {
+		why = fmt.Sprintf("%s was set back after %s was promoted: driftd stands down", current, a.Step.Previous)
+	}
+	c.refuse(ctx, j, a, &refusal{"not_current", why})
+}
+
+// annotate writes into the registry's own audit, where it has one. It is no part of the rollback.
+func (c *Core) annotate(ctx context.Context, a *attempt, note string) {
+	n, ok := c.cfg.Registry.(Annotator)
+	if !ok {
+		return
+	}
+	note += "; alert " + a.Step.ID
+	if c.cfg.Link != nil {
+		if link := c.cfg.Link(a.ID()); link != "" {
+			note += ", " + link
+		}
+	}
+	all, err := c.cfg.Registry.List(ctx, a.Step.Prompt)
+	if err == nil {
+		v, ok := registry.Find(all, a.Step.Version)
+		if !ok {
+			v = registry.Version{ID: a.Step.Version}
+		}
+		err = n.Annotate(ctx, a.Step.Prompt, v, note)
+	}
+	if err != nil && ctx.Err() == nil {
+		c.cfg.Log.Warn("could not note a rollback in the registry", "prompt", a.Step.Prompt, "version", a.Step.Version, "error", err)
+	}
+}
+
+// refusal makes the record of a guard that refused.
+func (c *Core) refusal(a *attempt, no *refusal) detector.Record {
+	r := c.record(a, detector.RollbackRefused, no.why)
+	r.Guard = no.guard
+	return r
+}
+
+func (c *Core) refuse(ctx context.Context, j alert.Journal, a *attempt, no *refusal) {
+	c.write(ctx, j, a, c.refusal(a, no))
+}
+
+// unavailable says why a call failed, and whether it may work later.
+func unavailable(err error) (reason string, later bool) {
+	if e, ok := errors.AsType[*registry.Error](err); ok {
+		return e.Reason, e.Kind == registry.Unavailable
+	}
+	return "the registry cannot be asked", true
+}
+
+// after is how long the registry asked to be left alone; 0 where it did not.
+func after(err error) time.Duration {
+	if e, ok := errors.AsType[*registry.Error](err); ok {
+		return e.After
+	}
+	return 0
+}
+
+// failed plans another try, or gives up where none can help; unsure is then added.
+func (c *Core) failed(ctx context.Context, j alert.Journal, a *attempt, err error, unsure string) {
+	if ctx.Err() != nil {
+		return // given up by us: the next worker goes on
+	}
+	reason, later := unavailable(err)
+	if later {
+		c.retry(a, reason, after(err), err)
+		return
+	}
+	text := err.Error()
+	if e, ok := errors.AsType[*registry.Error](err); ok && e.Hint != "" {
+		text += " (" + e.Hint + ")"
+	}
+	c.write(ctx, j, a, c.record(a, detector.RollbackFailed, text+unsure))
+}
+
+// retry plans another try of what failed for a reason, no sooner than after wait.
+func (c *Core) retry(a *attempt, reason string, wait time.Duration, err error) {
+	a.retry.failures++
+	a.retry.at = time.Now().Add(max(wait, outbound.Delay(a.retry.failures)))
+	if a.retry.problem != reason {
+		a.retry.problem = reason
+		c.cfg.Log.Warn("rollback is delayed, will try again", "prompt", a.Step.Prompt, "version", a.Step.Version, "reason", reason, "error", err)
+	}
+}

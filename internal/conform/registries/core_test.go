@@ -1,3 +1,0 @@
-package registries
-
-var whole []testcase
