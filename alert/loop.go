@@ -2,6 +2,7 @@ package alert
 
 import (
 	"context"
+	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -11,6 +12,9 @@ import (
 // grace is how long an action that is under way may go on after its partition was lost or the daemon was told to stop:
 // long enough to write down what was done.
 const grace = 5 * time.Second
+
+// missingAfter is how long a core that can do without waits for partitions that cannot be read.
+const missingAfter = 30 * time.Second
 
 // claim is one partition of the alerts topic as the loop needs it.
 type claim interface {
@@ -55,6 +59,9 @@ type loop struct {
 	append  func(ctx context.Context, part int, entries []Entry) error // fills in the offsets
 	quiet   time.Duration
 	commit  time.Duration // between commits while nothing is done
+	total   int           // partitions of the topic; 0 for as many as there are
+	whole   bool          // nothing is done before all of them have been read
+	begun   time.Time     // when the first of those that are there began, or the last time that one went away
 	state   atomic.Pointer[State]
 	parts   map[int]*part
 	first   time.Time // arrival of the oldest step since the last time the log was quiet
@@ -102,15 +109,48 @@ func (l *loop) run(ctx context.Context) {
 }
 
 func (l *loop) publish() {
-	l.state.Store(&State{Active: len(l.parts) > 0, Status: l.core.Status()})
+	s := State{Active: len(l.parts) > 0, Status: l.core.Status()}
+	if n := l.missing(); s.Problem == "" && s.Active && n > 0 && time.Since(l.begun) >= missingAfter {
+		does := "goes on without"
+		if l.whole {
+			does = "does nothing without"
+		}
+		s.Problem = fmt.Sprintf("%s %d of %d partitions of the alerts topic that cannot be read (see to their brokers)", does, n, l.total)
+	}
+	l.state.Store(&s)
+}
+
+// missing counts the partitions that have not been read to their end.
+func (l *loop) missing() int {
+	n := l.total
+	for _, p := range l.parts {
+		if p.live {
+			n--
+		}
+	}
+	return max(n, 0)
+}
+
+// held returns how long the core may do nothing yet because partitions are missing: what is in them may change what there is to
+// do. False is for ever.
+func (l *loop) held(now time.Time) (time.Duration, bool) {
+	switch {
+	case l.missing() == 0:
+		return 0, true
+	case l.whole:
+		return 0, false
+	}
+	return l.begun.Add(missingAfter).Sub(now), true
 }
 
 // wait returns how long nothing needs to be done unless an event comes.
 func (l *loop) wait() time.Duration {
 	now := time.Now()
 	d := l.checked.Add(l.commit).Sub(now)
-	if at, ok := l.core.Due(); ok {
-		d = min(d, max(at.Sub(now), l.settled(now)))
+	if held, ok := l.held(now); ok {
+		if at, due := l.core.Due(); due {
+			d = min(d, max(at.Sub(now), l.settled(now), held))
+		}
 	}
 	for _, p := range l.parts {
 		if p.ctx.Err() != nil {
@@ -136,6 +176,9 @@ func (l *loop) take(ctx context.Context, ev event) {
 	}
 	switch ev.kind {
 	case began:
+		if len(l.parts) == 0 {
+			l.begun = time.Now()
+		}
 		l.parts[ev.part] = &part{ctx: ev.ctx, claim: ev.claim, committed: ev.next, own: map[int64]struct{}{}}
 		l.core.Begin(ev.part, ev.next)
 	case read:
@@ -159,6 +202,7 @@ func (l *loop) take(ctx context.Context, ev event) {
 	case ended:
 		l.commitOne(context.WithoutCancel(ctx), ev.part)
 		delete(l.parts, ev.part)
+		l.begun = time.Now()
 		l.core.End(ev.part)
 		close(ev.done)
 	}
@@ -171,7 +215,8 @@ func (l *loop) act(ctx context.Context) {
 		return
 	}
 	at, ok := l.core.Due()
-	if !ok || at.After(now) || l.settled(now) > 0 {
+	held, may := l.held(now)
+	if !ok || !may || held > 0 || at.After(now) || l.settled(now) > 0 {
 		if now.Sub(l.checked) >= l.commit {
 			l.commitAll(ctx)
 		}
@@ -181,7 +226,7 @@ func (l *loop) act(ctx context.Context) {
 	ctx, cancel := l.graceful(ctx)
 	defer cancel()
 	l.core.Act(ctx, journal{l})
-	if _, more := l.core.Due(); !more || time.Since(l.checked) >= l.commit {
+	if at, more := l.core.Due(); !more || at.After(now) || time.Since(l.checked) >= l.commit {
 		l.commitAll(ctx)
 	}
 }

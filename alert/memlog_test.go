@@ -23,8 +23,10 @@ type memLog struct {
 	grown     *sync.Cond
 	parts     [][]detector.Record
 	committed []int64
-	fail      error // what Append answers while it is set
-	failWrote bool  // and whether the records are written all the same
+	fail      error                 // what Append answers while it is set
+	failWrote bool                  // and whether the records are written all the same
+	whole     bool                  // of the cores that run
+	late      map[int]chan struct{} // partitions that cannot be read before this is closed
 }
 
 func newMemLog(parts int) *memLog {
@@ -123,7 +125,7 @@ func (c memClaim) Commit(_ context.Context, offset int64) error {
 func (m *memLog) run(t *testing.T, core Core) (l *loop, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	l = newLoop(core, 500*time.Millisecond)
-	l.append = m.append
+	l.append, l.total, l.whole = m.append, len(m.parts), m.whole
 	var wg sync.WaitGroup
 	wg.Go(func() { l.run(ctx) })
 	for p := range m.parts {
@@ -142,6 +144,13 @@ func (m *memLog) tail(ctx context.Context, l *loop, part int) {
 		select {
 		case l.events <- ev:
 		case <-ctx.Done():
+		}
+	}
+	if late := m.late[part]; late != nil {
+		select {
+		case <-late:
+		case <-ctx.Done():
+			return
 		}
 	}
 	m.mu.Lock()

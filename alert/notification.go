@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"fmt"
-	"math"
 	"slices"
 	"strings"
 	"time"
@@ -12,10 +11,13 @@ import (
 	"github.com/driftd/driftd/detector"
 )
 
-// Key names a notification group: the cohorts of one prompt version under one rule are told together.
+// Key names a notification group: the alerts that agree in the labels of their route's group_by, by default the cohorts of one
+// prompt version under one rule, are told together.
 type Key struct {
-	Group, Rule, Prompt, Version string
+	Group, Rule, Prompt, Version string // each empty where alerts are not grouped by it
+	Labels                       string // the other labels that they are grouped by, as in team="ml", tier="free"; mostly empty
 	ID                           string // of the alert, for receivers that want each alert by itself; else empty
+	For                          string // the receiver in whose place this one is told; mostly empty
 }
 
 // Notification is what a receiver is told about one group: its state now, not the steps that led to it.
@@ -40,6 +42,8 @@ type Notification struct {
 	News []detector.Record
 	// Repeat says that nothing has happened: it is only said again because it has fired for so long.
 	Repeat bool
+	// StandIn is the receiver that could not be told, and in whose place this one is; empty where it is told for itself.
+	StandIn string
 	// Leg is the way by which the group comes to this receiver.
 	Leg Leg
 	// Ref is what the receiver returned when it was last told about this group, where that message is to be replaced; empty
@@ -67,6 +71,8 @@ type Traits struct {
 	Interval time.Duration // least time between two deliveries
 	// Updates: what was told can be changed in place, so acknowledgements, silences and observations are told too.
 	Updates bool
+	// Acks: acknowledgements are told although nothing can be changed in place.
+	Acks bool
 	// Resend is how often a firing group is sent again, changed or not, for receivers that forget; 0 is never.
 	Resend time.Duration
 }
@@ -162,24 +168,12 @@ func CohortName(cohort map[string]string) string {
 	return strings.Join(values, " × ")
 }
 
-// badness is how far beyond its bound an alert's value lies, as a share of the bound; the higher the worse. An empty
-// window, which has no value, is worst.
-func badness(r *detector.Record) float64 {
-	if r.Value == nil {
-		return math.Inf(1)
-	}
-	if r.Bound == nil {
-		return 0
-	}
-	return math.Abs(*r.Value-*r.Bound) / math.Max(math.Abs(*r.Bound), 1e-9)
-}
-
 // sortMembers puts the worst first; among equals those with more samples, then by cohort and identity, so that the order
 // is the same each time.
 func sortMembers(ms []Member) {
 	slices.SortFunc(ms, func(a, b Member) int {
 		return cmp.Or(
-			cmp.Compare(badness(&b.Record), badness(&a.Record)),
+			cmp.Compare(Badness(&b.Record), Badness(&a.Record)),
 			cmp.Compare(b.Record.Samples, a.Record.Samples),
 			strings.Compare(CohortName(a.Record.Cohort), CohortName(b.Record.Cohort)),
 			strings.Compare(a.Record.ID, b.Record.ID),

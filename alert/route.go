@@ -5,17 +5,36 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/rules"
 )
 
 // Route is a node of the routing tree. An alert that matches a node goes to the first of its child routes that matches,
 // and on to the next ones while those say Continue; where no child matches, to the node's own receiver. The root matches
 // everything, so its receiver is the default.
+//
+// What a route does not say it takes from the one above it; at the top that is what DefaultGroupBy and DefaultRepeat say, and
+// nothing for the rest.
 type Route struct {
 	Receiver string            // name; empty takes the parent's
-	Match    map[string]string // label to exact value, all of them must hold; see Labels
+	Match    map[string]string // label to glob, all of them must hold, a label that is missing is empty; see Labels and rules.Glob
 	Continue bool              // go on to the next sibling after this one matched
 	Routes   []Route
+
+	// See Leg. Nil takes the parent's; an empty list or 0 is an answer.
+	GroupBy    []string
+	Repeat     *time.Duration
+	Mute       []string
+	Fallback   string // empty takes the parent's, unless that is the route's own receiver
+	Responders []string
+	Approvers  []string
 }
+
+// DefaultRepeat is after how long an alert is told again where no route says otherwise.
+const DefaultRepeat = 4 * time.Hour
+
+// DefaultGroupBy returns the labels in which the alerts of a message agree where no route says otherwise: the cohorts of one
+// prompt version under one rule.
+func DefaultGroupBy() []string { return []string{"group", "alert", "prompt", "version"} }
 
 // Leg is one way through the tree: what the routes on it say, the innermost first.
 type Leg struct {
@@ -31,15 +50,22 @@ type Leg struct {
 // Receivers returns the names of the receivers of an alert with these labels, in the order of the tree, each once.
 func (r *Route) Receivers(labels map[string]string) []string {
 	var out []string
-	r.collect(labels, "", &out)
+	for _, leg := range r.Legs(labels) {
+		out = append(out, leg.Receiver)
+	}
 	return out
 }
 
-func (r *Route) collect(labels map[string]string, inherited string, out *[]string) {
-	receiver := r.Receiver
-	if receiver == "" {
-		receiver = inherited
-	}
+// Legs returns the ways by which an alert with these labels goes, in the order of the tree. Where two lead to the same
+// receiver, the first counts. The lists in them are shared with the tree.
+func (r *Route) Legs(labels map[string]string) []Leg {
+	var out []Leg
+	r.collect(labels, Leg{GroupBy: DefaultGroupBy(), Repeat: DefaultRepeat}, &out)
+	return out
+}
+
+func (r *Route) collect(labels map[string]string, above Leg, out *[]Leg) {
+	leg := r.leg(above)
 	matched := false
 	for i := range r.Routes {
 		child := &r.Routes[i]
@@ -47,19 +73,50 @@ func (r *Route) collect(labels map[string]string, inherited string, out *[]strin
 			continue
 		}
 		matched = true
-		child.collect(labels, receiver, out)
+		child.collect(labels, leg, out)
 		if !child.Continue {
 			break
 		}
 	}
-	if !matched && receiver != "" && !slices.Contains(*out, receiver) {
-		*out = append(*out, receiver)
+	if matched || leg.Receiver == "" || slices.ContainsFunc(*out, func(l Leg) bool { return l.Receiver == leg.Receiver }) {
+		return
 	}
+	if leg.Fallback == leg.Receiver {
+		leg.Fallback = "" // inherited by a route to the fallback itself
+	}
+	*out = append(*out, leg)
+}
+
+// leg is what the route says on top of what those above it say.
+func (r *Route) leg(above Leg) Leg {
+	leg := above
+	if r.Receiver != "" {
+		leg.Receiver = r.Receiver
+	}
+	if r.GroupBy != nil {
+		leg.GroupBy = r.GroupBy
+	}
+	if r.Repeat != nil {
+		leg.Repeat = *r.Repeat
+	}
+	if r.Mute != nil {
+		leg.Mute = r.Mute
+	}
+	if r.Fallback != "" {
+		leg.Fallback = r.Fallback
+	}
+	if r.Responders != nil {
+		leg.Responders = r.Responders
+	}
+	if r.Approvers != nil {
+		leg.Approvers = r.Approvers
+	}
+	return leg
 }
 
 func (r *Route) matches(labels map[string]string) bool {
-	for k, v := range r.Match {
-		if labels[k] != v {
+	for k, pattern := range r.Match {
+		if !rules.Glob(pattern, labels[k]) {
 			return false
 		}
 	}

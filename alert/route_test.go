@@ -1,8 +1,10 @@
 package alert
 
 import (
+	"reflect"
 	"slices"
 	"testing"
+	"time"
 
 	"github.com/driftd/driftd/detector"
 )
@@ -38,6 +40,41 @@ func TestRoute(t *testing.T) {
 	if got := (&Route{}).Receivers(nil); got != nil {
 		t.Errorf("an empty tree sends to %v", got)
 	}
+}
+
+func TestLegs(t *testing.T) {
+	never, hour := time.Duration(0), time.Hour
+	tree := Route{Receiver: "default", Fallback: "pager", Responders: []string{"U1"}, Routes: []Route{
+		{Match: map[string]string{"prompt": "refund_*"}, Receiver: "refunds", Repeat: &hour, Mute: []string{"nights"}, GroupBy: []string{"team"}, Continue: true,
+			Routes: []Route{
+				{Match: map[string]string{"severity": "page"}, Receiver: "pager", Repeat: &never, Mute: []string{}},
+				{Match: map[string]string{"version": "v?"}, Responders: []string{}, Approvers: []string{"S1"}},
+			}},
+		{Match: map[string]string{"team": "?*"}, Receiver: "refunds", Repeat: &never},
+	}}
+	f := func(labels map[string]string, want ...Leg) {
+		t.Helper()
+		if got := tree.Legs(labels); !reflect.DeepEqual(got, want) {
+			t.Errorf("%v goes by\n %+v, want\n %+v", labels, got, want)
+		}
+	}
+	top := Leg{Receiver: "default", GroupBy: DefaultGroupBy(), Repeat: DefaultRepeat, Fallback: "pager", Responders: []string{"U1"}}
+	f(nil, top)
+	f(map[string]string{"prompt": "refund"}, top)
+	refunds := Leg{Receiver: "refunds", GroupBy: []string{"team"}, Repeat: time.Hour, Mute: []string{"nights"}, Fallback: "pager", Responders: []string{"U1"}}
+	f(map[string]string{"prompt": "refund_handler"}, refunds)
+	// It is reached by two ways: the first counts.
+	f(map[string]string{"prompt": "refund_handler", "team": "x"}, refunds)
+	late := top
+	late.Receiver, late.Repeat = "refunds", 0
+	f(map[string]string{"team": "x"}, late)
+	// The fallback of the others has none: it would be itself. A list that is empty takes nothing over.
+	f(map[string]string{"prompt": "refund_", "severity": "page"},
+		Leg{Receiver: "pager", GroupBy: []string{"team"}, Mute: []string{}, Responders: []string{"U1"}})
+	open := refunds
+	open.Responders, open.Approvers = []string{}, []string{"S1"}
+	f(map[string]string{"prompt": "refund_", "version": "v9"}, open)
+	f(map[string]string{"prompt": "refund_", "version": "v10"}, refunds)
 }
 
 func TestLabels(t *testing.T) {

@@ -39,6 +39,10 @@ type WorkerConfig struct {
 	Group  string // of consumers; default "driftd-act-<Name>"
 	Prefix string // of driftd's topics, such as "driftd."
 	Core   Core
+	// Partitions is how many the alerts topic has: nothing is done before all of them have been read. 0 is whatever there is.
+	Partitions int
+	// Whole makes the core wait for all of them for ever. Without it, it goes on after 30 s without those that cannot be read.
+	Whole bool
 	// Quiet is how long no step may have come before anything is done, so that the steps of one tick make one
 	// notification; ten times that is the longest that a busy log can put it off. Default 500 ms.
 	Quiet time.Duration
@@ -67,7 +71,7 @@ func NewWorker(cfg WorkerConfig) *Worker {
 	}
 	cfg.Log = cfg.Log.With("receiver", cfg.Name)
 	w := &Worker{cfg: cfg, loop: newLoop(cfg.Core, cfg.Quiet)}
-	w.loop.append = w.append
+	w.loop.append, w.loop.total, w.loop.whole = w.append, cfg.Partitions, cfg.Whole
 	w.bad = cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_bad_records_total{receiver=%q}`, cfg.Name))
 	return w
 }

@@ -55,6 +55,7 @@ const (
 	maxChanges    = 16                 // of a prompt version, the newest
 	versionsKept  = 7 * 24 * time.Hour // after their newest call: one that comes back later is a new one
 	axisVersion   = "version"
+	axisTemplate  = "template_hash"
 	axisVariant   = "variant"
 	axisFallback  = "fallback"
 	axisModel     = "model"

@@ -6,11 +6,10 @@ import (
 	"github.com/driftd/driftd/rules"
 )
 
-// emit appends the record of a step. r is nil when the rule is gone; its annotations are then gone too.
-func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, worst func() []string) {
+// record is what all records of an alert have in common. r is nil when the rule is gone.
+func (e *engine) record(a *alert, r *rule) Record {
 	rec := *a.head
-	rec.ID, rec.Step, rec.Type, rec.Time, rec.Reason = a.id.String(), e.steps.next(a.id, e.now), happened, e.now, reason
-	rec.Prompt, rec.Version = a.prompt, a.version
+	rec.ID, rec.Prompt, rec.Version = a.id.String(), a.prompt, a.version
 	if len(a.cohort) > 0 {
 		rec.Cohort = make(map[string]string, len(a.cohort))
 		for i, v := range a.cohort {
@@ -18,13 +17,9 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 		}
 		rec.Variant = cmp.Or(rec.Cohort["variant"], rec.Variant)
 	}
-	rec.Value, rec.Reference, rec.Bound = known(a.last.value), known(a.last.reference), known(a.last.bound)
-	rec.Samples = a.last.samples
+	rec.Reference, rec.Bound = known(a.last.reference), known(a.last.bound)
 	onset := a.onset
 	rec.Onset = &onset
-	if low, high := a.last.low, a.last.high; low < high {
-		rec.Interval = []float64{low, high}
-	}
 	if rec.Against != nil {
 		with := *rec.Against
 		with.Version = cmp.Or(a.last.against, with.Version)
@@ -34,18 +29,38 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 		}
 		rec.Against = &with
 	}
-	if c := a.last.changed; c != nil {
-		rec.Changed = []Changed{*c}
+	switch {
+	case a.version == "":
+		rec.Rollback = "" // there is no version to go back from
+	case r != nil && rec.Rollback != "":
+		allowed, from := e.lives.allowed(e.now, r)
+		if rec.Rollback = allowed.String(); !from.IsZero() {
+			rec.AutoFrom = &from
+		}
 	}
 	if a.version != "" {
 		rec.Previous = e.store.Previous(a.prompt, a.version)
-	} else {
-		rec.Rollback = "" // there is no version to go back from
+	}
+	return rec
+}
+
+// emit appends the record of a step. r is nil when the rule is gone; its annotations are then gone too. What it returns is good until
+// the next record.
+func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, worst func() []string) *emitted {
+	rec := e.record(a, r)
+	rec.Step, rec.Type, rec.Time, rec.Reason = e.steps.next(a.id, e.now), happened, e.now, reason
+	rec.Value, rec.Samples = known(a.last.value), a.last.samples
+	if low, high := a.last.low, a.last.high; low < high {
+		rec.Interval = []float64{low, high}
+	}
+	if c := a.last.changed; c != nil {
+		rec.Changed = []Changed{*c}
 	}
 	if worst != nil && a.last.samples > 0 {
 		rec.Exemplars = worst()
 	}
 	e.out = append(e.out, emitted{Record: rec, order: a.order, cohort: a.cohort, rule: r, side: a.side})
+	return &e.out[len(e.out)-1]
 }
 
 // complete adds to the records of a tick, which are in order, what takes looking at more than their own figures: the likely cause, and the
@@ -59,6 +74,8 @@ func (e *engine) complete(made []emitted) {
 		}
 		if rec.Type == Firing {
 			reads += e.explain(r, made[i].side, rec, maxReads-reads)
+			target, n := e.target(r, rec, e.now.Add(-day), maxReads-reads)
+			rec.Target, reads = target, reads+n
 		}
 		// An annotation that cannot be filled in stays as its author wrote it, so there is always a text.
 		rec.Annotations, _ = rules.Expand(r.Rule, dataOf(r, rec))

@@ -25,6 +25,10 @@ type engine struct {
 	alerts map[ID]*alert // pending and firing
 	steps  steps
 	lost   []*alert // of rules that are gone; they end at the next tick
+	lives  lives
+
+	calls *windows.View               // see targets; nil where no rule allows a rollback
+	cells map[[2]string]windows.Cells // of prompt and version, as they were asked for in this tick
 
 	now     time.Time
 	out     []emitted
@@ -37,12 +41,14 @@ type emitted struct {
 	Record
 	order  int
 	cohort []string
-	rule   *rule // nil when it is gone
-	side   side  // of a firing step: where its value lies
+	rule   *rule  // nil when it is gone
+	side   side   // of a firing step: where its value lies
+	ended  *alert // of a step that ends an alert that has fired
 }
 
 func newEngine(s *windows.Store, o *PartitionOptions) *engine {
-	return &engine{store: s, dims: o.Windows.Dimensions, axes: newAxes(), partitions: o.Partitions, alerts: make(map[ID]*alert), steps: newSteps()}
+	return &engine{store: s, dims: o.Windows.Dimensions, axes: newAxes(), partitions: o.Partitions, alerts: make(map[ID]*alert), steps: newSteps(),
+		lives: make(lives), cells: make(map[[2]string]windows.Cells)}
 }
 
 // use replaces the rules. Alerts live on in the rules that still watch their subjects, and so does what rules of the same
@@ -77,18 +83,28 @@ func (e *engine) memory() map[string][]byte {
 // resume binds the rules to new views of the store and gives them their memory and their alerts.
 func (e *engine) resume(memory map[string][]byte) error {
 	specs := []windows.ViewSpec{e.axes.spec()}
+	calls, counted := e.targets()
+	if counted {
+		specs = append(specs, calls)
+	}
 	for _, r := range e.rules {
 		specs = append(specs, r.views()...)
 	}
 	views := e.store.SetViews(specs)
 	e.axes.bind(views[0])
 	views = views[1:]
+	if e.calls = nil; counted {
+		e.calls, views = views[0], views[1:]
+	}
 	for _, r := range e.rules {
 		if err := r.load(memory[r.key]); err != nil {
 			return fmt.Errorf("restore rule %s of group %s: %w", r.Alert, r.group.Name, err)
 		}
 		n := len(r.views())
 		r.bind(views[:n])
+		if n > 0 {
+			r.seen = views[0]
+		}
 		views = views[n:]
 	}
 	for _, a := range e.lost { // rules may come back before the next tick
@@ -116,6 +132,8 @@ func (e *engine) resume(memory map[string][]byte) error {
 // views were made.
 func (e *engine) tick(now time.Time) {
 	e.now = now
+	clear(e.cells)
+	e.lives.tick(now, e.rules)
 	from := len(e.out)
 	for _, a := range e.lost {
 		a.phase = inactive
@@ -136,6 +154,7 @@ func (e *engine) tick(now time.Time) {
 		})
 	}
 	e.complete(e.out[from:])
+	e.observe(e.out[from:])
 }
 
 // step moves the alert of a subject, nil when it is inactive, by what rule r found, and returns the alert that is then
@@ -149,10 +168,14 @@ func (e *engine) step(r *rule, a *alert, s subject, v *verdict, worst func() []s
 		a.id = identity(r.head, &s, a.by)
 		e.alerts[a.id] = a
 	}
+	fired := a.phase == firing
 	happened, reason := a.move(e.now, v, r.For, r.KeepFiringFor)
 	if happened != "" {
 		a.last = *v
-		e.emit(a, happened, reason, r, worst)
+		made := e.emit(a, happened, reason, r, worst)
+		if fired && happened == Resolved {
+			made.ended = a
+		}
 	}
 	if a.phase == inactive {
 		delete(e.alerts, a.id)

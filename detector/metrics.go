@@ -19,7 +19,7 @@ type meters struct {
 	skipped, late, tooLate             *metrics.Counter
 	other, dropped, clamped, passed    *metrics.Counter
 	ticks                              *metrics.Counter
-	steps                              map[RecordType]*metrics.Counter
+	steps                              map[RecordType]*metrics.Counter // and what else is told
 	checkpoints, checkpointFailures    *metrics.Counter
 	checkpointSeconds, restoreSeconds  *metrics.Histogram
 	restored, started, restoreFailures *metrics.Counter
@@ -55,6 +55,9 @@ func newMeters(set *metrics.Set, now func() time.Time) *meters {
 	}
 	for _, t := range []RecordType{Pending, Firing, Resolved} {
 		m.steps[t] = c(fmt.Sprintf("steps_total{type=%q}", t))
+	}
+	for _, t := range []RecordType{Observed, DayFigures} {
+		m.steps[t] = c(fmt.Sprintf("told_total{type=%q}", t))
 	}
 	m.mu.partitions = make(map[int]*partitionGauges)
 	sum := func(name string, of func(*partitionGauges) *atomic.Int64) {

@@ -24,11 +24,11 @@ type PartitionOptions struct {
 // comes out is a function of the batches, their order and the rules alone, so that a replay gives the same records. It
 // belongs to one goroutine.
 type Partition struct {
-	store  *windows.Store
-	engine *engine
-	past   *History // until its end has been replayed
-	counts Counts
-	steps  []Record
+	store   *windows.Store
+	engine  *engine
+	past    *History // until its end has been replayed
+	counts  Counts
+	records []Record
 }
 
 // Counts are what has passed through a partition since it was made.
@@ -36,6 +36,7 @@ type Counts struct {
 	windows.Folded
 	Ticks   int // sealed minutes, at each of which all rules were evaluated
 	Steps   int
+	Told    int // observations and figures of days
 	Passed  int // alarms of rules with a budget about a change that is smaller than they ask for
 	Clamped int // values that were outside a rule's range, and counted as its end; once for each such rule
 }
@@ -94,7 +95,8 @@ func (p *Partition) Checkpoint(offset int64, write func(records [][]byte) ([]int
 func (p *Partition) SetRules(set *rules.Set) error { return p.engine.use(set) }
 
 // Apply folds a batch, seals what the watermark has passed and evaluates the rules at each minute on the way. It returns the
-// steps of all alerts, in order; they are the caller's until the next Apply.
+// steps of all alerts, in order, and behind those of each minute what else there is to tell of it; they are the caller's until the next
+// Apply.
 func (p *Partition) Apply(b *windows.Batch) []Record {
 	p.counts.add(p.store.Fold(b))
 	e := p.engine
@@ -116,14 +118,18 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 	p.counts.Clamped += e.clamped
 	p.counts.Passed += e.passed
 	e.clamped, e.passed = 0, 0
-	clear(p.steps)
-	p.steps = p.steps[:0]
+	clear(p.records)
+	p.records = p.records[:0]
 	for i := range e.out {
-		p.steps = append(p.steps, e.out[i].Record)
+		if e.out[i].Type.IsStep() {
+			p.counts.Steps++
+		} else {
+			p.counts.Told++
+		}
+		p.records = append(p.records, e.out[i].Record)
 	}
 	clear(e.out)
-	p.counts.Steps += len(p.steps)
-	return p.steps
+	return p.records
 }
 
 // recall ends the replay of the past.

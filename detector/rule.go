@@ -58,10 +58,11 @@ type rule struct {
 	*rules.Rule
 	kind
 	group *rules.Group
-	order int      // place in the set
-	dims  []string // names of the store's dimensions
-	head  *Record  // what all its records have in common
-	key   string   // names the rule and all that its memory depends on
+	order int           // place in the set
+	dims  []string      // names of the store's dimensions
+	head  *Record       // what all its records have in common
+	key   string        // names the rule and all that its memory depends on
+	seen  *windows.View // what it watches
 
 	partitions int // that the prompts are spread over
 }

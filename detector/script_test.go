@@ -36,6 +36,7 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	advance 5m                             lets event time go by
 //	restart                                checkpoint, and on in a partition restored from it
 //	status                                 where the rules with a budget stand
+//	tell observed target rollback          from now on records of these types are shown too, and what steps say of these
 //	----
 //	the steps that came of it
 func TestScripts(t *testing.T) {
@@ -118,6 +119,7 @@ type script struct {
 	log    stateLog
 	ops    []operation
 	lines  []string // all records, as JSON
+	tell   []string
 }
 
 func (s *script) options() windows.Options {
@@ -170,9 +172,13 @@ func (s *script) run(b block) string {
 			for end := s.now + d; s.now < end; {
 				s.now = min(end, s.now+time.Minute)
 				for _, r := range s.apply(s.batch()) {
-					fmt.Fprintln(&out, s.show(&r))
+					if r.Type.IsStep() || slices.Contains(s.tell, string(r.Type)) {
+						fmt.Fprintln(&out, s.show(&r))
+					}
 				}
 			}
+		case "tell":
+			s.tell = words[1:]
 		case "status":
 			out.WriteString(showStatus(s.p.Status()))
 		case "restart":
@@ -434,6 +440,24 @@ func (s *script) show(r *Record) string {
 		fmt.Fprintf(&b, " interval=%.4g..%.4g", r.Interval[0], r.Interval[1])
 	}
 	fmt.Fprintf(&b, " samples=%d onset=%s", r.Samples, clock(*r.Onset))
+	if r.Share != nil {
+		fmt.Fprintf(&b, " share=%.4g", *r.Share)
+	}
+	if t := r.Target; t != nil && slices.Contains(s.tell, "target") {
+		fmt.Fprintf(&b, " target=%s,calls=%d,templates=%d,samples=%d", t.Version, t.Calls, t.Templates, t.Samples)
+		if t.Last != nil {
+			fmt.Fprintf(&b, ",last=%s", clock(*t.Last))
+		}
+		if t.Value != nil {
+			fmt.Fprintf(&b, ",value=%.4g", *t.Value)
+		}
+	}
+	if slices.Contains(s.tell, "rollback") && r.Rollback != "" {
+		fmt.Fprintf(&b, " rollback=%s", r.Rollback)
+		if r.AutoFrom != nil {
+			fmt.Fprintf(&b, ",auto_from=%s", clock(*r.AutoFrom))
+		}
+	}
 	if w := r.Against; w != nil {
 		if name := w.Version + w.Variant + w.Environment; name != "" {
 			fmt.Fprintf(&b, " against=%s", name)

@@ -17,11 +17,15 @@ import (
 // errState is the error for an engine's state that cannot be read.
 var errState = errors.New("bad detector state")
 
-const snapshotVersion = 2
+// Version 2 had no lives of rules.
+const (
+	snapshotVersion  = 3
+	snapshotReadable = 2
+)
 
 // snapshot appends the engine's state:
 //
-//	version 1 byte · heads of rules, as JSON, each once · alerts · steps · memory of the rules · axes
+//	version 1 byte · heads of rules, as JSON, each once · alerts · steps · memory of the rules · axes · lives of the rules
 //
 // The same state always gives the same bytes.
 func (e *engine) snapshot(dst []byte) ([]byte, error) {
@@ -76,7 +80,7 @@ func (e *engine) snapshot(dst []byte) ([]byte, error) {
 	for _, key := range slices.Sorted(maps.Keys(memory)) {
 		dst = windows.AppendKey(dst, []byte(key), memory[key])
 	}
-	return e.axes.save(dst), nil
+	return e.lives.save(e.axes.save(dst)), nil
 }
 
 // headState is what alerts of one rule share.
@@ -87,8 +91,8 @@ type headState struct {
 
 // restore is the inverse of snapshot: it gives the engine the state and binds the rules it has to the store's views.
 func (e *engine) restore(src []byte) error {
-	if len(src) == 0 || src[0] != snapshotVersion {
-		return fmt.Errorf("%w: not of version %d", errState, snapshotVersion)
+	if len(src) == 0 || src[0] < snapshotReadable || src[0] > snapshotVersion {
+		return fmt.Errorf("%w: not of version %d to %d", errState, snapshotReadable, snapshotVersion)
 	}
 	r := reader{rest: src[1:]}
 	heads := make([]headState, r.count())
@@ -136,6 +140,9 @@ func (e *engine) restore(src []byte) error {
 		memory[key] = r.bytes()
 	}
 	e.axes.load(&r)
+	if src[0] > 2 {
+		e.lives.load(&r)
+	}
 	if r.bad || len(r.rest) > 0 {
 		return fmt.Errorf("%w: cut short or too long", errState)
 	}

@@ -218,7 +218,9 @@ func (t *task) publish(ctx context.Context, steps []Record) error {
 	for i := range steps {
 		r := &steps[i]
 		t.meters.steps[r.Type].Inc()
-		t.log.Info("alert", about(r)...)
+		if r.Type.IsStep() {
+			t.log.Info("alert", about(r)...)
+		}
 		value, err := json.Marshal(r)
 		if err != nil {
 			panic(fmt.Sprintf("BUG: a record is always JSON: %v", err))

@@ -53,6 +53,8 @@ func (l *loader) rule(p *parsed, g *groupFile, f *ruleFile) (Rule, bool) {
 		c.threshold()
 		if coverage(c.rule.Metric) {
 			c.coverage(g)
+		} else {
+			c.autoOnThreshold()
 		}
 	case "volume":
 		c.rule.Volume = new(Volume)
@@ -112,22 +114,6 @@ func (c *ruleCheck) kind() string {
 		c.doc.At(&f.Alert).KeyErrorf("add `threshold: {stat: mean, window: 1h, below: …}`, `drift: {drop: …, against: previous_version}` or another kind", "the rule does not say when it fires")
 	}
 	return kind
-}
-
-func (c *ruleCheck) rollback() {
-	at := c.doc.At(&c.file.Rollback)
-	if c.l.opts.NoRegistry && at.Present() && c.file.Rollback != "off" && c.file.Rollback != "" {
-		at.Warnf("add `registry` to the config", "the config has no registry: nothing will be rolled back")
-	}
-	switch c.file.Rollback {
-	case "dry_run":
-		c.rule.Rollback = RollbackDryRun
-	case "auto":
-		c.rule.Rollback = RollbackAuto
-	case "approve":
-		c.rule.Rollback = RollbackApprove
-		at.Warnf("the previous version is proposed in the alert", "approvals do not exist yet: `approve` only proposes the rollback")
-	}
 }
 
 // metric finds out what the rule watches.
@@ -307,12 +293,5 @@ func (c *ruleCheck) noMinSamples(why string) {
 	if at := c.doc.At(&c.file.MinSamples); at.Present() {
 		at.KeyErrorf("remove it", "%s", why)
 		c.ok = false
-	}
-}
-
-// noRollback refuses what cannot find the version that is at fault.
-func (c *ruleCheck) noRollback(why string) {
-	if c.rule.Rollback != RollbackOff {
-		c.wrong(c.doc.At(&c.file.Rollback), "remove it", "%s", why)
 	}
 }

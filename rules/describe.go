@@ -39,7 +39,10 @@ func (r *Rule) Describe() string {
 	if r.KeepFiringFor > 0 {
 		fmt.Fprintf(&b, "; resolves after %s", Duration(r.KeepFiringFor))
 	}
-	if r.Rollback != RollbackOff {
+	switch {
+	case r.AutoAfter > 0:
+		fmt.Fprintf(&b, "; rollback: approve, and auto when it has been live for %s", Duration(r.AutoAfter))
+	case r.Rollback != RollbackOff:
 		fmt.Fprintf(&b, "; rollback: %s", r.Rollback)
 	}
 	return b.String()

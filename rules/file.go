@@ -46,7 +46,8 @@ type ruleFile struct {
 	KeepFiringFor time.Duration     `yaml:"keep_firing_for" default:"0s" doc:"How long the value must stay recovered, in event time, before the alert resolves; how long a change, which does not recover, is shown (1h where this is 0s)."`
 	Labels        map[string]string `yaml:"labels" doc:"Fixed text, over those of the group. Part of the alert's identity."`
 	Annotations   map[string]string `yaml:"annotations" doc:"Text for people, with templates such as {{ .Prompt }} {{ .Version }} {{ .Cohort }} {{ .Value }} {{ .Reference }} {{ .Samples }} {{ .Window }} {{ .Cause }} {{ .Onset }} {{ .Labels.severity }}."`
-	Rollback      string            `yaml:"rollback" enum:"off|dry_run|approve|auto" default:"off" doc:"What may be done when the alert fires: nothing; check all guards and record what would be done; propose it to people; ask the registry to promote the previous version."`
+	Rollback      string            `yaml:"rollback" enum:"off|dry_run|approve|auto" default:"off" doc:"What may be done when the alert fires: nothing; check all guards and record what would be done; propose it to people; ask the registry to promote the previous version. auto may stand on threshold, drift, canary and exceed; on a threshold, which has no budget of false alarms, it needs min_samples and for."`
+	AutoAfter     time.Duration     `yaml:"auto_after" default:"0s" doc:"With rollback: auto. Rollbacks wait for a person, as with approve, until the rule has been live for so long, such as 90d: counted in event time from its first data, by the names of group and rule, so that an edit does not begin anew, nor a rule that was away for less than 7 days."`
 }
 
 type thresholdFile struct {

@@ -64,6 +64,8 @@ type Rule struct {
 	Labels      map[string]string // the group's with the rule's own over them
 	Annotations map[string]string // templates as written; Expand fills them
 	Rollback    Rollback
+	// AutoAfter is how long the rule must have been live before RollbackAuto is more than RollbackApprove; 0, of other rollbacks too, is at once.
+	AutoAfter time.Duration
 
 	File string // where it stands
 	Line int

@@ -225,15 +225,20 @@ func (s *Store) Between(q Query, metric string, from, to time.Time) Moments {
 	var f figures
 	f.reset()
 	calls := int64(0)
-	add := func(blob []byte) {
-		if blob == nil {
-			return
-		}
+	s.eachBetween(s.matching(q), from, to, func(blob []byte) {
 		calls += readBlob(blob).calls
 		if payload := findEntry(blob, figuresKey(id)); payload != nil {
 			f.addMomentsOf(payload)
 		}
+	})
+	if metric == Volume {
+		return Moments{N: calls}
 	}
+	return Moments{f.n, f.sum.Float(), f.squares}
+}
+
+// eachBetween walks the sealed panes of cells that begin in [from, to): of a minute in the last hour, of a quarter of an hour before it.
+func (s *Store) eachBetween(cells []*cell, from, to time.Time, f func(blob []byte)) {
 	first := func(t time.Time, length int64) int64 { // pane of that many minutes that begins at t or after it
 		at := max(t.Unix(), 0)
 		if t.Nanosecond() > 0 {
@@ -243,18 +248,18 @@ func (s *Store) Between(q Query, metric string, from, to time.Time) Moments {
 	}
 	// The minutes that are held and do not make whole quarters are read as a part of their quarter.
 	minutes := (s.sealed - minutesKept + quarterMinutes - 1) / quarterMinutes * quarterMinutes
-	for _, c := range s.matching(q) {
+	for _, c := range cells {
 		for p := max(first(from, quarterMinutes), s.sealed/quarterMinutes-quartersKept); p < min(first(to, quarterMinutes), minutes/quarterMinutes); p++ {
-			add(s.quarterBlob(c, p))
+			if blob := s.quarterBlob(c, p); blob != nil {
+				f(blob)
+			}
 		}
 		for m := max(first(from, 1), minutes); m < min(first(to, 1), s.sealed); m++ {
-			add(s.minuteBlob(c, m))
+			if blob := s.minuteBlob(c, m); blob != nil {
+				f(blob)
+			}
 		}
 	}
-	if metric == Volume {
-		return Moments{N: calls}
-	}
-	return Moments{f.n, f.sum.Float(), f.squares}
 }
 
 // Cohorts are the tuples of dimension values, in the order of Options, that a version of a prompt has cells of, sorted.

@@ -2,6 +2,7 @@ package phrase
 
 import (
 	"fmt"
+	"net/url"
 	"strings"
 
 	"github.com/driftd/driftd/alert"
@@ -213,4 +214,12 @@ func Trace(template, id string) string {
 		return ""
 	}
 	return strings.ReplaceAll(template, "{trace_id}", id)
+}
+
+// Link is driftd's page of an alert, empty where people cannot reach it.
+func Link(publicURL, id string) string {
+	if publicURL == "" {
+		return ""
+	}
+	return alert.WebLink(strings.TrimRight(publicURL, "/") + "/alerts/" + url.PathEscape(id))
 }

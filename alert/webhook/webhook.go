@@ -1,12 +1,11 @@
 // Package webhook tells alerts to programs: each firing and resolved record as the body of a signed POST, as the Standard
-// Webhooks specification says. It sends once; trying again is the outbox's part.
+// Webhooks specification says, or notification groups in the shape that Grafana OnCall or Opsgenie take. It sends once; trying
+// again is the outbox's part.
 package webhook
 
 import (
-	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"time"
@@ -16,59 +15,77 @@ import (
 	"github.com/driftd/driftd/internal/signature"
 )
 
+// The templates.
+const (
+	GrafanaOnCall = "grafana_oncall"
+	Opsgenie      = "opsgenie"
+)
+
 // Config is what a webhook receiver needs.
 type Config struct {
-	URL       string // may hold secrets and is not shown in errors
-	Key       signature.Key
-	Transport http.RoundTripper // nil for one of its own
-	Now       func() time.Time  // of the signature
+	URL       string        // may hold secrets and is not shown in errors; of opsgenie the API, with or without /v2/alerts
+	Key       signature.Key // of the signature; without one, which a template allows, nothing is signed
+	Template  string        // empty for the record itself
+	Token     string        // bearer, or Opsgenie's key; may be empty
+	PublicURL string        // of driftd, for links back to it; may be empty; templates alone
+	TraceURL  string        // address of a trace with {trace_id} in it; may be empty; templates alone
+	Transport http.RoundTripper
+	Now       func() time.Time // of the signature
 }
 
-// Receiver is an alert.Receiver.
-type Receiver struct {
+// New returns the receiver for the configured template; it makes no call.
+func New(cfg Config) alert.Receiver {
+	s := sender{cfg, outbound.NewClient(cfg.Transport)}
+	switch cfg.Template {
+	case GrafanaOnCall:
+		return &onCall{s}
+	case Opsgenie:
+		return newOpsgenie(s)
+	}
+	return &plain{s}
+}
+
+// sender posts JSON with what proves who sent it.
+type sender struct {
 	cfg    Config
 	client *http.Client
 }
 
-// New returns a receiver; it makes no call.
-func New(cfg Config) *Receiver { return &Receiver{cfg, outbound.NewClient(cfg.Transport)} }
+// post sends body. A program can tell by id that it has it already.
+func (s *sender) post(ctx context.Context, url, id string, body []byte) (outbound.Answer, *alert.Failure) {
+	call := alert.Post{URL: url, Header: http.Header{}, Body: body, Secrets: []string{s.cfg.URL}}
+	now := s.cfg.Now()
+	if !s.cfg.Key.Empty() {
+		s.cfg.Key.Sign(call.Header, id, now, body)
+		call.Secrets = append(call.Secrets, call.Header.Get(signature.HeaderSignature))
+	}
+	if s.cfg.Token != "" {
+		scheme := "Bearer "
+		if s.cfg.Template == Opsgenie {
+			scheme = "GenieKey "
+		}
+		call.Header.Set("Authorization", scheme+s.cfg.Token)
+		call.Secrets = append(call.Secrets, s.cfg.Token)
+	}
+	return call.Send(ctx, s.client, now)
+}
+
+// plain sends the record as it is.
+type plain struct{ sender }
 
 // Traits implements alert.Receiver.
-func (*Receiver) Traits() alert.Traits { return alert.Traits{PerAlert: true} }
+func (*plain) Traits() alert.Traits { return alert.Traits{PerAlert: true} }
 
 // Deliver implements alert.Receiver: one POST of the alert's newest step. The message's id is the same each time it is
 // sent, so that a program can tell a repetition.
-func (w *Receiver) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {
+func (w *plain) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {
 	r := &n.Worst().Record
 	body, err := json.Marshal(r)
 	if err != nil {
 		return "", &alert.Failure{Kind: alert.Refused, Reason: "record cannot be encoded", Err: err}
 	}
-	req, err := http.NewRequestWithContext(ctx, http.MethodPost, w.cfg.URL, bytes.NewReader(body))
-	if err != nil {
-		return "", &alert.Failure{Kind: alert.Blocked, Reason: "url is not an address"} // the cause would show it
+	if _, f := w.post(ctx, w.cfg.URL, fmt.Sprintf("%s-%d", r.ID, r.Step), body); f != nil {
+		return "", f
 	}
-	now := w.cfg.Now()
-	req.Header.Set("Content-Type", "application/json")
-	w.cfg.Key.Sign(req.Header, fmt.Sprintf("%s-%d", r.ID, r.Step), now, body)
-	sig := req.Header.Get(signature.HeaderSignature)
-	hide := func(s string) string {
-		return outbound.Redact(s, w.cfg.URL, req.URL.RequestURI(), req.URL.User.String(), sig)
-	}
-
-	a, err := outbound.Do(w.client, req)
-	if err != nil {
-		return "", &alert.Failure{Kind: alert.Unavailable, Reason: "no answer", Err: errors.New(hide(err.Error()))}
-	}
-	if a.Status >= 200 && a.Status < 300 {
-		return "", nil
-	}
-	f := &alert.Failure{Kind: alert.Refused, Reason: fmt.Sprintf("answered %d", a.Status)}
-	if text := outbound.Excerpt(a.Body); text != "" {
-		f.Err = errors.New(hide(text))
-	}
-	if outbound.Transient(a.Status) {
-		f.Kind, f.After = alert.Unavailable, outbound.RetryAfter(a.Header, now)
-	}
-	return "", f
+	return "", nil
 }

@@ -32,7 +32,7 @@ func handler(h http.HandlerFunc) roundTrip {
 	}
 }
 
-func receiver(t *testing.T, rt http.RoundTripper) *Receiver {
+func receiver(t *testing.T, rt http.RoundTripper) alert.Receiver {
 	t.Helper()
 	key, err := signature.ParseKey(secret)
 	if err != nil {

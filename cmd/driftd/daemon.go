@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/config"
@@ -62,6 +63,7 @@ type daemon struct {
 	ingest atomic.Pointer[consumer.Worker] // nil where that stage does not run
 	detect *detector.Worker                // nil where that stage does not run
 	act    []*alert.Worker
+	desk   *desk.Desk // nil where that stage does not run
 }
 
 // newDaemon checks what can be checked without a broker and listens for HTTP; run does the rest.
@@ -73,9 +75,12 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		return nil, err
 	}
 	d.describe()
+	if o.Stages.act {
+		d.desk = d.newDesk()
+	}
 	d.web, err = web.Listen(web.Config{
-		Listen: o.Config.HTTP.Listen, Token: o.Config.HTTP.Token.Reveal(), Metrics: []*metrics.Set{d.metrics},
-		Ready: d.ready, Reload: d.reload, Rules: d.standing, Log: o.Log.With("part", "http"),
+		Listen: o.Config.HTTP.Listen, Tokens: tokens(&o.Config.HTTP), Metrics: []*metrics.Set{d.metrics},
+		Ready: d.ready, Reload: d.reload, Rules: d.standing, Desk: d.desk, Now: o.Now, Version: version(), Log: o.Log.With("part", "http"),
 	})
 	if err != nil {
 		d.client.Close()
@@ -120,6 +125,7 @@ func (d *daemon) run(ctx context.Context) error {
 		for _, r := range d.act {
 			parts["act "+r.State().Name] = d.behindTopics(r.Run)
 		}
+		parts["follow alerts"] = d.behindTopics(d.follow)
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -42,18 +42,19 @@ const (
 // world is all that is around a daemon: brokers, producers, Slack, a webhook, a registry and the clock. Each test has its own
 // topics and groups, since the real broker is shared.
 type world struct {
-	t        *testing.T
-	prefix   string // of all topics
-	brokers  []string
-	client   *kafkalog.Client // the producers', and the reader's of what driftd wrote
-	dir      string
-	slack    *fakeslack.Server
-	slackURL string
-	registry *fakeregistry.Server
-	regURL   string
-	hook     *hook
-	now      atomic.Int64 // the daemons' clock, Unix ns
-	log      *logBuffer
+	t         *testing.T
+	prefix    string // of all topics
+	brokers   []string
+	client    *kafkalog.Client // the producers', and the reader's of what driftd wrote
+	dir       string
+	slack     *fakeslack.Server
+	slackURL  string
+	registry  *fakeregistry.Server
+	regURL    string
+	receivers string // more of them, lines of YAML
+	hook      *hook
+	now       atomic.Int64 // the daemons' clock, Unix ns
+	log       *logBuffer
 }
 
 // newWorld has a broker and everything else but a daemon. The clock stands still unless a test moves it: then event time
@@ -137,10 +138,10 @@ rules: [rules.yaml]
 receivers:
   - {name: oncall, slack: {token: "${SLACK_TOKEN}", channel: "#llm-alerts"}}
   - {name: hook, webhook: {url: %s, secret: "${HOOK_SECRET}"}}
-route: {receiver: oncall, routes: [{receiver: hook, continue: true}, {receiver: oncall}]}
+%sroute: {receiver: oncall, routes: [{receiver: hook, continue: true}, {receiver: oncall}]}
 registry: {kind: webhook, url: %s, secret: "${REGISTRY_SECRET}"}
 http: {listen: "127.0.0.1:0"}
-`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.hook.URL, w.regURL))
+`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.hook.URL, w.receivers, w.regURL))
 	cfg, _, problems := load(config.Sources{File: path, Environ: []string{
 		"SLACK_TOKEN=" + slackToken, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
 	}})

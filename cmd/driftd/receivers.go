@@ -3,22 +3,19 @@ package main
 import (
 	"fmt"
 	"maps"
-	"time"
 
 	"github.com/driftd/driftd/alert"
-	"github.com/driftd/driftd/alert/slack"
-	"github.com/driftd/driftd/alert/webhook"
 	"github.com/driftd/driftd/internal/config"
-	"github.com/driftd/driftd/internal/signature"
 )
 
 // newAct makes one worker for each receiver, and one for the registry: that one runs without a registry too, so that rules
 // which allow a rollback are told why there is none.
 func (d *daemon) newAct() ([]*alert.Worker, error) {
 	var out []*alert.Worker
-	worker := func(name string, core alert.Core) {
+	worker := func(name string, core alert.Core, whole bool) {
 		out = append(out, alert.NewWorker(alert.WorkerConfig{
 			Name: name, Group: d.groupID("act-" + name), Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: d.Pace.Quiet,
+			Partitions: d.Config.Kafka.Partitions, Whole: whole,
 			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}))
 	}
@@ -31,28 +28,14 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 		}
 		worker(r.Name, alert.NewOutbox(alert.OutboxConfig{
 			Name: r.Name, Receiver: to, Route: root, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
-		}))
+		}), false)
 	}
 	core, err := d.newRollback()
 	if err != nil {
 		return nil, err
 	}
-	worker("registry", core)
+	worker("registry", core, true)
 	return out, nil
-}
-
-func (d *daemon) receiver(r *config.Receiver) (alert.Receiver, error) {
-	if r.Slack != nil {
-		return slack.New(slack.Config{
-			Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
-			TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
-		}), nil
-	}
-	key, err := signature.ParseKey(r.Webhook.Secret.Reveal())
-	if err != nil {
-		return nil, err
-	}
-	return webhook.New(webhook.Config{URL: r.Webhook.URL, Key: key, Now: time.Now}), nil
 }
 
 // route is the config's routing tree; without one every receiver gets everything.
@@ -69,7 +52,10 @@ func (d *daemon) route() *alert.Route {
 }
 
 func convert(r *config.Route) alert.Route {
-	out := alert.Route{Receiver: r.Receiver, Match: maps.Clone(r.Match), Continue: r.Continue}
+	out := alert.Route{
+		Receiver: r.Receiver, Match: maps.Clone(r.Match), Continue: r.Continue, GroupBy: r.GroupBy, Repeat: r.Repeat, Mute: r.Mute,
+		Fallback: r.Fallback, Responders: r.Responders, Approvers: r.Approvers,
+	}
 	for i := range r.Routes {
 		out.Routes = append(out.Routes, convert(&r.Routes[i]))
 	}

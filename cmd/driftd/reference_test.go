@@ -28,6 +28,7 @@ func TestMetricsReference(t *testing.T) {
 
 	w, s := newStoryWorld(t, testkit.Broker(t))
 	w.makeSources()
+	w.receivers = "  - {name: prometheus, alertmanager: {urls: [http://127.0.0.1:1]}}\n" // which no route leads to
 	d := w.start()
 	w.publish(s.msgs[:s.until(rolledBackAt)])
 	w.publish([]kafkalog.Message{{Topic: w.prefix + nativeEvent, Value: []byte("no event")}})
@@ -37,7 +38,7 @@ func TestMetricsReference(t *testing.T) {
 	w.until("a delivery is counted", func() bool { return d.counter("driftd_alert_notifications_total") > 0 })
 	w.until("a checkpoint is counted", func() bool { return d.counter("driftd_detector_checkpoints_total") > 0 })
 
-	for _, m := range regexp.MustCompile("(?m)^\\| `GET (/[^`]+)`").FindAllStringSubmatch(string(text), -1) {
+	for _, m := range regexp.MustCompile("(?m)^\\| `GET (/[^`{]+)`").FindAllStringSubmatch(string(text), -1) {
 		resp, err := http.Get("http://" + d.web.Addr() + m[1])
 		if err != nil {
 			t.Fatal(err)

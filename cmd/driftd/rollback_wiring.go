@@ -1,12 +1,9 @@
 package main
 
 import (
-	"fmt"
 	"time"
 
-	registrywebhook "github.com/driftd/driftd/alert/registry/webhook"
 	"github.com/driftd/driftd/alert/rollback"
-	"github.com/driftd/driftd/internal/signature"
 )
 
 // newRollback makes the core of the registry's worker.
@@ -17,13 +14,13 @@ func (d *daemon) newRollback() (*rollback.Core, error) {
 		Horizon: r.Horizon, ApproveWithin: r.ApproveWithin, RemindAfter: r.RemindAfter, Watch: r.Watch, Grace: time.Minute,
 		Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "rollback"),
 	}
-	if reg := d.Config.Registry; reg != nil {
-		key, err := signature.ParseKey(reg.Secret.Reveal())
-		if err != nil {
-			return nil, fmt.Errorf("registry: %w", err)
-		}
-		c.Registry = registrywebhook.New(registrywebhook.Config{URL: reg.URL, Key: key, Now: time.Now})
-		c.Grace = reg.Grace
+	reg, err := newRegistry(d.Config.Registry)
+	if err != nil {
+		return nil, err
+	}
+	c.Registry = reg
+	if d.Config.Registry != nil {
+		c.Grace = d.Config.Registry.Grace
 	}
 	return rollback.New(c), nil
 }

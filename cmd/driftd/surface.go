@@ -127,7 +127,7 @@ func (d *daemon) ready() []web.Check {
 		switch {
 		case !c.OK:
 		case s.Problem != "":
-			c.Detail = s.Problem
+			c.Detail, c.Trouble = s.Problem, true
 		case s.Outstanding > 0:
 			c.Detail = fmt.Sprintf("%d to be told", s.Outstanding)
 		case members[d.groupID("act-"+s.Name)].Partitions == 0:

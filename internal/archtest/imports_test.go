@@ -38,7 +38,7 @@ var table = map[string][]string{
 	"detector/evidence": {"windows"}, // mathematics, of panes
 
 	"consumer/…": {"windows", "consumer", "internal/jsonscan"},
-	"alert/…":    {"alert", "alert/registry", "alert/desk", "alert/phrase", "detector", "rules", "internal/outbound", "internal/signature"},
+	"alert/…":    {"alert", "alert/registry", "alert/desk", "alert/phrase", "alert/incident", "detector", "rules", "internal/outbound", "internal/signature"},
 }
 
 // leaves import nothing of ours, so that the table above cannot be got round through them.

@@ -246,7 +246,9 @@ func (w *worker) judge(partition int, steps []numbered) []numbered {
 		}
 	}
 	for _, rec := range w.partitions[partition/w.of].Apply(&w.batch) {
-		steps = append(steps, numbered{rec, partition})
+		if rec.Type.IsStep() { // the rest is for those who act on them
+			steps = append(steps, numbered{rec, partition})
+		}
 	}
 	return steps
 }

@@ -53,7 +53,19 @@ func (c *checker) check() {
 
 func (c *checker) secret(s *Secret) {
 	if !c.noSecrets {
-		s.resolve(c.doc.At(s), c.config.Dir, c.lookup)
+		s.resolve(c.doc.At(s), c.config.Dir, c.lookup, false)
+	}
+}
+
+// address reads an address that may be a secret.
+func (c *checker) address(s *Secret, what string) {
+	if c.noSecrets {
+		return
+	}
+	at := c.doc.At(s)
+	s.resolve(at, c.config.Dir, c.lookup, true)
+	if problem := urlProblem(s.text); problem != "" && s.text != "" {
+		at.Errorf("such as https://"+what+".example/api", "`url` is no address of a %s: %s", what, problem)
 	}
 }
 

@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/driftd/driftd/internal/strictyaml"
@@ -28,26 +29,99 @@ func (c *checker) receivers() []string {
 			seen[r.Name] = at
 		}
 		names = append(names, r.Name)
-		slack, webhook := c.doc.At(&r.Slack), c.doc.At(&r.Webhook)
-		switch {
-		case slack.Present() && webhook.Present():
-			webhook.KeyErrorf("make two receivers of it, and a route with `continue: true`", "a receiver is one thing, and this one is `slack` already")
-		case !slack.Present() && !webhook.Present() && !c.doc.Misspelt(r):
-			at.Errorf("add `slack` or `webhook`", "receiver `%s` does not say where messages go", r.Name)
-		}
+		c.kinds(r)
 		if r.Slack != nil {
 			c.slack(r.Slack, c.doc.At(&r.Slack))
 		}
 		if r.Webhook != nil {
-			c.url(&r.Webhook.URL, "webhook")
-			c.secret(&r.Webhook.Secret)
-			c.secret(&r.Webhook.Token)
-			if r.Webhook.Template == "" && !c.doc.At(&r.Webhook.Secret).Present() && !c.doc.Misspelt(r.Webhook) {
-				webhook.KeyErrorf("add `secret`, such as \"${HOOK_SECRET}\"", "webhooks are signed: `secret` is missing")
-			}
+			c.webhook(r.Webhook, c.doc.At(&r.Webhook))
+		}
+		if r.Alertmanager != nil {
+			c.alertmanager(r.Alertmanager)
+		}
+		if r.PagerDuty != nil {
+			c.pagerduty(r.PagerDuty)
 		}
 	}
 	return names
+}
+
+// kinds finds receivers that are nothing, or two things.
+func (c *checker) kinds(r *Receiver) {
+	kinds := []struct {
+		name string
+		at   strictyaml.Place
+	}{{"slack", c.doc.At(&r.Slack)}, {"webhook", c.doc.At(&r.Webhook)}, {"alertmanager", c.doc.At(&r.Alertmanager)}, {"pagerduty", c.doc.At(&r.PagerDuty)}}
+	is := ""
+	for _, k := range kinds {
+		switch {
+		case !k.at.Present():
+		case is != "":
+			k.at.KeyErrorf("make two receivers of it, and a route with `continue: true`", "a receiver is one thing, and this one is `%s` already", is)
+		default:
+			is = k.name
+		}
+	}
+	if is == "" && !c.doc.Misspelt(r) {
+		c.doc.At(&r.Name).Errorf("add `slack`, `webhook`, `alertmanager` or `pagerduty`", "receiver `%s` does not say where messages go", r.Name)
+	}
+}
+
+func (c *checker) webhook(w *Webhook, whole strictyaml.Place) {
+	c.address(&w.URL, "webhook")
+	c.secret(&w.Secret)
+	c.secret(&w.Token)
+	if c.doc.Misspelt(w) {
+		return
+	}
+	switch {
+	case !c.doc.At(&w.Template).Present() && !c.doc.At(&w.Secret).Present():
+		whole.KeyErrorf("add `secret`, such as \"${HOOK_SECRET}\"", "webhooks are signed: `secret` is missing")
+	case w.Template == "opsgenie" && !c.doc.At(&w.Token).Present():
+		c.doc.At(&w.Template).Errorf("add `token`, such as \"${OPSGENIE_KEY}\"", "Opsgenie wants the key of an API integration: `token` is missing")
+	}
+}
+
+func (c *checker) alertmanager(a *Alertmanager) {
+	c.secret(&a.Password)
+	c.secret(&a.Token)
+	for i, u := range a.URLs {
+		at := c.doc.At(&a.URLs[i])
+		if strings.Contains(u, "@") {
+			at.Hide()
+		}
+		switch problem := urlProblem(u); {
+		case u == "":
+		case problem != "":
+			at.Errorf("such as http://alertmanager.example:9093", "this is no address of an Alertmanager: %s", problem)
+		case strings.Contains(u, "/api/v"):
+			at.Errorf("leave out /api/v2 and what follows", "the path of the API is added by driftd")
+		case slices.Contains(a.URLs[:i], u):
+			at.Errorf("remove it", "this Alertmanager is named twice")
+		}
+	}
+	if c.doc.Misspelt(a) {
+		return
+	}
+	username, password, token := c.doc.At(&a.Username), c.doc.At(&a.Password), c.doc.At(&a.Token)
+	switch {
+	case token.Present() && (username.Present() || password.Present()):
+		token.KeyErrorf("keep one of them", "`token` and `username` with `password` are two ways to say who it is")
+	case username.Present() && !password.Present():
+		username.KeyErrorf("add `password`, such as \"${ALERTMANAGER_PASSWORD}\"", "`username` without `password`")
+	case password.Present() && !username.Present():
+		password.KeyErrorf("add `username`", "`password` without `username`")
+	}
+}
+
+func (c *checker) pagerduty(p *PagerDuty) {
+	c.secret(&p.RoutingKey)
+	if text := p.RoutingKey.text; text != "" && len(text) != 32 {
+		c.doc.At(&p.RoutingKey).Warnf("it is the integration key of an Events API v2 integration, and has 32 characters", "this does not look like a routing key of PagerDuty")
+	}
+	if problem := urlProblem(p.URL); problem != "" && p.URL != "" {
+		c.doc.At(&p.URL).Errorf("such as https://events.eu.pagerduty.com/v2/enqueue", "`url` is no address of the Events API: %s", problem)
+	}
 }
 
 func (c *checker) slack(s *Slack, whole strictyaml.Place) {

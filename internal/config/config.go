@@ -117,9 +117,9 @@ type PagerDuty struct {
 
 // Webhook is an address of your own.
 type Webhook struct {
-	URL      string `yaml:"url,required" doc:"http or https address; may hold {state}-dependent parts only by template."`
+	URL      Secret `yaml:"url,required" doc:"http or https address, as it is, or as a secret is given; with opsgenie that of the API, such as https://api.opsgenie.com."`
 	Secret   Secret `yaml:"secret" doc:"Key of the signature; as it is, or whsec_ and base64. Required unless template is set."`
-	Template string `yaml:"template" enum:"grafana_oncall|opsgenie" doc:"Body of another shape than the alert record: of Grafana OnCall's or Opsgenie's own webhook."`
+	Template string `yaml:"template" enum:"grafana_oncall|opsgenie" doc:"Tell another shape than the alert record: that of a Formatted Webhook of Grafana OnCall, or of Opsgenie's Alert API."`
 	Token    Secret `yaml:"token" doc:"Sent as Authorization: Bearer, or GenieKey with opsgenie."`
 }
 
@@ -146,17 +146,17 @@ type Watchdog struct {
 // Route sends alerts on by their labels.
 type Route struct {
 	Receiver string            `yaml:"receiver,required" doc:"Name of the receiver."`
-	Match    map[string]string `yaml:"match" doc:"Exact values by label, prompt and version among them; all must hold."`
+	Match    map[string]string `yaml:"match" doc:"Globs by label, prompt and version among them; all must hold. * is any text, ? one character."`
 	Routes   []Route           `yaml:"routes" item:"route" doc:"Tried in order, before this route's own receiver."`
 	Continue bool              `yaml:"continue" default:"false" doc:"Go on to the next route after this one has matched."`
 
 	// What the routes below take over unless they say otherwise.
-	GroupBy    []string      `yaml:"group_by" item:"label" doc:"Alerts that agree in these labels are one message. Default: group, alert, prompt and version."`
-	Repeat     time.Duration `yaml:"repeat" doc:"Say it again when it has fired for so long since it was last told; 4h at the top, 0s for never."`
-	Mute       []string      `yaml:"mute" item:"mute time" doc:"Names of mute_times."`
-	Fallback   string        `yaml:"fallback" doc:"Receiver that is told when this one has not been able to for five minutes."`
-	Responders []string      `yaml:"responders" item:"id" doc:"Slack ids of people (U…) and user groups (S…) who may acknowledge and silence; without it, everybody in the channel."`
-	Approvers  []string      `yaml:"approvers" item:"id" doc:"Who may approve and reject rollbacks in Slack; without it, nobody."`
+	GroupBy    []string       `yaml:"group_by" item:"label" doc:"Alerts that agree in these labels are one message. Default: group, alert, prompt and version."`
+	Repeat     *time.Duration `yaml:"repeat" doc:"Say it again when it has fired for so long since it was last told; 4h at the top, 0s for never."`
+	Mute       []string       `yaml:"mute" item:"mute time" doc:"Names of mute_times."`
+	Fallback   string         `yaml:"fallback" doc:"Receiver that is told when this one has not been able to for five minutes."`
+	Responders []string       `yaml:"responders" item:"id" doc:"Slack ids of people (U…) and user groups (S…) who may acknowledge and silence; without it, everybody in the channel."`
+	Approvers  []string       `yaml:"approvers" item:"id" doc:"Who may approve and reject rollbacks in Slack; without it, nobody."`
 }
 
 // Registry is asked to promote versions.

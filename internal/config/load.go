@@ -102,6 +102,9 @@ func EnvName(path string) string {
 // fromCluster are the variables that Kubernetes sets for a service named driftd.
 var fromCluster = regexp.MustCompile(`^DRIFTD_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
 
+// ofClients are the variables of the commands that talk to a daemon.
+var ofClients = map[string]bool{"DRIFTD_URL": true, "DRIFTD_TOKEN": true}
+
 func environment(doc *strictyaml.Document, environ []string) (map[string]any, strictyaml.Problems) {
 	layer := make(map[string]any)
 	byName := make(map[string]strictyaml.Setting)
@@ -120,7 +123,7 @@ func environment(doc *strictyaml.Document, environ []string) (map[string]any, st
 			layer[s.Path] = doc.Foreign(s, name, value)
 			continue
 		}
-		if fromCluster.MatchString(name) {
+		if fromCluster.MatchString(name) || ofClients[name] {
 			continue
 		}
 		hint := "driftd check --help lists the keys; lists and maps of keys can only be set in the file"

@@ -83,8 +83,9 @@ var onlyVariable = regexp.MustCompile(`^\$\{[^{}]*\}$`)
 
 var variableName = regexp.MustCompile(`^[A-Za-z_][A-Za-z0-9_]*$`)
 
-// resolve reads the variables and the file that a secret names. Messages never hold what was read.
-func (s *Secret) resolve(at strictyaml.Place, dir string, lookup func(string) (string, bool)) {
+// resolve reads the variables and the file that a secret names. Messages never hold what was read. One that is open, such as an
+// address that only some services put a secret into, may stand in the config itself.
+func (s *Secret) resolve(at strictyaml.Place, dir string, lookup func(string) (string, bool), open bool) {
 	written := s.written
 	if written == "" {
 		return
@@ -103,7 +104,7 @@ func (s *Secret) resolve(at strictyaml.Place, dir string, lookup func(string) (s
 			at.Errorf("such as \"${KAFKA_PASSWORD}\"", "a variable is not closed")
 			return
 		}
-		if at.InFile() {
+		if at.InFile() && !open {
 			at.Warnf("write \"${VARIABLE}\" or file:/path", "the secret stands in the config itself")
 		}
 		s.text = written

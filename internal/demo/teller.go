@@ -86,6 +86,9 @@ func (t *teller) read(ctx context.Context, client *kafkalog.Client, topic string
 
 // record tells a record of the alerts topic.
 func (t *teller) record(r *detector.Record) {
+	if r.Type == detector.Observed || r.Type == detector.DayFigures {
+		return
+	}
 	cohort := alert.CohortName(r.Cohort)
 	if r.Type.IsStep() {
 		t.mu.steps++

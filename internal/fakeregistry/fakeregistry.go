@@ -93,10 +93,21 @@ func (s *Server) Watch(f func(Promotion)) {
 	s.mu.watch = f
 }
 
+// Add makes version known, and does not make it current.
+func (s *Server) Add(prompt, version string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.add(prompt, version)
+}
+
 // Set makes version current as a person would, and known where it was not.
 func (s *Server) Set(prompt, version string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.add(prompt, version).Current = version
+}
+
+func (s *Server) add(prompt, version string) *Prompt {
 	p := s.mu.prompts[prompt]
 	if p == nil {
 		p = &Prompt{}
@@ -105,7 +116,7 @@ func (s *Server) Set(prompt, version string) {
 	if !slices.Contains(p.Versions, version) {
 		p.Versions = append(p.Versions, version)
 	}
-	p.Current = version
+	return p
 }
 
 // Current returns the current version of a prompt, empty for an unknown one.

@@ -47,6 +47,9 @@ func ParseKey(secret string) (Key, error) {
 	return Key{raw}, nil
 }
 
+// Empty says that there is no key to sign with.
+func (k Key) Empty() bool { return len(k.secret) == 0 }
+
 // String hides the secret.
 func (Key) String() string { return "***" }
 

@@ -1,37 +1,36 @@
-// Package web answers HTTP: metrics, health, readiness and the reload of rules. It reads from what it is given and owns
-// nothing but its listener.
+// Package web answers HTTP: metrics, health, readiness, the reload of rules, and the API by which people and programs see alerts
+// and act on them. It reads from what it is given and owns nothing but its listener.
 package web
 
 import (
 	"context"
-	"crypto/subtle"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
-	"net/netip"
-	"strings"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/standing"
 )
 
 // Check is one part of the daemon as /-/ready shows it.
 type Check struct {
-	Name   string `json:"name"`
-	OK     bool   `json:"ok"`
-	Detail string `json:"detail,omitempty"` // what is wrong and what to do; or how it is
+	Name    string `json:"name"`
+	OK      bool   `json:"ok"`
+	Trouble bool   `json:"trouble,omitempty"` // a person has to mend something, though driftd goes on without it
+	Detail  string `json:"detail,omitempty"`  // what is wrong and what to do; or how it is
 }
 
 // Config is what a server needs.
 type Config struct {
 	Listen  string         // host:port
-	Token   string         // bearer token for what writes; without one only this machine may
+	Tokens  []Token        // who may read and write, beside this machine; see guard
 	Metrics []*metrics.Set // shown on /metrics beside those of the process
 	Ready   func() []Check // called for each /-/ready, concurrently
 	Reload  func() error   // called for each POST /-/reload, concurrently; its error is the answer
@@ -42,11 +41,16 @@ type Config struct {
 
 	// Rules tells where the rules with a budget stand; called for each GET of them, concurrently.
 	Rules func(context.Context) ([]detector.RuleStatus, error)
+
+	Desk    *desk.Desk // where people act; nil where the act stage does not run
+	Now     func() time.Time
+	Version string // of driftd
 }
 
 // Server is the HTTP server.
 type Server struct {
 	cfg      Config
+	guard    *guard
 	listener net.Listener
 }
 
@@ -56,7 +60,7 @@ func Listen(cfg Config) (*Server, error) {
 	if err != nil {
 		return nil, fmt.Errorf("listen for HTTP on %s: %w", cfg.Listen, err)
 	}
-	return &Server{cfg, l}, nil
+	return &Server{cfg, newGuard(cfg.Tokens), l}, nil
 }
 
 // Addr is the address listened on.
@@ -92,17 +96,12 @@ func (s *Server) Handler() http.Handler {
 	mux.HandleFunc("GET /metrics", s.metrics)
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /-/ready", s.ready)
-	mux.HandleFunc("GET /-/rules", s.rules(func(w http.ResponseWriter, all []detector.RuleStatus) {
-		w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-		_ = standing.Write(w, all, seriesTold) // the peer is gone
-	}))
-	mux.HandleFunc("GET /api/v1/rules", s.rules(func(w http.ResponseWriter, all []detector.RuleStatus) {
-		tell(w, http.StatusOK, map[string]any{"rules": append([]detector.RuleStatus{}, all...)})
-	}))
+	mux.Handle("GET /-/rules", s.guard.behind(reads, http.HandlerFunc(s.rules)))
 	for pattern, h := range s.cfg.Handlers {
 		mux.Handle(pattern, h)
 	}
-	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(s.writes(http.HandlerFunc(s.reload))))
+	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(s.guard.behind(writes, http.HandlerFunc(s.reload))))
+	mux.Handle("/api/v1/", s.api())
 	return mux
 }
 
@@ -144,17 +143,16 @@ const (
 	seriesTold  = 50               // of a rule, to people
 )
 
-func (s *Server) rules(show func(http.ResponseWriter, []detector.RuleStatus)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		ctx, cancel := context.WithTimeout(r.Context(), rulesWithin)
-		defer cancel()
-		all, err := s.cfg.Rules(ctx)
-		if err != nil {
-			http.Error(w, err.Error(), http.StatusServiceUnavailable)
-			return
-		}
-		show(w, all)
+func (s *Server) rules(w http.ResponseWriter, r *http.Request) {
+	ctx, cancel := context.WithTimeout(r.Context(), rulesWithin)
+	defer cancel()
+	all, err := s.cfg.Rules(ctx)
+	if err != nil {
+		http.Error(w, err.Error(), http.StatusServiceUnavailable)
+		return
 	}
+	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
+	_ = standing.Write(w, all, seriesTold) // the peer is gone
 }
 
 func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
@@ -163,37 +161,4 @@ func (s *Server) reload(w http.ResponseWriter, _ *http.Request) {
 		return
 	}
 	fmt.Fprintln(w, "rules reloaded")
-}
-
-// writes lets through whoever has the token. Without a token it lets through this machine only, and only by its own name, so
-// that no web page can be made to ask by way of a browser here.
-func (s *Server) writes(next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if s.cfg.Token == "" {
-			if !local(r.RemoteAddr) || !local(r.Host) {
-				http.Error(w, "only from this machine, or with a token: set http.token", http.StatusForbidden)
-				return
-			}
-		} else {
-			token, ok := strings.CutPrefix(r.Header.Get("Authorization"), "Bearer ")
-			if !ok || subtle.ConstantTimeCompare([]byte(token), []byte(s.cfg.Token)) != 1 {
-				w.Header().Set("WWW-Authenticate", `Bearer realm="driftd"`)
-				http.Error(w, "token missing or wrong", http.StatusUnauthorized)
-				return
-			}
-		}
-		next.ServeHTTP(w, r)
-	})
-}
-
-// local tells whether host, with or without a port, is this machine.
-func local(host string) bool {
-	if h, _, err := net.SplitHostPort(host); err == nil {
-		host = h
-	}
-	if host == "localhost" {
-		return true
-	}
-	a, err := netip.ParseAddr(strings.Trim(host, "[]"))
-	return err == nil && a.Unmap().IsLoopback()
 }

@@ -18,10 +18,14 @@ import (
 
 func newServer(t *testing.T, token string, checks *[]Check, reload func() error) *Server {
 	t.Helper()
+	var tokens []Token
+	if token != "" {
+		tokens = []Token{{Name: "token", Secret: token, Write: true}}
+	}
 	set := metrics.NewSet()
 	set.NewCounter("driftd_web_test_total").Set(7)
 	s, err := Listen(Config{
-		Listen: "127.0.0.1:0", Token: token, Metrics: []*metrics.Set{set}, Ready: func() []Check { return *checks },
+		Listen: "127.0.0.1:0", Tokens: tokens, Metrics: []*metrics.Set{set}, Ready: func() []Check { return *checks },
 		Reload: reload, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -99,7 +103,9 @@ func TestRulesAreTold(t *testing.T) {
 	}
 	ask := func(path string) *httptest.ResponseRecorder {
 		w := httptest.NewRecorder()
-		s.Handler().ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		r := httptest.NewRequest("GET", path, nil)
+		r.RemoteAddr, r.Host = "127.0.0.1:5", "localhost:8430"
+		s.Handler().ServeHTTP(w, r)
 		return w
 	}
 	var got struct{ Rules []detector.RuleStatus }

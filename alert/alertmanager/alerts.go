@@ -1,0 +1,143 @@
+package alertmanager
+
+import (
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
+	"github.com/driftd/driftd/detector"
+)
+
+// postable is the postableAlert of Alertmanager's OpenAPI document. Two with the same labels are the same alert. One that ends
+// in the past is resolved; labels must not be empty, and it must not end before it starts.
+type postable struct {
+	Labels       map[string]string `json:"labels"`
+	Annotations  map[string]string `json:"annotations,omitempty"`
+	StartsAt     time.Time         `json:"startsAt"`
+	EndsAt       time.Time         `json:"endsAt"`
+	GeneratorURL string            `json:"generatorURL,omitempty"`
+}
+
+func (r *Receiver) alerts(n *alert.Notification) []postable {
+	now := r.cfg.Now().UTC()
+	out := make([]postable, 0, len(n.Firing)+len(n.Resolved))
+	for i := range n.Firing {
+		out = append(out, r.firing(&n.Firing[i], now))
+	}
+	for i := range n.Resolved {
+		out = append(out, r.resolved(&n.Resolved[i], now))
+	}
+	return out
+}
+
+func (r *Receiver) firing(m *alert.Member, now time.Time) postable {
+	p := r.postable(m)
+	p.EndsAt = now.Add(ahead)
+	if p.StartsAt.After(p.EndsAt) {
+		p.EndsAt = p.StartsAt.Add(ahead)
+	}
+	return p
+}
+
+// resolved ends an alert when it ended in event time. That is not left in the future, where a clock that is behind would put
+// it: Alertmanager would take it for firing.
+func (r *Receiver) resolved(m *alert.Member, now time.Time) postable {
+	p := r.postable(m)
+	p.EndsAt = m.Record.Time
+	if p.EndsAt.After(now) {
+		p.EndsAt = now
+	}
+	if p.StartsAt.After(p.EndsAt) {
+		p.StartsAt = p.EndsAt
+	}
+	return p
+}
+
+func (r *Receiver) postable(m *alert.Member) postable {
+	rec := &m.Record
+	return postable{Labels: labels(rec), Annotations: r.annotations(rec), StartsAt: m.Since, GeneratorURL: r.generator(rec)}
+}
+
+// generator is where a person finds out more: driftd's page of the alert, else the rule's runbook. Alertmanager refuses what
+// is no URI.
+func (r *Receiver) generator(rec *detector.Record) string {
+	if link := phrase.Link(r.cfg.PublicURL, rec.ID); link != "" {
+		return link
+	}
+	return alert.WebLink(rec.Annotations["runbook_url"])
+}
+
+// labels are what the alert is and never how it is: the value is none, or each change would be a new alert. Names that are the
+// rule's own win, as in routes, but for alertname.
+func labels(rec *detector.Record) map[string]string {
+	out := map[string]string{}
+	set := func(name, value string) {
+		if value = strings.ToValidUTF8(value, "\uFFFD"); value != "" { // an empty label is no label
+			out[labelName(name)] = value
+		}
+	}
+	for name, value := range rec.Cohort {
+		if value == "" {
+			value = "none" // without it, the cohort would be taken for the total
+		}
+		set(name, value)
+	}
+	set("group", rec.Group)
+	set("prompt", rec.Prompt)
+	set("version", rec.Version)
+	set("variant", rec.Variant)
+	set("metric", rec.Metric)
+	set("rubric", rec.Rubric)
+	set("kind", rec.Kind)
+	for name, value := range rec.Labels {
+		set(name, value)
+	}
+	set("alertname", rec.Rule)
+	return out
+}
+
+// labelName makes a name that every version of Alertmanager takes: letters, digits and _, no digit first.
+func labelName(name string) string {
+	out := strings.Map(func(r rune) rune {
+		if r == '_' || r >= '0' && r <= '9' || r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' {
+			return r
+		}
+		return '_'
+	}, name)
+	if out == "" || out[0] >= '0' && out[0] <= '9' {
+		out = "_" + out
+	}
+	return out
+}
+
+// maxTraces are linked.
+const maxTraces = 3
+
+// annotations are the rule's own, and how the alert is now.
+func (r *Receiver) annotations(rec *detector.Record) map[string]string {
+	out := make(map[string]string, len(rec.Annotations)+6)
+	for name, value := range rec.Annotations {
+		if value = strings.ToValidUTF8(value, "\uFFFD"); value != "" {
+			out[labelName(name)] = value
+		}
+	}
+	own := map[string]string{}
+	if rec.Value != nil {
+		own["value"] = strconv.FormatFloat(*rec.Value, 'g', -1, 64)
+	}
+	own["samples"] = strconv.FormatInt(rec.Samples, 10)
+	own["summary"] = phrase.Title(rec) + ": " + phrase.Headline(rec) + " for " + phrase.Cohort(rec)
+	own["cause"] = string(rec.Cause)
+	own["because"] = strings.Join(rec.Because, "; ")
+	own["against"] = phrase.Was(rec)
+	for i, id := range rec.Exemplars[:min(len(rec.Exemplars), maxTraces)] {
+		own[fmt.Sprintf("trace_%d", i+1)] = alert.WebLink(phrase.Trace(r.cfg.TraceURL, id))
+	}
+	maps.DeleteFunc(own, func(name, value string) bool { return value == "" || out[name] != "" })
+	maps.Copy(out, own)
+	return out
+}

@@ -1,0 +1,78 @@
+package alert
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/driftd/driftd/internal/outbound"
+)
+
+// Post is one call of a receiver over HTTP.
+type Post struct {
+	URL     string // may hold secrets
+	Header  http.Header
+	Body    []byte   // JSON
+	Secrets []string // beside the URL, what no error may show
+}
+
+// Send makes the call and says what a failure means for the next try: no answer, 408, 425, 429 and 5xx are Unavailable, all
+// others but 2xx are Refused. Its errors show neither the URL nor the secrets.
+func (p *Post) Send(ctx context.Context, c *http.Client, now time.Time) (outbound.Answer, *Failure) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.URL, bytes.NewReader(p.Body))
+	if err != nil {
+		return outbound.Answer{}, &Failure{Kind: Blocked, Reason: "url is not an address"} // the cause would show it
+	}
+	for k, v := range p.Header {
+		req.Header[k] = v
+	}
+	req.Header.Set("Content-Type", "application/json")
+	hide := func(s string) error {
+		secrets := append([]string{p.URL, req.URL.RequestURI(), req.URL.User.String()}, p.Secrets...)
+		if password, ok := req.URL.User.Password(); ok {
+			secrets = append(secrets, password)
+		}
+		return errors.New(outbound.Redact(s, secrets...))
+	}
+	a, err := outbound.Do(c, req)
+	if err != nil {
+		return a, &Failure{Kind: Unavailable, Reason: "no answer", Err: hide(err.Error())}
+	}
+	if a.Status >= 200 && a.Status < 300 {
+		return a, nil
+	}
+	f := &Failure{Kind: Refused, Reason: fmt.Sprintf("answered %d", a.Status)}
+	if text := outbound.Excerpt(a.Body); text != "" {
+		f.Err = hide(text)
+	}
+	if outbound.Transient(a.Status) {
+		f.Kind, f.After = Unavailable, outbound.RetryAfter(a.Header, now)
+	}
+	return a, f
+}
+
+// Mendable turns a refusal that is about the credentials or the address, and not about what was sent, into one that a person
+// can mend: nothing is lost meanwhile. Check is what to look at when the credentials are refused.
+func (f *Failure) Mendable(status int, check string) *Failure {
+	switch {
+	case status == http.StatusUnauthorized, status == http.StatusForbidden:
+		f.Kind, f.Hint = Blocked, "check "+check
+	case status >= 300 && status < 400, status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusGone:
+		f.Kind, f.Hint = Blocked, "check the address"
+	}
+	return f
+}
+
+// WebLink returns address if it is one that a person may follow and a program will take, else nothing: http or https, with
+// a host and no user.
+func WebLink(address string) string {
+	u, err := url.Parse(address)
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Hostname() == "" || u.User != nil || len(address) > 2000 {
+		return ""
+	}
+	return u.String()
+}

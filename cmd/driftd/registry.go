@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/driftd/driftd/alert/registry/mlflow"
+	"github.com/driftd/driftd/alert/registry/phoenix"
+	registrywebhook "github.com/driftd/driftd/alert/registry/webhook"
+	"github.com/driftd/driftd/alert/rollback"
+	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/signature"
+)
+
+// registries makes the client of each kind that the config may name.
+var registries = map[string]func(*config.Registry) (rollback.Registry, error){
+	"webhook": func(r *config.Registry) (rollback.Registry, error) {
+		key, err := signature.ParseKey(r.Secret.Reveal())
+		if err != nil {
+			return nil, err
+		}
+		return registrywebhook.New(registrywebhook.Config{URL: r.URL, Key: key, Grace: r.Grace, Now: time.Now}), nil
+	},
+	"mlflow": func(r *config.Registry) (rollback.Registry, error) {
+		return mlflow.New(mlflow.Config{
+			URL: r.URL, Alias: r.Label, Username: r.Username, Password: r.Password.Reveal(), Token: r.Token.Reveal(), Grace: r.Grace, Now: time.Now,
+		}), nil
+	},
+	"phoenix": func(r *config.Registry) (rollback.Registry, error) {
+		return phoenix.New(phoenix.Config{URL: r.URL, Tag: r.Label, Token: r.Token.Reveal(), Grace: r.Grace, Now: time.Now}), nil
+	},
+}
+
+// newRegistry makes the client of the configured registry; nil where there is none.
+func newRegistry(r *config.Registry) (rollback.Registry, error) {
+	if r == nil {
+		return nil, nil
+	}
+	client, ok := registries[r.Kind]
+	if !ok {
+		return nil, fmt.Errorf("registry: there is no client for the kind %q", r.Kind)
+	}
+	made, err := client(r)
+	if err != nil {
+		return nil, fmt.Errorf("registry: %w", err)
+	}
+	return made, nil
+}

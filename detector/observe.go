@@ -1,0 +1,125 @@
+package detector
+
+import (
+	"cmp"
+	"math"
+	"slices"
+	"time"
+
+	"github.com/driftd/driftd/rules"
+)
+
+const (
+	maxObserved   = 200              // alerts in a minute
+	observed      = 10 * time.Minute // that figures of an observation are of
+	observedReads = 20_000           // of a cell over that time, for all observations of a minute: about a hundredth of a second
+)
+
+// watched is an alert that an observation is due of.
+type watched struct {
+	*alert
+	rule  *rule
+	ended bool // in this tick
+	place int  // among those of its rule and version, the worst first
+	bad   float64
+}
+
+// observe appends the observations of a tick: of the alerts that fire and those that end in it, made, as far as their rules allow a
+// rollback. Of more than maxObserved the worst of each rule and version come first, then the second, and so on: a rollback is of a
+// version, whichever of its cohorts tells how it goes.
+func (e *engine) observe(made []emitted) {
+	if e.calls == nil { // no rule allows a rollback
+		return
+	}
+	var all []watched
+	add := func(a *alert, ended bool) {
+		if a.version == "" || a.order < 0 || e.rules[a.order].Rollback == rules.RollbackOff {
+			return
+		}
+		all = append(all, watched{alert: a, rule: e.rules[a.order], ended: ended, bad: a.last.beyond()})
+	}
+	for _, a := range e.alerts {
+		if a.phase == firing {
+			add(a, false)
+		}
+	}
+	for i := range made {
+		if a := made[i].ended; a != nil {
+			add(a, true)
+		}
+	}
+	slices.SortFunc(all, func(a, b watched) int {
+		return cmp.Or(cmp.Compare(a.order, b.order), cmp.Compare(a.prompt, b.prompt), cmp.Compare(a.version, b.version),
+			cmp.Compare(b.bad, a.bad), slices.Compare(a.cohort, b.cohort))
+	})
+	for i := 1; i < len(all); i++ {
+		if a, b := &all[i-1], &all[i]; a.order == b.order && a.prompt == b.prompt && a.version == b.version {
+			b.place = a.place + 1
+		}
+	}
+	if len(all) > maxObserved {
+		ended := func(w *watched) int {
+			if w.ended {
+				return 0
+			}
+			return 1
+		}
+		slices.SortStableFunc(all, func(a, b watched) int {
+			return cmp.Or(cmp.Compare(a.place, b.place), cmp.Compare(ended(&a), ended(&b)), cmp.Compare(b.bad, a.bad))
+		})
+		all = all[:maxObserved]
+	}
+	if len(all) == 0 {
+		return
+	}
+	totals := e.axes.totals()
+	left := observedReads
+	for i := range all {
+		left -= e.observation(&all[i], totals, left)
+	}
+}
+
+// observation appends that of one alert. totals are the calls of prompts in the minute sealed last.
+func (e *engine) observation(w *watched, totals map[string]int64, left int) (reads int) {
+	rec := e.record(w.alert, w.rule)
+	rec.Type, rec.Step, rec.Time, rec.Window = Observed, e.steps.of[w.id].n, e.now, rules.Duration(observed).String()
+	if all := totals[w.prompt]; all > 0 {
+		part := share(e.axes.minuteCalls(w.prompt, w.version), all)
+		rec.Share = &part
+	}
+	rec.Value, rec.Samples, reads = e.figureOf(w.rule, &rec, w.version, e.now.Add(-observed), left)
+	var more int
+	rec.Target, more = e.target(w.rule, &rec, e.now.Add(-observed), left-reads)
+	e.out = append(e.out, emitted{Record: rec})
+	return reads + more
+}
+
+// totals are the calls of each prompt in the minute that was sealed last.
+func (t *axes) totals() map[string]int64 {
+	calls := make(map[string]int64)
+	for _, g := range t.view.Fresh() {
+		calls[g.Prompt] += g.Count()
+	}
+	return calls
+}
+
+// minuteCalls are those of a version in that minute.
+func (t *axes) minuteCalls(prompt, version string) int64 {
+	if g := t.view.Find(prompt, version, nil); g != nil {
+		return g.Count()
+	}
+	return 0
+}
+
+// beyond is how far the value lies beyond its bound, as a share of the bound, or in the metric's unit where the bound is 0. An empty window,
+// which has no value, is worst.
+func (v *verdict) beyond() float64 {
+	switch d := math.Abs(v.value - v.bound); {
+	case math.IsNaN(d):
+		return math.Inf(1)
+	case v.bound == 0:
+		return d
+	default:
+		return d / math.Abs(v.bound)
+	}
+}

@@ -1,0 +1,3 @@
+package registries
+
+var whole []testcase

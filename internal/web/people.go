@@ -1,0 +1,401 @@
+package web
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/strictyaml"
+)
+
+// routes are all of the API.
+var routes = []route{
+	get("/status", "How this daemon is, and what is open.", nil, (*Server).getStatus),
+	get("/rules", "Where the rules with a false-alarm budget stand, in the partitions of this process; at most 200 series a rule.", nil, (*Server).getRules),
+	get("/alerts", "Alerts: those that fire, then those that are pending, then resolved ones; the newest first.", []param{
+		{"state", "Only these: firing, pending, resolved, or open for the first two."}, {"prompt", "Only of this prompt."}, {"rule", "Only of this rule."},
+		{"limit", "How many at most; 1000 without it."},
+	}, (*Server).getAlerts),
+	get("/alerts/{id}", "One alert. Ids may be cut to any beginning of four characters or more that only one has.", nil, (*Server).getAlert),
+	change("POST", "/alerts/{id}/acknowledge", "Take on an alert and all of its group: it is not said again until it gets worse.", http.StatusOK, (*Server).acknowledge),
+	get("/silences", "Silences: in force, not yet begun, expired within a week.", nil, (*Server).getSilences),
+	change("POST", "/silences", "Make a silence: alerts that match are not told until it ends.", http.StatusCreated, (*Server).silence),
+	change("DELETE", "/silences/{id}", "End a silence now.", http.StatusOK, (*Server).unsilence),
+	get("/rollbacks", "Rollbacks, the newest first, and the kill switches that are thrown.", []param{
+		{"state", "Only in this state, or open for those that are not over."}, {"prompt", "Only of this prompt."},
+	}, (*Server).getRollbacks),
+	get("/rollbacks/{id}", "One rollback.", nil, (*Server).getRollback),
+	change("POST", "/rollbacks", "Roll back a prompt by hand. The guards are those of any other rollback.", http.StatusCreated, (*Server).rollback),
+	change("POST", "/rollbacks/{id}/approve", "Approve a rollback that waits.", http.StatusOK, (*Server).approve),
+	change("POST", "/rollbacks/{id}/reject", "Reject a rollback that waits; a reason is required.", http.StatusOK, (*Server).reject),
+	change("POST", "/rollbacks/stop", "Throw the kill switch, of a prompt or of all.", http.StatusOK, (*Server).stop),
+	change("POST", "/rollbacks/resume", "Take a kill switch back.", http.StatusOK, (*Server).resume),
+	get("/audit", "What people and driftd did, the newest first; deliveries are left out.", []param{
+		{"prompt", "Only of this prompt."}, {"actor", "Only by this one, such as driftd or token:ci."}, {"limit", "How many at most; 100 without it."},
+	}, (*Server).getAudit),
+}
+
+// Status is how the daemon is.
+type Status struct {
+	Version string      `json:"version"`
+	Now     time.Time   `json:"now"`   // the daemon's clock
+	Ready   bool        `json:"ready"` // every check is well
+	Checks  []Check     `json:"checks"`
+	Board   bool        `json:"board"`   // the whole alerts topic has been read; before, what is asked for is not answered
+	Firing  int         `json:"firing"`  // alerts
+	Waiting int         `json:"waiting"` // rollbacks, for a person
+	Stops   []desk.Stop `json:"stops"`
+}
+
+func (s *Server) getStatus(*call) (Status, error) {
+	out := Status{Version: s.cfg.Version, Now: s.cfg.Now().UTC(), Ready: true, Checks: s.cfg.Ready(), Stops: []desk.Stop{}}
+	for _, c := range out.Checks {
+		out.Ready = out.Ready && c.OK
+	}
+	if s.cfg.Desk == nil {
+		return out, nil
+	}
+	b := s.cfg.Desk.Board()
+	out.Board, out.Stops = b.Ready(), b.Stops()
+	for _, a := range b.Alerts() {
+		if a.State == detector.Firing {
+			out.Firing++
+		}
+	}
+	for _, a := range b.Attempts() {
+		if a.State == alert.RollbackWaiting {
+			out.Waiting++
+		}
+	}
+	return out, nil
+}
+
+// Rules are where the rules stand.
+type Rules struct {
+	Rules []detector.RuleStatus `json:"rules"`
+}
+
+func (s *Server) getRules(c *call) (Rules, error) {
+	ctx, cancel := context.WithTimeout(c.Context(), rulesWithin)
+	defer cancel()
+	all, err := s.cfg.Rules(ctx)
+	if err != nil {
+		return Rules{}, &unavailable{Problem{Error: err.Error()}}
+	}
+	out := Rules{append([]detector.RuleStatus{}, all...)}
+	for i := range out.Rules {
+		out.Rules[i].Series = append([]detector.SeriesStatus{}, out.Rules[i].Series...)
+	}
+	return out, nil
+}
+
+// desk is where people act, once it knows all there is.
+func (s *Server) desk() (*desk.Desk, error) {
+	switch {
+	case s.cfg.Desk == nil:
+		return nil, &unavailable{Problem{Error: "the act stage does not run in this process", Hint: "ask one in which it does"}}
+	case !s.cfg.Desk.Board().Ready():
+		return nil, &unavailable{Problem{Error: "the alerts topic is still being read", Hint: "try again in a moment; /-/ready says how driftd is"}}
+	}
+	return s.cfg.Desk, nil
+}
+
+// Alerts are some of them.
+type Alerts struct {
+	Alerts []desk.Alert `json:"alerts"`
+	Total  int          `json:"total"` // before the limit
+}
+
+func (s *Server) getAlerts(c *call) (Alerts, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Alerts{}, err
+	}
+	limit, err := c.limit(1000, 100_000)
+	if err != nil {
+		return Alerts{}, err
+	}
+	state, prompt, rule := c.param("state"), c.param("prompt"), c.param("rule")
+	switch state {
+	case "", "open", "firing", "pending", "resolved":
+	default:
+		return Alerts{}, bad("one of firing, pending, resolved, open", "there is no state %q", state)
+	}
+	all := slices.DeleteFunc(d.Board().Alerts(), func(a desk.Alert) bool {
+		return state == "open" && a.State == detector.Resolved || state != "" && state != "open" && string(a.State) != state ||
+			prompt != "" && a.Step.Prompt != prompt || rule != "" && a.Step.Rule != rule
+	})
+	return Alerts{all[:min(limit, len(all))], len(all)}, nil
+}
+
+func (s *Server) getAlert(c *call) (desk.Alert, error) {
+	d, err := s.desk()
+	if err != nil {
+		return desk.Alert{}, err
+	}
+	return d.Board().Alert(c.PathValue("id"))
+}
+
+// Acknowledge is a body.
+type Acknowledge struct {
+	By
+	Comment string `json:"comment,omitempty" doc:"What you are going to do, for the others."`
+}
+
+func (s *Server) acknowledge(c *call, in Acknowledge) (desk.Alert, error) {
+	d, err := s.desk()
+	if err != nil {
+		return desk.Alert{}, err
+	}
+	if err := d.Acknowledge(c.Context(), c.who, c.PathValue("id"), in.Comment); err != nil {
+		return desk.Alert{}, err
+	}
+	return d.Board().Alert(c.PathValue("id"))
+}
+
+// Silences are all of them.
+type Silences struct {
+	Silences []desk.Silence `json:"silences"`
+}
+
+func (s *Server) getSilences(*call) (Silences, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Silences{}, err
+	}
+	return Silences{d.Board().Silences()}, nil
+}
+
+// NewSilence is a body.
+type NewSilence struct {
+	By
+	Matchers      []detector.Matcher `json:"matchers" doc:"All of them must match an alert's labels: alert (the rule), group, prompt, version, variant, the dimensions of its cohort, and what the rule says."`
+	Starts        *time.Time         `json:"starts,omitempty" doc:"Now, without it."`
+	Ends          *time.Time         `json:"ends,omitempty" doc:"Within 30 days; or for."`
+	For           string             `json:"for,omitempty" doc:"How long, in place of ends: 90m, 2h, 7d."`
+	UntilResolved bool               `json:"until_resolved,omitempty" doc:"End it as soon as none of the alerts that it matched fires any more."`
+	Comment       string             `json:"comment" doc:"Why, for those who wonder."`
+}
+
+// Made is a silence, and how many alerts that fire it keeps quiet.
+type Made struct {
+	desk.Silence
+	Alerts int `json:"alerts"`
+}
+
+func (m Made) written() string { return m.ID }
+
+func (s *Server) silence(c *call, in NewSilence) (Made, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Made{}, err
+	}
+	sil := detector.Silence{Matchers: in.Matchers, Starts: s.cfg.Now().UTC(), UntilResolved: in.UntilResolved, Comment: in.Comment}
+	if in.Starts != nil {
+		sil.Starts = *in.Starts
+	}
+	switch {
+	case in.For != "" && in.Ends != nil:
+		return Made{}, bad("leave one out", "both for and ends are given")
+	case in.Ends != nil:
+		sil.Ends = *in.Ends
+	case in.For != "":
+		long, err := strictyaml.ParseDuration(in.For)
+		if err != nil {
+			return Made{}, bad("such as 90m, 2h or 7d", "for cannot be %q", in.For)
+		}
+		sil.Ends = sil.Starts.Add(long)
+	}
+	id, err := d.Silence(c.Context(), c.who, sil)
+	if err != nil {
+		return Made{Silence: desk.Silence{ID: id}}, err
+	}
+	out := Made{}
+	if out.Silence, err = d.Board().Silence(id); err != nil {
+		return out, err
+	}
+	for _, a := range d.Board().Alerts() {
+		if a.State == detector.Firing && slices.Contains(a.Silenced, id) {
+			out.Alerts++
+		}
+	}
+	return out, nil
+}
+
+func (s *Server) unsilence(c *call, _ By) (desk.Silence, error) {
+	d, err := s.desk()
+	if err != nil {
+		return desk.Silence{}, err
+	}
+	// By its whole id: when it has ended, another one may begin so.
+	v, err := d.Board().Silence(c.PathValue("id"))
+	if err != nil {
+		return v, err
+	}
+	if err := d.Unsilence(c.Context(), c.who, v.ID); err != nil {
+		return v, err
+	}
+	return d.Board().Silence(v.ID)
+}
+
+// Rollbacks are some of them.
+type Rollbacks struct {
+	Rollbacks []desk.Attempt `json:"rollbacks"`
+	Stops     []desk.Stop    `json:"stops"`
+}
+
+func (s *Server) getRollbacks(c *call) (Rollbacks, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Rollbacks{}, err
+	}
+	state, prompt := c.param("state"), c.param("prompt")
+	all := slices.DeleteFunc(d.Board().Attempts(), func(a desk.Attempt) bool {
+		return state == "open" && a.State.Over() || state != "" && state != "open" && string(a.State) != state || prompt != "" && a.Prompt != prompt
+	})
+	return Rollbacks{all, d.Board().Stops()}, nil
+}
+
+func (s *Server) getRollback(c *call) (desk.Attempt, error) {
+	d, err := s.desk()
+	if err != nil {
+		return desk.Attempt{}, err
+	}
+	return d.Board().Attempt(c.PathValue("id"))
+}
+
+// NewRollback is a body.
+type NewRollback struct {
+	By
+	Prompt string `json:"prompt" doc:"The prompt."`
+	To     string `json:"to,omitempty" doc:"The version to promote; without it the one before the current one, where that is known."`
+	Reason string `json:"reason" doc:"Why, for those who read it later."`
+	Force  string `json:"force,omitempty" doc:"The one guard that is passed over; it is audited."`
+}
+
+// Asked is a rollback that was asked for.
+type Asked struct{ desk.Attempt }
+
+func (a Asked) written() string { return a.ID }
+
+func (s *Server) rollback(c *call, in NewRollback) (Asked, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Asked{}, err
+	}
+	id, err := d.Rollback(c.Context(), c.who, in.Prompt, in.To, in.Reason, in.Force)
+	if err != nil {
+		return Asked{desk.Attempt{ID: id}}, err
+	}
+	a, err := d.Board().Attempt(id)
+	return Asked{a}, err
+}
+
+// Reason is a body.
+type Reason struct {
+	By
+	Reason string `json:"reason,omitempty" doc:"Why."`
+}
+
+func (s *Server) approve(c *call, in Reason) (desk.Attempt, error) { return s.decide(c, in, true) }
+func (s *Server) reject(c *call, in Reason) (desk.Attempt, error)  { return s.decide(c, in, false) }
+
+func (s *Server) decide(c *call, in Reason, approve bool) (desk.Attempt, error) {
+	d, err := s.desk()
+	if err != nil {
+		return desk.Attempt{}, err
+	}
+	a, err := d.Board().Attempt(c.PathValue("id"))
+	if err != nil {
+		return a, err
+	}
+	if err := d.Decide(c.Context(), c.who, a.ID, approve, in.Reason); err != nil {
+		return a, err
+	}
+	return d.Board().Attempt(a.ID)
+}
+
+// Switch is a body.
+type Switch struct {
+	By
+	Prompt string `json:"prompt,omitempty" doc:"Of this prompt; of all without it."`
+	Reason string `json:"reason,omitempty" doc:"Why; required to stop."`
+}
+
+// Stops are the kill switches that are thrown.
+type Stops struct {
+	Stops []desk.Stop `json:"stops"`
+}
+
+func (s *Server) stop(c *call, in Switch) (Stops, error)   { return s.turn(c, in, (*desk.Desk).Stop) }
+func (s *Server) resume(c *call, in Switch) (Stops, error) { return s.turn(c, in, (*desk.Desk).Resume) }
+
+func (s *Server) turn(c *call, in Switch, do func(d *desk.Desk, ctx context.Context, who, prompt, reason string) error) (Stops, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Stops{}, err
+	}
+	if err := do(d, c.Context(), c.who, strings.TrimSpace(in.Prompt), in.Reason); err != nil {
+		return Stops{}, err
+	}
+	return Stops{d.Board().Stops()}, nil
+}
+
+// Audit is what was done.
+type Audit struct {
+	Events []desk.Event `json:"events"`
+}
+
+func (s *Server) getAudit(c *call) (Audit, error) {
+	d, err := s.desk()
+	if err != nil {
+		return Audit{}, err
+	}
+	limit, err := c.limit(100, 100_000)
+	if err != nil {
+		return Audit{}, err
+	}
+	prompt, actor := c.param("prompt"), c.param("actor")
+	all := slices.DeleteFunc(d.Board().Audit(1<<30), func(e desk.Event) bool {
+		return prompt != "" && e.Prompt != prompt || actor != "" && e.Actor != actor
+	})
+	return Audit{all[:min(limit, len(all))]}, nil
+}
+
+// near says what may have been meant by an id that nothing has.
+func (s *Server) near(c *call) string {
+	given := c.PathValue("id")
+	b := s.cfg.Desk.Board()
+	var ids []string
+	switch {
+	case strings.Contains(c.URL.Path, "/silences"):
+		for _, v := range b.Silences() {
+			ids = append(ids, v.ID)
+		}
+	case strings.Contains(c.URL.Path, "/rollbacks"):
+		for _, a := range b.Attempts() {
+			ids = append(ids, a.ID)
+		}
+	default:
+		for _, a := range b.Alerts() {
+			if a.State != detector.Resolved && (a.Step.Rule == given || a.Step.Prompt == given) {
+				return fmt.Sprintf("did you mean %s (%s of %s)?", a.ID, a.Step.Rule, a.Step.Prompt)
+			}
+			ids = append(ids, a.ID)
+		}
+	}
+	cut := make([]string, len(ids))
+	for i, id := range ids {
+		cut[i] = id[:min(len(id), len(given))]
+	}
+	if near := strictyaml.Nearest(given, cut); near != "" {
+		return fmt.Sprintf("did you mean %s?", ids[slices.Index(cut, near)])
+	}
+	return ""
+}
