@@ -241,7 +241,9 @@ func (c *Client) refused(a registry.Answer) *registry.Error {
 		e.Kind = registry.NoVersion
 	case body.Code == "RESOURCE_DOES_NOT_EXIST":
 		e.Kind = registry.NoPrompt
-	case body.Code == "INVALID_PARAMETER_VALUE" && strings.HasPrefix(said, "Parameter 'version'"): // is no number
+	case strings.HasPrefix(said, "Invalid model name"), strings.HasPrefix(said, "Missing value for required parameter 'name'"):
+		e.Kind = registry.NoPrompt
+	case strings.HasPrefix(said, "Parameter 'version'"), strings.HasPrefix(said, "Missing value for required parameter 'version'"):
 		e.Kind = registry.NoVersion
 	case body.Code == "INVALID_PARAMETER_VALUE" && strings.HasPrefix(said, "Registered model alias") && strings.HasSuffix(said, "not found."):
 		e.Kind, e.Reason = registry.NoLabel, "no version has the alias "+c.cfg.Alias

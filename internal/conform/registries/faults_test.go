@@ -119,7 +119,7 @@ func (b *bench) late(t *testing.T, through middleware) {
 
 var faults = []testcase{
 	{name: "server error: 500", http: true, run: func(t *testing.T, b *bench) {
-		said := "Traceback: " + strings.Join(b.secrets(), " ")
+		said := "Traceback: " + strings.Join(b.secrets(daemon), " ")
 		for _, status := range []int{500, 502, 503, 504} {
 			b.broken(t, status, map[string]string{"Content-Type": "text/html"}, text(said), registry.Unavailable, registry.Unavailable, func(e *registry.Error) {
 				if !strings.Contains(e.Reason, fmt.Sprint(status)) {
@@ -149,8 +149,15 @@ var faults = []testcase{
 			})
 	}},
 	{name: "not the JSON of a registry", http: true, run: func(t *testing.T, b *bench) {
-		for _, body := range []string{"", "nil", `{"current":`, `[]`, `"x"`, `{"current":7,"model_version":7,"model_versions":7,"data":7}`} {
+		for _, body := range []string{"", "nil", `{"current":`, `[]`, `"x"`} {
 			b.broken(t, 200, asJSON, text(body), registry.Wrong, registry.Unavailable, func(*registry.Error) {})
+		}
+		// What answers a write may say more than it must.
+		c := b.client(t, daemon, answers(false, 200, asJSON, text(`{"current":7,"model_version":7,"model_versions":7,"data":7}`)))
+		for verb, err := range calls(t.Context(), c, registry.Move{Prompt: "p", To: registry.Version{ID: "1"}, Seen: registry.Version{ID: "2"}}) {
+			if e, ok := errors.AsType[*registry.Error](err); !ok || e.Kind != registry.Wrong && verb != "move" {
+				t.Errorf("%s: %v", verb, err)
+			}
 		}
 	}},
 	{name: "redirect elsewhere", http: true, run: func(t *testing.T, b *bench) {
@@ -197,7 +204,7 @@ var faults = []testcase{
 	{name: "secrets in the cause of no answer", http: true, run: func(t *testing.T, b *bench) {
 		c := b.client(t, daemon, func(http.RoundTripper) http.RoundTripper {
 			return roundTrip(func(r *http.Request) (*http.Response, error) {
-				return nil, fmt.Errorf("%s %v %v", r.URL, r.Header, b.secrets())
+				return nil, fmt.Errorf("%s %v %v", r.URL, r.Header, b.secrets(daemon))
 			})
 		})
 		for _, err := range calls(t.Context(), c, registry.Move{Prompt: "p", To: registry.Version{ID: "1"}, Seen: registry.Version{ID: "2"}}) {

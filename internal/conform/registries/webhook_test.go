@@ -51,7 +51,7 @@ func hookKey(t *testing.T, secret string) signature.Key {
 func (w *webhookWorld) power() power { return w.off }
 
 // secrets are what the registry hears of; the key itself never leaves driftd.
-func (w *webhookWorld) secrets() []string { return []string{"query-secret"} }
+func (w *webhookWorld) secrets(who) []string { return []string{"query-secret"} }
 
 func (w *webhookWorld) seed(_ *testing.T, prompt string, n int) {
 	for i := range n {
