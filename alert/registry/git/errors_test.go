@@ -68,7 +68,7 @@ func TestServerIsGone(t *testing.T) {
 	if err := os.Rename(w.url, w.url+".away"); err != nil {
 		t.Fatal(err)
 	}
-	w.fails(c, "support", registry.Unavailable, "git failed")
+	w.fails(c, "support", registry.Unavailable, "no answer")
 	err := c.Move(t.Context(), move("v22", "v23"))
 	if e, ok := errors.AsType[*registry.Error](err); !ok || e.Kind != registry.Unavailable {
 		t.Errorf("%v", err)

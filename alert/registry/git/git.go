@@ -100,8 +100,7 @@ func (c *Client) History(ctx context.Context, prompt string) ([]registry.Change,
 const racesLost = 5
 
 // Move commits, and pushes where that is so, the name of m.To into the prompt's file. Failures are a *registry.ConflictError
-// when the file does not name m.Seen, and a *registry.Error otherwise. A repetition of a move that went well, by its Key, is
-// well too.
+// when the file does not name m.Seen, and a *registry.Error otherwise.
 func (c *Client) Move(ctx context.Context, m registry.Move) error {
 	op := fmt.Sprintf("promote %q of %q", m.To.ID, m.Prompt)
 	if !versionName(m.To.ID) {
@@ -133,23 +132,14 @@ func (c *Client) Move(ctx context.Context, m registry.Move) error {
 	return &registry.Error{Op: op, Kind: registry.Unavailable, Reason: "others commit all the time"}
 }
 
-// compare says whether the label is where it shall go already, by the same move, and fails where it is not where it was seen.
+// compare says whether the label is where it shall go already, and fails where it is not where it was seen.
 func (r *reading) compare(m registry.Move) (done bool, err error) {
 	now, err := r.current()
 	if err != nil {
 		return false, err
 	}
-	if now == m.To.ID && m.Key != "" {
-		key, err := r.key()
-		if err != nil || key == m.Key {
-			return err == nil, err
-		}
-	}
-	if now != m.Seen.ID {
-		return false, &registry.ConflictError{Current: registry.Version{ID: now}}
-	}
-	if now == m.To.ID {
-		return true, nil
+	if done, err := m.Compare(registry.Version{ID: now}); done || err != nil {
+		return done, err
 	}
 	all, err := r.versions()
 	if err != nil {

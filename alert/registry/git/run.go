@@ -34,6 +34,7 @@ type exitError struct {
 	text   string // standard error, without secrets
 	says   string // its start in one line
 	locked string // the lock file that was in its way
+	remote bool   // it talked to URL
 }
 
 func (e *exitError) Error() string { return e.says }
@@ -82,7 +83,7 @@ func (c *Client) git(ctx context.Context, k command, args ...string) (string, er
 		err = context.Cause(ctx)
 	}
 	text := c.hide(says.String())
-	e := &exitError{err: err, out: out.String(), text: text, says: outbound.Excerpt([]byte(text))}
+	e := &exitError{err: err, out: out.String(), text: text, says: outbound.Excerpt([]byte(text)), remote: k.remote}
 	if m := lockFile.FindStringSubmatch(text); m != nil {
 		e.locked = m[1]
 	}
@@ -198,6 +199,9 @@ func (r *reading) failed(err error) error {
 	if _, ended := errors.AsType[*exec.ExitError](exit.err); !ended {
 		e.Reason, e.Wrapped = exit.err.Error(), nil
 		return e
+	}
+	if exit.remote {
+		e.Reason = "no answer"
 	}
 	if exit.locked != "" {
 		e.Reason, e.Hint = "another git is at work in the folder", fmt.Sprintf("or one was killed there: then remove %s", exit.locked)

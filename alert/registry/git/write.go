@@ -16,9 +16,6 @@ import (
 // errOvertaken says that the branch has moved since it was read.
 var errOvertaken = errors.New("the branch has moved")
 
-// keyLine begins the line of a commit that holds the key of its move.
-const keyLine = "Driftd-Key: "
-
 // message is what the commit says: the registry's own audit.
 func message(m registry.Move) string {
 	var b strings.Builder
@@ -26,7 +23,7 @@ func message(m registry.Move) string {
 	if m.Reason != "" {
 		fmt.Fprintf(&b, "%s\n\n", line(m.Reason))
 	}
-	for _, f := range [][2]string{{"Alert: ", m.Alert}, {"Link: ", m.Link}, {keyLine, m.Key}} {
+	for _, f := range [][2]string{{"Alert: ", m.Alert}, {"Link: ", m.Link}, {"Key: ", m.Key}} {
 		if f[1] != "" {
 			fmt.Fprintf(&b, "%s%s\n", f[0], line(f[1]))
 		}
@@ -37,20 +34,6 @@ func message(m registry.Move) string {
 // line keeps a text in one line.
 func line(s string) string {
 	return strings.Join(strings.FieldsFunc(s, func(r rune) bool { return unicode.IsControl(r) || r == ' ' }), " ")
-}
-
-// key returns the key of the move that the newest commit of the prompt's file made; empty where it was not ours.
-func (r *reading) key() (string, error) {
-	out, err := r.git(command{}, "log", "--first-parent", "--max-count=1", "--format=%B", r.tip, "--", r.place.file)
-	if err != nil {
-		return "", r.failed(err)
-	}
-	for l := range strings.Lines(out) {
-		if key, ok := strings.CutPrefix(strings.TrimSpace(l), keyLine); ok {
-			return key, nil
-		}
-	}
-	return "", nil
 }
 
 // commit builds the commit that makes the move, on top of what was read. Nothing refers to it yet.
