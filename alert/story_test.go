@@ -36,7 +36,7 @@ func TestStory(t *testing.T) {
 	s.step("de", 2, detector.Firing, 0.78)
 	s.step("fr", 2, detector.Firing, 0.81)
 	s.await("promoted", func() bool { return strings.Contains(s.message(), "v22 promoted* in place of v23") })
-	if m := s.message(); !strings.Contains(m, "citation_grounding 0.78*, below 0.85 for enterprise × de") || !strings.Contains(m, "2 cohorts firing") {
+	if m := s.message(); !strings.Contains(m, "citation_grounding 0.78* for enterprise × de, below 0.85") || !strings.Contains(m, "2 cohorts firing") {
 		t.Errorf("message %s", m)
 	}
 	if got := s.registry.Promotions(); len(got) != 1 || got[0].From != "v23" || got[0].To != "v22" {
@@ -44,7 +44,7 @@ func TestStory(t *testing.T) {
 	}
 	s.step("fr", 3, detector.Resolved, 0.90)
 	s.step("de", 3, detector.Resolved, 0.91)
-	s.await("recovered", func() bool { return strings.Contains(s.message(), "recovered at") })
+	s.await("recovered", func() bool { return strings.Contains(s.message(), "✅ *Recovered") })
 	if m := s.message(); !strings.Contains(m, "🟢 Resolved") || !strings.Contains(m, "Lasted 1m") {
 		t.Errorf("message %s", m)
 	}

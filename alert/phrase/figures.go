@@ -126,11 +126,22 @@ func Coverage(r *detector.Record) bool {
 // Samples says of how much data the figure is.
 func Samples(r *detector.Record) string { return SamplesOf(r, r.Samples) }
 
+// SamplesOf is Samples of another number of them.
 func SamplesOf(r *detector.Record, n int64) string {
+	one, many := Counted(r)
+	return Plural(n, one, many)
+}
+
+// Counted names what the figure is made of: scores of a rubric, else calls.
+func Counted(r *detector.Record) (one, many string) {
 	if Coverage(r) || r.Kind == "traffic_share" || r.Kind == "change" {
-		return Plural(n, "call", "calls")
+		return "call", "calls"
 	}
-	return Plural(n, "sample", "samples")
+	switch r.Metric {
+	case "latency", "ttft", "input_tokens", "output_tokens", "cost", "error", "fallback", "volume":
+		return "call", "calls"
+	}
+	return "score", "scores"
 }
 
 // Crossed says on which side of its bound the value lies: ", below 0.85"; of kinds that gather evidence where it surely lies.
@@ -178,27 +189,17 @@ func Was(r *detector.Record) string {
 	if r.Kind == "canary" {
 		return ref + " for " + name + " beside it"
 	}
-	var of []string
 	switch {
+	case a.Kind == "fixed":
+		return "should be " + ref
 	case name != "":
-		of = append(of, name)
+		return "was " + ref + " (" + name + ")"
 	case a.Kind == "24h" && a.Sealed == nil:
 		return "was " + ref + " over 24h"
 	case a.Kind == "same_hours":
-		of = append(of, "same hours")
+		return "was " + ref + " (same hours)"
+	case a.Sealed != nil && a.Samples > 0:
+		return "was " + ref + " (over " + SamplesOf(r, a.Samples) + ")"
 	}
-	if a.Sealed != nil {
-		sealed := "sealed"
-		if a.Samples > 0 {
-			sealed += " over " + SamplesOf(r, a.Samples)
-		}
-		of = append(of, sealed)
-	}
-	if a.Kind == "fixed" {
-		return "should be " + ref
-	}
-	if len(of) == 0 {
-		return "was " + ref
-	}
-	return "was " + ref + " (" + strings.Join(of, ", ") + ")"
+	return "was " + ref
 }

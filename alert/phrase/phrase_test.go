@@ -61,7 +61,7 @@ func TestSummary(t *testing.T) {
 func TestDetails(t *testing.T) {
 	n := &alert.Notification{Firing: []alert.Member{{Record: drift(), Since: at("14:30")}}}
 	got := strings.Join(Details(n), "\n")
-	want := `citation_grounding 0.78 (0.75–0.81), was 0.91 (v22); 412 samples, since 14:30 UTC
+	want := `citation_grounding 0.78 (0.75–0.81), was 0.91 (v22); 412 scores, since 14:30 UTC
 Likely cause: prompt version
 - v23 began at 14:22, after v22
 grounding is down`

@@ -43,11 +43,12 @@ func newFake() *fakeslack.Server {
 	return fakeslack.New(fakeslack.Config{
 		Token: token, Channels: map[string]string{"llm-alerts": "C012"},
 		Webhooks: map[string]string{"/services/T000/B000/very-secret-path": "C012"}, Now: time.Now,
+		Users: map[string]string{"U012": "jane", "U013": "bob"}, Groups: map[string][]string{"S0ML": {"U012"}},
 	})
 }
 
 func newBot(s *fakeslack.Server, change ...func(*Config)) alert.Receiver {
-	cfg := Config{Token: token, Channel: "#llm-alerts", TraceURL: traceURL, APIURL: "https://slack.test/api/", Transport: direct{s}, Now: time.Now}
+	cfg := Config{Token: token, Channel: "#llm-alerts", TraceURL: traceURL, APIURL: "https://slack.test/api/", Transport: direct{s}, Now: time.Now, Buttons: true, Charts: true}
 	for _, f := range change {
 		f(&cfg)
 	}
@@ -84,7 +85,7 @@ func TestBotUpdatesInPlace(t *testing.T) {
 		if ref, err = b.Deliver(t.Context(), &n); err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		if ms := s.Messages(); len(ms) != 1 || ref != "C012:"+ms[0].TS || ms[0].Text != Render(&n, "").Text {
+		if ms := s.Messages(); len(ms) != 1 || ref != "C012:"+ms[0].TS || ms[0].Text != Render(&n, view).Text {
 			t.Fatalf("%s: ref %s, messages %v", name, ref, ms)
 		}
 	}
@@ -105,7 +106,9 @@ func TestBotUpdatesInPlace(t *testing.T) {
 }
 
 // Every message that we render is one that Slack takes, by either way.
-func TestAllCasesAreTaken(t *testing.T) {
+func TestAllCasesAreTaken(t *testing.T) { synctest.Test(t, testAllCasesAreTaken) }
+
+func testAllCasesAreTaken(t *testing.T) {
 	s := newFake()
 	bot, hook := newBot(s), newIncoming(s)
 	for name, n := range renderCases() {
@@ -256,7 +259,7 @@ func FuzzRender(f *testing.F) {
 		}
 		ms := s.Messages()
 		if len(ms[0].Blocks) == 0 {
-			b, _ := json.Marshal(Render(n, traceURL).Blocks)
+			b, _ := json.Marshal(Render(n, view).Blocks)
 			t.Fatalf("refused: %s %s", s.Calls(), b)
 		}
 		m, err := Decode(ms[0].Text, ms[0].Blocks)

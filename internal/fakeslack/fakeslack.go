@@ -1,6 +1,6 @@
-// Package fakeslack is a Slack for tests and for the demo: chat.postMessage, chat.update, auth.test and incoming webhooks
-// over HTTP, with Slack's documented limits and errors, and faults on demand. It knows nothing of the real one's
-// workspaces, users or files.
+// Package fakeslack is a Slack for tests and for the demo: messages and threads, files, dialogs, user groups, incoming webhooks
+// and what people press, over HTTP and Socket Mode, with Slack's documented limits, scopes and errors, and faults on demand.
+// It has one workspace and one app.
 package fakeslack
 
 import (
@@ -13,20 +13,28 @@ import (
 	"time"
 )
 
-// Config says who may post what.
+// Config says who may do what. Token, Channels and Now are needed.
 type Config struct {
 	Token    string            // the one valid bot token
+	Scopes   []string          // of that token; nil is all that the methods here need
 	Channels map[string]string // name without # to id, "llm-alerts": "C012"; the bot is in all of them
 	Webhooks map[string]string // path of an incoming webhook, "/services/T0/B0/x", to channel id
-	// RateLimit answers 429 to more than one message a second and channel, as Slack does.
+	// RateLimit answers 429 to more than one message, or one change of a message, a second and channel, as Slack does.
 	RateLimit bool
 	Now       func() time.Time
+
+	Users         map[string]string   // id to name: "U1": "jane"
+	Groups        map[string][]string // user group's id to its members
+	SigningSecret string              // of the app: what is pressed is signed with it
+	AppToken      string              // opens sockets
 }
 
 // Message is a message as it stands in a channel now.
 type Message struct {
 	Channel     string // id
 	TS          string
+	ThreadTS    string // of the message that it is a reply to; empty for one that is none
+	Broadcast   bool   // a reply that is shown in the channel too
 	Text        string
 	Blocks      json.RawMessage
 	Attachments json.RawMessage
@@ -36,6 +44,7 @@ type Message struct {
 
 // Fault is an answer that is given instead of the right one.
 type Fault struct {
+	Method     string        // only to calls of this method; empty to the next call, whatever it is
 	Status     int           // HTTP status; 0 is 200
 	Error      string        // with status 0: {"ok":false,"error":Error}; else the body
 	RetryAfter string        // header, may be empty
@@ -49,21 +58,35 @@ type Server struct {
 
 	mu struct {
 		sync.Mutex
+		base     string // scheme and host by which it was last called
 		messages []*Message
 		faults   []Fault
-		last     map[string]time.Time // channel to last accepted message
+		last     map[string]time.Time // method and channel to last accepted call
 		calls    []string
 		serial   int
 		watch    func(Message)
-		archived map[string]bool
+
+		watchReplies func(Message)
+		archived     map[string]bool
+		outside      map[string]bool // channels that the bot is not in
+
+		files      []*File
+		views      []View
+		ephemerals []Ephemeral
+		responses  map[string]*responseURL // by path
+		triggers   map[string]time.Time
+		app        app
 	}
 }
 
 // New returns a server without messages.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg}
-	s.mu.last = map[string]time.Time{}
-	s.mu.archived = map[string]bool{}
+	s.mu.base = "https://slack.test"
+	s.mu.last, s.mu.triggers = map[string]time.Time{}, map[string]time.Time{}
+	s.mu.archived, s.mu.outside = map[string]bool{}, map[string]bool{}
+	s.mu.responses = map[string]*responseURL{}
+	s.mu.app.sockets = map[*socket]bool{}
 	return s
 }
 
@@ -76,14 +99,22 @@ func (s *Server) Start() (url string, stop func(), err error) {
 	srv := &http.Server{Handler: s, ReadHeaderTimeout: 5 * time.Second}
 	var wg sync.WaitGroup
 	wg.Go(func() { _ = srv.Serve(ln) })
-	return "http://" + ln.Addr().String(), func() { _ = srv.Close(); wg.Wait() }, nil
+	return "http://" + ln.Addr().String(), func() { _ = srv.Close(); s.Disconnect(); wg.Wait() }, nil
 }
 
-// Watch calls f with each message that is posted or changed, from the goroutine of the request.
+// Watch calls f with each message that is posted or changed, from the goroutine of the request; replies are told to
+// WatchReplies.
 func (s *Server) Watch(f func(Message)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.watch = f
+}
+
+// WatchReplies calls f with each reply that is posted in a thread, from the goroutine of the request.
+func (s *Server) WatchReplies(f func(Message)) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.watchReplies = f
 }
 
 // Fail gives these answers to the next calls, one each.
@@ -100,6 +131,13 @@ func (s *Server) Archive(channel string, archived bool) {
 	s.mu.archived[channel] = archived
 }
 
+// Kick takes the bot out of a channel, or lets it in again.
+func (s *Server) Kick(channel string, out bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.outside[channel] = out
+}
+
 // Delete deletes a message as a person would.
 func (s *Server) Delete(ts string) {
 	s.mu.Lock()
@@ -111,13 +149,22 @@ func (s *Server) Delete(ts string) {
 	}
 }
 
-// Messages returns what stands in the channels, oldest first, without what was deleted.
+// Messages returns what stands in the channels, oldest first, without replies and what was deleted.
 func (s *Server) Messages() []Message {
+	return s.find(func(m *Message) bool { return m.ThreadTS == "" })
+}
+
+// Replies returns what stands in the thread of a message, oldest first.
+func (s *Server) Replies(ts string) []Message {
+	return s.find(func(m *Message) bool { return m.ThreadTS == ts && ts != "" })
+}
+
+func (s *Server) find(is func(*Message) bool) []Message {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var out []Message
 	for _, m := range s.mu.messages {
-		if !m.Deleted {
+		if !m.Deleted && is(m) {
 			out = append(out, *m)
 		}
 	}
@@ -134,7 +181,9 @@ func (s *Server) Calls() []string {
 // request is a message that someone wants to post or change.
 type request struct {
 	channel, ts, text   string
-	blocks, attachments json.RawMessage
+	thread              string
+	broadcast           bool
+	blocks, attachments json.RawMessage // nil where nothing is said of them
 }
 
 // answer is what a caller gets.
@@ -144,15 +193,21 @@ type answer struct {
 	code       string // error code, empty when it worked
 	detail     string
 	message    *Message
+	more       map[string]any // further keys of the answer
 }
 
 // ServeHTTP implements http.Handler.
 func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	if r.URL.Path == socketPath {
+		s.serveSocket(w, r)
+		return
+	}
 	if r.Method != http.MethodPost {
 		http.Error(w, "method not allowed", http.StatusMethodNotAllowed)
 		return
 	}
-	fault := s.fault()
+	method, serve := s.route(r)
+	fault := s.fault(method)
 	if fault != nil && fault.Hang != nil {
 		select {
 		case <-fault.Hang:
@@ -160,19 +215,11 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	method, isAPI := strings.CutPrefix(r.URL.Path, "/api/")
 	var a answer
 	if fault == nil || fault.Late || fault.Hang != nil {
-		if isAPI {
-			a = s.api(method, r)
-		} else {
-			method = "webhook"
-			a = s.incoming(r)
-		}
+		a = serve(r)
 	}
-	if !isAPI {
-		method = "webhook"
-	}
+	isAPI := strings.Contains(method, ".")
 	if fault != nil && fault.Hang == nil {
 		a = answer{status: fault.Status, code: fault.Error, retryAfter: fault.RetryAfter}
 		if a.status == 0 && !isAPI {
@@ -187,15 +234,30 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (s *Server) fault() *Fault {
+// route finds what answers a request, and the name by which it is noted.
+func (s *Server) route(r *http.Request) (method string, serve func(*http.Request) answer) {
+	if method, ok := strings.CutPrefix(r.URL.Path, "/api/"); ok {
+		return method, func(r *http.Request) answer { return s.api(method, r) }
+	}
+	switch {
+	case strings.HasPrefix(r.URL.Path, uploadPath):
+		return "upload", s.upload
+	case strings.HasPrefix(r.URL.Path, responsePath):
+		return "response_url", s.respond
+	}
+	return "webhook", s.incoming
+}
+
+func (s *Server) fault(method string) *Fault {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.mu.faults) == 0 {
-		return nil
+	for i, f := range s.mu.faults {
+		if f.Method == "" || f.Method == method {
+			s.mu.faults = append(s.mu.faults[:i:i], s.mu.faults[i+1:]...)
+			return &f
+		}
 	}
-	f := s.mu.faults[0]
-	s.mu.faults = s.mu.faults[1:]
-	return &f
+	return nil
 }
 
 func (s *Server) note(method string, a answer) {
@@ -209,46 +271,11 @@ func (s *Server) note(method string, a answer) {
 	s.mu.Lock()
 	s.mu.calls = append(s.mu.calls, method+" "+result)
 	watch := s.mu.watch
+	if a.message != nil && a.message.ThreadTS != "" {
+		watch = s.mu.watchReplies
+	}
 	s.mu.Unlock()
 	if a.message != nil && watch != nil {
 		watch(*a.message)
 	}
-}
-
-// post keeps or changes a message. Empty ts posts a new one.
-func (s *Server) post(q request) answer {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.mu.archived[q.channel] {
-		return answer{code: "is_archived"}
-	}
-	if code, detail := checkMessage(q.text, q.blocks, q.attachments); code != "" {
-		return answer{code: code, detail: detail}
-	}
-	now := s.cfg.Now()
-	if s.cfg.RateLimit {
-		if last, ok := s.mu.last[q.channel]; ok && now.Sub(last) < time.Second {
-			return answer{status: http.StatusTooManyRequests, retryAfter: "1", code: "ratelimited"}
-		}
-	}
-	var m *Message
-	if q.ts == "" {
-		s.mu.serial++
-		m = &Message{Channel: q.channel, TS: fmt.Sprintf("%d.%06d", now.Unix(), s.mu.serial)}
-		s.mu.messages = append(s.mu.messages, m)
-	} else {
-		for _, old := range s.mu.messages {
-			if old.Channel == q.channel && old.TS == q.ts && !old.Deleted {
-				m = old
-			}
-		}
-		if m == nil {
-			return answer{code: "message_not_found"}
-		}
-		m.Edits++
-	}
-	s.mu.last[q.channel] = now
-	m.Text, m.Blocks, m.Attachments = q.text, q.blocks, q.attachments
-	out := *m
-	return answer{message: &out}
 }

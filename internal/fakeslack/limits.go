@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/url"
+	"regexp"
 	"strings"
 	"unicode/utf16"
 )
@@ -20,6 +21,17 @@ const (
 	maxAttachments = 100
 	maxBlockID     = 255
 	maxURL         = 3000
+
+	maxButtons   = 25
+	maxLabel     = 75 // of a button or an option
+	maxValue     = 2000
+	maxActionID  = 255
+	maxOption    = 150 // value of an option
+	maxOptions   = 100
+	maxAlt       = 2000
+	maxViewTitle = 24
+	maxView      = 100 // blocks of a dialog
+	maxMetadata  = 3000
 )
 
 type textObject struct {
@@ -34,6 +46,17 @@ type block struct {
 	Text     *textObject       `json:"text"`
 	Fields   []textObject      `json:"fields"`
 	Elements []json.RawMessage `json:"elements"`
+
+	AltText   string      `json:"alt_text"`
+	ImageURL  string      `json:"image_url"`
+	SlackFile *slackFile  `json:"slack_file"`
+	Label     *textObject `json:"label"`
+	Element   *element    `json:"element"`
+}
+
+type slackFile struct {
+	ID  string `json:"id"`
+	URL string `json:"url"`
 }
 
 type attachment struct {
@@ -47,11 +70,11 @@ type attachment struct {
 func length(s string) int { return len(utf16.Encode([]rune(s))) }
 
 // checkMessage returns Slack's error code for a message that it would not take, and a sentence that says why.
-func checkMessage(text string, blocks, attachments json.RawMessage) (code, detail string) {
+func (s *Server) checkMessage(text string, blocks, attachments json.RawMessage) (code, detail string) {
 	if length(text) > maxText {
 		return "msg_too_long", fmt.Sprintf("text has %d characters", length(text))
 	}
-	n, code, detail := checkBlocks(blocks)
+	n, code, detail := s.checkBlocks(blocks, maxBlocks)
 	if code != "" {
 		return code, detail
 	}
@@ -65,7 +88,7 @@ func checkMessage(text string, blocks, attachments json.RawMessage) (code, detai
 		return "too_many_attachments", fmt.Sprintf("%d attachments", len(atts))
 	}
 	for _, a := range atts {
-		m, code, detail := checkBlocks(a.Blocks)
+		m, code, detail := s.checkBlocks(a.Blocks, maxBlocks)
 		if code != "" {
 			return code, detail
 		}
@@ -79,7 +102,7 @@ func checkMessage(text string, blocks, attachments json.RawMessage) (code, detai
 	return "", ""
 }
 
-func checkBlocks(raw json.RawMessage) (n int, code, detail string) {
+func (s *Server) checkBlocks(raw json.RawMessage, limit int) (n int, code, detail string) {
 	if len(raw) == 0 || string(raw) == "null" {
 		return 0, "", ""
 	}
@@ -87,7 +110,7 @@ func checkBlocks(raw json.RawMessage) (n int, code, detail string) {
 	if err := json.Unmarshal(raw, &blocks); err != nil {
 		return 0, "invalid_blocks_format", "blocks are not a list of blocks"
 	}
-	if len(blocks) > maxBlocks {
+	if len(blocks) > limit {
 		return 0, "invalid_blocks", fmt.Sprintf("%d blocks", len(blocks))
 	}
 	ids := map[string]bool{}
@@ -96,26 +119,27 @@ func checkBlocks(raw json.RawMessage) (n int, code, detail string) {
 			return 0, "invalid_blocks", fmt.Sprintf("blocks[%d]: block_id is too long or used twice", i)
 		}
 		ids[b.BlockID] = true
-		if why := checkBlock(b); why != "" {
+		if why := s.checkBlock(b, limit == maxView); why != "" {
 			return 0, "invalid_blocks", fmt.Sprintf("blocks[%d]: %s", i, why)
 		}
 	}
 	return len(blocks), "", ""
 }
 
-func checkBlock(b block) string {
+// checkBlock says what is wrong with a block; dialog allows what only dialogs have.
+func (s *Server) checkBlock(b block, dialog bool) string {
 	switch b.Type {
 	case "header":
 		if b.Text == nil || b.Text.Type != "plain_text" {
 			return "a header needs plain_text"
 		}
-		return checkText(*b.Text, maxHeader)
+		return s.checkText(*b.Text, maxHeader)
 	case "section":
 		if b.Text == nil && len(b.Fields) == 0 {
 			return "a section needs text or fields"
 		}
 		if b.Text != nil {
-			if why := checkText(*b.Text, maxSection); why != "" {
+			if why := s.checkText(*b.Text, maxSection); why != "" {
 				return why
 			}
 		}
@@ -123,7 +147,7 @@ func checkBlock(b block) string {
 			return fmt.Sprintf("%d fields", len(b.Fields))
 		}
 		for _, f := range b.Fields {
-			if why := checkText(f, maxField); why != "" {
+			if why := s.checkText(f, maxField); why != "" {
 				return why
 			}
 		}
@@ -137,26 +161,35 @@ func checkBlock(b block) string {
 				return "an element is not an object"
 			}
 			if t.Type != "image" {
-				if why := checkText(t, maxSection); why != "" {
+				if why := s.checkText(t, maxSection); why != "" {
 					return why
 				}
 			}
 		}
-	case "divider", "actions", "image":
+	case "divider":
+	case "actions":
+		return s.checkActions(b.Elements)
+	case "image":
+		return s.checkImage(b)
+	case "input":
+		if !dialog {
+			return "an input outside of a dialog"
+		}
+		return s.checkInput(b)
 	default:
 		return fmt.Sprintf("unsupported type %q", b.Type)
 	}
 	return ""
 }
 
-func checkText(t textObject, limit int) string {
+func (s *Server) checkText(t textObject, limit int) string {
 	switch t.Type {
 	case "plain_text":
 	case "mrkdwn":
 		if t.Emoji != nil {
 			return "emoji is for plain_text only"
 		}
-		if why := checkEntities(t.Text); why != "" {
+		if why := s.checkEntities(t.Text); why != "" {
 			return why
 		}
 	default:
@@ -168,23 +201,40 @@ func checkText(t textObject, limit int) string {
 	return ""
 }
 
-// checkEntities is stricter than Slack, which shows what it does not understand: every < must open a link or date, and no
-// mention may come out of a name.
-func checkEntities(s string) string {
+var mentionForm = regexp.MustCompile(`^(?:@([UW][A-Z0-9]+)|!subteam\^(S[A-Z0-9]+))$`)
+
+// checkEntities is stricter than Slack, which shows what it does not understand: every < must open a link or name a person or
+// group of the workspace, and no other mention may come out of a name.
+func (s *Server) checkEntities(text string) string {
 	for {
-		i := strings.IndexAny(s, "<>")
+		i := strings.IndexAny(text, "<>")
 		if i < 0 {
 			return ""
 		}
-		end := strings.IndexByte(s[i:], '>')
-		if s[i] == '>' || end < 0 {
+		end := strings.IndexByte(text[i:], '>')
+		if text[i] == '>' || end < 0 {
 			return "an angle bracket is not escaped"
 		}
-		target, _, _ := strings.Cut(s[i+1:i+end], "|")
-		u, err := url.Parse(strings.ReplaceAll(target, "&amp;", "&"))
-		if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(target) > maxURL {
-			return fmt.Sprintf("%q is not a link", target)
+		target, _, _ := strings.Cut(text[i+1:i+end], "|")
+		if why := s.checkEntity(target); why != "" {
+			return why
 		}
-		s = s[i+end+1:]
+		text = text[i+end+1:]
 	}
+}
+
+func (s *Server) checkEntity(target string) string {
+	if m := mentionForm.FindStringSubmatch(target); m != nil {
+		_, user := s.cfg.Users[m[1]]
+		_, group := s.cfg.Groups[m[2]]
+		if !user && !group {
+			return fmt.Sprintf("%q is nobody here", target)
+		}
+		return ""
+	}
+	u, err := url.Parse(strings.ReplaceAll(target, "&amp;", "&"))
+	if err != nil || u.Scheme != "https" && u.Scheme != "http" || u.Host == "" || len(target) > maxURL {
+		return fmt.Sprintf("%q is not a link", target)
+	}
+	return ""
 }

@@ -1,0 +1,172 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"strings"
+	"time"
+
+	api "github.com/slack-go/slack"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
+)
+
+// bot posts and updates with a token. The outbox calls it, one delivery at a time.
+type bot struct {
+	cfg Config
+	api *api.Client
+	// posted are messages whose delivery has failed after they were posted: the next try changes them.
+	posted map[alert.Key]string
+	last   time.Time // of the newest message that was posted
+	images images
+}
+
+// Traits implements alert.Receiver.
+func (*bot) Traits() alert.Traits { return alert.Traits{Interval: interval, Updates: true} }
+
+// reference says where a message is: channel id, timestamp and, where it has one, its chart.
+type reference struct{ channel, ts, chart string }
+
+func parseRef(s string) reference {
+	channel, rest, _ := strings.Cut(s, ":")
+	ts, chart, _ := strings.Cut(rest, ":")
+	return reference{channel, ts, chart}
+}
+
+func (r reference) String() string {
+	switch {
+	case r.ts == "":
+		return ""
+	case r.chart != "":
+		return r.channel + ":" + r.ts + ":" + r.chart
+	}
+	return r.channel + ":" + r.ts
+}
+
+// Deliver implements alert.Receiver: it posts or changes the group's message, and replies in its thread with what is new.
+// Where Slack refuses the blocks or the size of a message, its text alone is sent: an alert in plain words is better than none.
+func (b *bot) Deliver(ctx context.Context, n *alert.Notification) (string, error) {
+	at := parseRef(n.Ref)
+	if n.Ref == "" {
+		at = parseRef(b.posted[n.Key])
+	}
+	fresh := at.ts == ""
+	b.draw(ctx, n, &at)
+	old := at.ts
+	at, err := b.show(ctx, n, at)
+	if err != nil {
+		return "", err
+	}
+	if at.ts != old {
+		fresh = true
+	}
+	if err := b.reply(ctx, at, replyTo(n, fresh)); err != nil {
+		if fresh {
+			b.posted[n.Key] = at.String()
+		}
+		return "", err
+	}
+	delete(b.posted, n.Key)
+	return at.String(), nil
+}
+
+// show sends the message, with the chart or without, in blocks or in plain words: the best that Slack takes.
+func (b *bot) show(ctx context.Context, n *alert.Notification, at reference) (reference, error) {
+	v := b.cfg.view()
+	v.Chart = at.chart
+	m := Render(n, v)
+	out, err := b.send(ctx, at, m)
+	if unsendable(err) && v.Chart != "" {
+		// An image cannot be shown until Slack has looked at it. What matters goes without it; the next change tries again.
+		v.Chart = ""
+		out, err = b.send(ctx, at, Render(n, v))
+	}
+	if unsendable(err) {
+		out, err = b.send(ctx, at, Message{Text: m.Text})
+	}
+	return out, err
+}
+
+func unsendable(err error) bool {
+	f, ok := errors.AsType[*alert.Failure](err)
+	return ok && f.Kind == alert.Unsendable
+}
+
+// send changes the message, or posts a new one where there is none any more. What a message has and the new one has not is
+// said to be gone: Slack keeps what it is not told about.
+func (b *bot) send(ctx context.Context, at reference, m Message) (reference, error) {
+	options := []api.MsgOption{
+		api.MsgOptionText(m.Text, false), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
+		api.MsgOptionBlocks(m.Blocks...), api.MsgOptionAttachments(m.attachments()...),
+	}
+	if at.ts != "" {
+		_, _, _, err := b.api.UpdateMessageContext(ctx, at.channel, at.ts, options...)
+		if err == nil || !lost(err) {
+			return at, b.failure(err)
+		}
+	}
+	return b.post(ctx, at.chart, options...)
+}
+
+// post posts a message, no sooner than Slack allows after the one before.
+func (b *bot) post(ctx context.Context, chart string, options ...api.MsgOption) (reference, error) {
+	if err := wait(ctx, interval-time.Since(b.last)); err != nil {
+		return reference{}, b.failure(err)
+	}
+	channel, ts, err := b.api.PostMessageContext(ctx, b.cfg.Channel, options...)
+	b.last = time.Now()
+	if err != nil {
+		return reference{}, b.failure(err)
+	}
+	return reference{channel, ts, chart}, nil
+}
+
+func wait(ctx context.Context, d time.Duration) error {
+	if d <= 0 {
+		return nil
+	}
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// reply writes into the thread. A thread that takes no reply, such as one that an admin has locked, holds nothing up: the
+// message above it says how things are.
+func (b *bot) reply(ctx context.Context, at reference, r reply) error {
+	if r.text == "" {
+		return nil
+	}
+	blocks := []api.Block{api.NewSectionBlock(md(r.text), nil, nil)}
+	options := []api.MsgOption{
+		api.MsgOptionTS(at.ts), api.MsgOptionText(cut(unmarked(r.text), maxText), false),
+		api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
+	}
+	if r.loud {
+		options = append(options, api.MsgOptionBroadcast())
+	}
+	_, err := b.post(ctx, "", append(options, api.MsgOptionBlocks(blocks...))...)
+	if unsendable(err) {
+		_, err = b.post(ctx, "", options...)
+	}
+	if f, ok := errors.AsType[*alert.Failure](err); ok && (f.Kind == alert.Unsendable || locked(f.Reason)) {
+		b.cfg.Log.Warn("a reply in a thread was refused, the message itself stands", "channel", b.cfg.Channel, "reason", f.Reason)
+		return nil
+	}
+	return err
+}
+
+// worse says that the trend is another than that of the message.
+func worse(n *alert.Notification) bool {
+	for i := range n.News {
+		if n.News[i].Type == detector.Firing {
+			return true
+		}
+	}
+	return false
+}

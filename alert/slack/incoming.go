@@ -1,0 +1,70 @@
+package slack
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	api "github.com/slack-go/slack"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/internal/outbound"
+)
+
+// incoming posts to an incoming webhook.
+type incoming struct {
+	cfg    Config
+	client *http.Client
+}
+
+// Traits implements alert.Receiver.
+func (*incoming) Traits() alert.Traits { return alert.Traits{Interval: interval} }
+
+// Deliver implements alert.Receiver. There is no reference: Slack gives none back.
+func (w *incoming) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {
+	v := w.cfg.view()
+	v.Buttons = false
+	m := Render(n, v)
+	if n.Repeat {
+		m.Text = "Still firing: " + m.Text
+	}
+	err = w.post(ctx, &api.WebhookMessage{Text: m.Text, Blocks: &api.Blocks{BlockSet: m.Blocks}, Attachments: m.attachments()})
+	if f, ok := errors.AsType[*alert.Failure](err); ok && f.Kind == alert.Unsendable {
+		err = w.post(ctx, &api.WebhookMessage{Text: m.Text})
+	}
+	return "", err
+}
+
+// post does what slack-go's PostWebhook does, but reads the code that Slack sends along with a 4xx.
+func (w *incoming) post(ctx context.Context, m *api.WebhookMessage) error {
+	body, err := json.Marshal(m)
+	if err != nil {
+		return &alert.Failure{Kind: alert.Unsendable, Reason: "message cannot be encoded", Err: err}
+	}
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, w.cfg.WebhookURL, bytes.NewReader(body))
+	if err != nil {
+		return &alert.Failure{Kind: alert.Blocked, Reason: "webhook_url is not an address"} // the cause would show it
+	}
+	r.Header.Set("Content-Type", "application/json")
+	a, err := outbound.Do(w.client, r)
+	if err != nil {
+		cause := outbound.Redact(err.Error(), w.cfg.WebhookURL, r.URL.Path)
+		return &alert.Failure{Kind: alert.Unavailable, Reason: "no answer from Slack", Err: errors.New(cause)}
+	}
+	code := outbound.Redact(outbound.Excerpt(a.Body), w.cfg.WebhookURL, r.URL.Path)
+	switch {
+	case a.Status == http.StatusOK:
+		return nil
+	case outbound.Transient(a.Status):
+		return &alert.Failure{Kind: alert.Unavailable, Reason: fmt.Sprintf("Slack answered %d", a.Status), After: outbound.RetryAfter(a.Header, w.cfg.Now())}
+	case a.Status == http.StatusBadRequest && code == "":
+		return &alert.Failure{Kind: alert.Unsendable, Reason: "Slack answered 400"}
+	}
+	f := codeFailure(code)
+	f.Reason = strings.TrimSpace(fmt.Sprintf("Slack answered %d %s", a.Status, code))
+	return f
+}

@@ -1,0 +1,80 @@
+package slack
+
+import (
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
+)
+
+// next is what to do now.
+func next(n *alert.Notification, v View) string {
+	r := &n.Firing[0].Record
+	bad, to := subject(r), escape(brief(r.Previous))
+	look := "open the traces below"
+	if len(r.Exemplars) == 0 {
+		look = "look at recent traces of " + bad
+	}
+	if s, ok := nextOfRollback(n, v, look); ok {
+		return s
+	}
+	switch mend := advice(n); {
+	case mend != "":
+		return "*Next*: " + mend
+	case attempt(n) == nil && r.Rollback == "auto" && to != "" && clearest(n).Cause != detector.CauseUnclear && clearest(n).Cause != "":
+		return "*Next*: driftd is about to ask the registry to promote " + to + "."
+	case r.Metric == "link_coverage":
+		return "*Next*: find the callers of " + escape(brief(r.Prompt)) + " that send no prompt version."
+	case r.Metric == "score_coverage":
+		return "*Next*: check that what scores " + escape(brief(r.Prompt)) + " still runs."
+	case r.Metric == "volume":
+		return "*Next*: check that callers still reach " + escape(brief(r.Prompt)) + "."
+	case clearest(n).Cause == detector.CauseUnclear:
+		return "*Next*: " + look + " and decide by hand."
+	case to != "":
+		return "*Next*: " + look + "; if " + bad + " is the cause, promote " + to + "."
+	}
+	return "*Next*: " + look + "."
+}
+
+// nextOfRollback is what to do where a rollback says it; ok is false where it does not.
+func nextOfRollback(n *alert.Notification, v View, look string) (s string, ok bool) {
+	a := attempt(n)
+	if a == nil {
+		return "", false
+	}
+	bad := subject(&a.Step)
+	switch a.State {
+	case alert.RollbackWaiting:
+		return "*Next*: " + look + ", then approve or reject.", true
+	case alert.RollbackChecking, alert.RollbackPromoting, alert.RollbackVerifying:
+		return "", true
+	case alert.RollbackWatching, alert.RollbackRecovered:
+		if a.State == alert.RollbackWatching && lingering(n, a, v) {
+			return "*Next*: find the callers that hold on to " + bad + ", and shorten their caches.", true
+		}
+		return "*Next*: nothing to do. Clients may cache " + bad + " for some minutes; this resolves when its window is clean.", true
+	case alert.RollbackIneffective:
+		return "*Next*: " + look + ": the cause lies elsewhere. " + target(&a.Step) + " stays current until a person promotes another.", true
+	case alert.RollbackRefused:
+		if mend := advice(n); mend != "" {
+			return "*Next*: " + mend, true
+		}
+		if hint := guardHints[a.Last.Guard]; hint != "" {
+			return "*Next*: " + hint, true
+		}
+		return "*Next*: " + look + " and decide by hand.", true
+	case alert.RollbackFailed:
+		return "*Next*: promote " + target(&a.Step) + " by hand, and see what the registry says.", true
+	case alert.RollbackRejected:
+		return "*Next*: " + look + "; nothing is promoted until it fires anew.", true
+	}
+	return "", false
+}
+
+// guardHints say what to do when a guard refuses. One that is missing leaves it to the reader.
+var guardHints = map[string]string{
+	"kill_switch": "rollbacks are switched off: promote by hand, or let driftd roll back again.",
+	"no_registry": "promote by hand; with registry in the config driftd could.",
+	"no_previous": "promote a version that you know to be good.",
+	"cooldown":    "a rollback was made just now: look whether it helps before another.",
+	"not_current": "the version is not the current one any more: its callers hold on to it, or someone has promoted another.",
+}
