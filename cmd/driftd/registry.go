@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/driftd/driftd/alert/registry/git"
+	"github.com/driftd/driftd/alert/registry/langfuse"
 	"github.com/driftd/driftd/alert/registry/mlflow"
 	"github.com/driftd/driftd/alert/registry/phoenix"
 	registrywebhook "github.com/driftd/driftd/alert/registry/webhook"
@@ -28,6 +30,16 @@ var registries = map[string]func(*config.Registry) (rollback.Registry, error){
 	},
 	"phoenix": func(r *config.Registry) (rollback.Registry, error) {
 		return phoenix.New(phoenix.Config{URL: r.URL, Tag: r.Label, Token: r.Token.Reveal(), Grace: r.Grace, Now: time.Now}), nil
+	},
+	"langfuse": func(r *config.Registry) (rollback.Registry, error) {
+		return langfuse.New(langfuse.Config{
+			URL: r.URL, Label: r.Label, PublicKey: r.Username, SecretKey: r.Password.Reveal(), Grace: r.Grace, Now: time.Now,
+		}), nil
+	},
+	"git": func(r *config.Registry) (rollback.Registry, error) {
+		return git.New(git.Config{
+			URL: r.URL, Username: r.Username, Password: r.Password.Reveal(), Dir: r.Dir, Path: r.Path, Branch: r.Branch, Push: r.Push, Grace: r.Grace,
+		}), nil
 	},
 }
 
