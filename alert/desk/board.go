@@ -12,7 +12,6 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/alert"
-	"github.com/driftd/driftd/detector"
 )
 
 // What a board keeps of what is over, for all partitions together; each has its share, and fewKept at least.
@@ -40,15 +39,17 @@ type BoardConfig struct {
 type Board struct {
 	cfg BoardConfig
 	mu  struct {
-		sync.RWMutex
-		parts   []*part
-		changed chan struct{} // closed with the next record; nil while nobody waits
+		sync.Mutex
+		parts    []*part
+		silences *alert.Silences
+		changed  chan struct{} // closed with the next record; nil while nobody waits
 	}
 }
 
 // NewBoard returns an empty board, which is not ready.
 func NewBoard(cfg BoardConfig) *Board {
 	b := &Board{cfg: cfg}
+	b.mu.silences = alert.NewSilences()
 	for range cfg.Partitions {
 		b.mu.parts = append(b.mu.parts, newPart(&b.cfg))
 	}
@@ -59,14 +60,33 @@ func NewBoard(cfg BoardConfig) *Board {
 func (b *Board) Begin(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	again := b.mu.parts[n].next > 0
 	b.mu.parts[n] = newPart(&b.cfg)
+	if !again {
+		return
+	}
+	// What silences match goes over all partitions: it is found anew from what the others have.
+	b.mu.silences = alert.NewSilences()
+	for _, p := range b.mu.parts {
+		for _, s := range p.silences {
+			b.mu.silences.Fold(&s.Record)
+		}
+		for _, a := range p.alerts {
+			b.mu.silences.Fold(a.step)
+		}
+	}
 }
 
 // Fold implements alert.Follower.
 func (b *Board) Fold(n int, e alert.Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.parts[n].fold(e)
+	if p := b.mu.parts[n]; e.Offset >= p.next {
+		for _, id := range p.fold(e) {
+			b.mu.silences.Forget(id)
+		}
+		b.mu.silences.Fold(&e.Record)
+	}
 	b.tell()
 }
 
@@ -88,8 +108,8 @@ func (b *Board) tell() {
 
 // Ready says that every partition has been read to where it ended when it was begun: before, what is shown is not all there is.
 func (b *Board) Ready() bool {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, p := range b.mu.parts {
 		if !p.live {
 			return false
@@ -131,14 +151,9 @@ func (b *Board) Changed() <-chan struct{} {
 
 // each calls f for every partition, under the lock.
 func (b *Board) each(f func(p *part)) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	for _, p := range b.mu.parts {
 		f(p)
 	}
-}
-
-// groupOf is what is acknowledged together: the cohorts of one prompt version under one rule.
-func groupOf(r *detector.Record) alert.Key {
-	return alert.Key{Group: r.Group, Rule: r.Rule, Prompt: r.Prompt, Version: r.Version}
 }

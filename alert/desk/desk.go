@@ -23,8 +23,6 @@ const (
 	// SwitchID is the id of the kill switches' records. All of one prompt, and all of the whole fleet, are in one partition, so
 	// the newest is known.
 	SwitchID = "rollbacks"
-
-	endedEarly = "ended early"
 )
 
 // ErrUnseen is answered when something was written but has not come back in two seconds: it holds, but whether somebody was
@@ -106,21 +104,18 @@ func (d *Desk) Acknowledge(ctx context.Context, who, alertID, comment string) er
 	if err != nil {
 		return err
 	}
-	first := d.board.acknowledged(n, a.ID)
-	if first != nil && first.offset < offset {
+	if first, at := d.board.acknowledged(n, alert.Family(&a.Step)); first != nil && at < offset {
 		return &DoneError{"acknowledged", first.Actor, first.Time}
 	}
 	return nil
 }
 
-// acknowledged is the acknowledgement that holds for an alert, nil for none.
-func (b *Board) acknowledged(n int, id string) *written {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
-	if a := b.mu.parts[n].alerts[id]; a != nil {
-		return a.group.ack
-	}
-	return nil
+// acknowledged is the acknowledgement that holds for a family of alerts and its offset, nil for none.
+func (b *Board) acknowledged(n int, family alert.Key) (*detector.Record, int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := b.mu.parts[n]
+	return p.acks.Of(family), p.acked[family]
 }
 
 // Decide approves or rejects a rollback that waits for a person. A rejection needs a reason.
@@ -169,8 +164,8 @@ func decision(t detector.RecordType) string {
 
 // decided is the decision on a rollback and its offset, nil for none.
 func (b *Board) decided(n int, id string) (r *detector.Record, offset int64) {
-	b.mu.RLock()
-	defer b.mu.RUnlock()
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	if a := b.mu.parts[n].attempts[id]; a != nil {
 		return a.Decided, a.decided
 	}
@@ -179,7 +174,7 @@ func (b *Board) decided(n int, id string) (r *detector.Record, offset int64) {
 
 // Rollback asks for a rollback by hand and returns its id; the guards are checked as for any other. Without a version to promote
 // it is the one before the newest that the board knows of, by an alert that fires or by what registries told. Force names the one
-// guard that is passed over, and is audited. A reason is required.
+// guard that is passed over; that is audited, and needs a reason.
 func (d *Desk) Rollback(ctx context.Context, who, prompt, to, reason, force string) (attemptID string, err error) {
 	prompt, to, force = strings.TrimSpace(prompt), strings.TrimSpace(to), strings.TrimSpace(force)
 	if prompt == "" {
@@ -188,8 +183,8 @@ func (d *Desk) Rollback(ctx context.Context, who, prompt, to, reason, force stri
 	if err := text("reason", reason); err != nil {
 		return "", err
 	}
-	if strings.TrimSpace(reason) == "" {
-		return "", &InvalidError{"a rollback by hand has no reason", "say why, for those who read it later"}
+	if force != "" && strings.TrimSpace(reason) == "" {
+		return "", &InvalidError{"a guard is overridden without a reason", "say why, for those who read it later"}
 	}
 	if force != "" && !slices.Contains(d.guards, force) {
 		return "", &InvalidError{fmt.Sprintf("there is no guard %q that can be overridden", force), "one of " + strings.Join(d.guards, ", ")}
@@ -242,7 +237,7 @@ func (b *Board) current(prompt string) (version, before string) {
 			newer(r.Time, r.Version, r.Previous)
 		}
 		for _, a := range p.alerts {
-			if s := &a.step; s.Prompt == prompt && s.Type == detector.Firing && s.Previous != "" {
+			if s := a.step; s.Prompt == prompt && s.Type == detector.Firing && s.Previous != "" {
 				newer(a.since, s.Version, s.Previous)
 			}
 		}

@@ -216,7 +216,7 @@ func TestRollbackByHand(t *testing.T) {
 		return id
 	}
 	f("no prompt", "", "v1", "why", "", "invalid: it does not say which prompt")
-	f("no reason", "intent", "v1", "", "", "invalid: a rollback by hand has no reason")
+	f("no reason", "intent", "v1", "", "cooldown", "invalid: a guard is overridden without a reason")
 	f("no version known", "intent", "", "why", "", "invalid: it is not known which version of intent was before")
 	f("no guard", "intent", "v1", "why", "everything", `invalid: there is no guard "everything" that can be overridden`)
 	l.add(firing("aaaa1", 1, 0.7))

@@ -1,7 +1,6 @@
 package desk
 
 import (
-	"math"
 	"slices"
 	"time"
 
@@ -17,7 +16,8 @@ type part struct {
 
 	alerts   map[string]*alertState
 	over     []ended // alerts that are, oldest first
-	groups   map[alert.Key]*groupState
+	acks     *alert.Acks
+	acked    map[alert.Key]int64 // offset of the acknowledgement that holds, or held last
 	attempts map[string]*attemptState
 	done     []string // attempts that are over, oldest first
 	silences map[string]*silenceState
@@ -40,19 +40,10 @@ type ended struct {
 
 // alertState is one alert.
 type alertState struct {
-	group    *groupState
-	step     detector.Record // newest
-	since    time.Time       // event time since which it is pending, firing or resolved
-	events   []Event         // oldest first
+	step     *detector.Record // newest
+	since    time.Time        // event time since which it is pending, firing or resolved
+	events   []Event          // oldest first
 	observed *detector.Record
-}
-
-// groupState is what is acknowledged together.
-type groupState struct {
-	members int
-	firing  map[string]*alertState
-	ack     *written
-	worst   float64 // badness at the time of ack
 }
 
 type attemptState struct {
@@ -69,7 +60,7 @@ type silenceState struct {
 
 func newPart(cfg *BoardConfig) *part {
 	return &part{
-		cfg: cfg, alerts: map[string]*alertState{}, groups: map[alert.Key]*groupState{}, attempts: map[string]*attemptState{},
+		cfg: cfg, alerts: map[string]*alertState{}, acks: alert.NewAcks(cfg.UntilWorseBy), acked: map[alert.Key]int64{}, attempts: map[string]*attemptState{},
 		silences: map[string]*silenceState{}, switches: map[string]written{}, promoted: map[string][]detector.Record{},
 		figures: map[string]detector.Record{},
 	}
@@ -77,30 +68,28 @@ func newPart(cfg *BoardConfig) *part {
 
 func (p *part) share(total int) int { return max(total/p.cfg.Partitions, fewKept) }
 
-func (p *part) fold(e alert.Entry) {
-	if e.Offset < p.next {
-		return
-	}
+// fold takes a record, which is kept. It returns the ids of alerts that are forgotten for it.
+func (p *part) fold(e alert.Entry) (forgotten []string) {
 	p.next = e.Offset + 1
 	r := &e.Record
+	if p.acks.Fold(r) && r.Type == detector.Acknowledged {
+		p.acked[alert.Family(r)] = e.Offset
+	}
 	switch {
 	case r.Type.IsStep():
-		p.step(r)
-		return
+		return p.step(r)
 	case r.Type == detector.Observed:
 		if a := p.alerts[r.ID]; a != nil {
 			a.observed = r
 		}
-		return
+		return nil
 	case r.Type == detector.DayFigures:
 		p.figures[r.Prompt] = *r
-		return
+		return nil
 	}
 	p.log(r)
 	switch r.Type {
-	case detector.Notified, detector.NotifyFailed:
-	case detector.Acknowledged:
-		p.acknowledge(e)
+	case detector.Notified, detector.NotifyFailed, detector.Acknowledged:
 	case detector.Silenced:
 		p.silence(e)
 	case detector.RollbacksStopped, detector.RollbacksResumed:
@@ -111,6 +100,7 @@ func (p *part) fold(e alert.Entry) {
 	default:
 		p.attempt(e)
 	}
+	return nil
 }
 
 // log keeps an action for the audit log and for its alert. Deliveries are told of with the alert alone: there are too many.
@@ -136,87 +126,50 @@ func (a *alertState) tell(ev Event) {
 }
 
 // step folds a step of an alert; older ones are repetitions.
-func (p *part) step(r *detector.Record) {
+func (p *part) step(r *detector.Record) (forgotten []string) {
 	a := p.alerts[r.ID]
-	if a == nil {
-		if r.Type == detector.Resolved {
-			return // it never fired, or that was forgotten
-		}
-		key := groupOf(r)
-		g := p.groups[key]
-		if g == nil {
-			g = &groupState{firing: map[string]*alertState{}}
-			p.groups[key] = g
-		}
-		g.members++
-		a = &alertState{group: g, since: r.Time}
+	var was detector.RecordType
+	switch {
+	case a != nil && r.Step <= a.step.Step:
+		return nil
+	case a != nil:
+		was = a.step.Type
+	case r.Type == detector.Resolved:
+		return nil // it never fired, or that was forgotten
+	default:
+		a = &alertState{}
 		p.alerts[r.ID] = a
-	} else if r.Step <= a.step.Step {
-		return
 	}
-	was := a.step.Type
 	if was != r.Type {
 		a.since = r.Time
 	}
-	a.step = *r
+	a.step = r
 	a.tell(eventOf(r))
-	g := a.group
-	switch r.Type {
-	case detector.Firing:
-		g.firing[r.ID] = a
-		if g.ack != nil && badness(r) >= g.worst+p.cfg.UntilWorseBy {
-			g.ack = nil
-		}
-	case detector.Resolved:
-		delete(g.firing, r.ID)
-		if len(g.firing) == 0 {
-			g.ack = nil
-		}
-		a.observed = nil
-		if was == detector.Pending {
-			p.forget(r.ID)
-			return
-		}
-		p.over = append(p.over, ended{r.ID, r.Step})
-		for len(p.over) > p.share(keptAlerts) {
-			if old := p.over[0]; p.alerts[old.id] != nil && p.alerts[old.id].step.Step == old.step {
-				p.forget(old.id)
-			}
-			p.over = p.over[1:]
-		}
+	if r.Type != detector.Resolved {
+		return nil
 	}
+	a.observed = nil
+	if was == detector.Pending {
+		return p.forget(r.ID)
+	}
+	p.over = append(p.over, ended{r.ID, r.Step})
+	for len(p.over) > p.share(keptAlerts) {
+		if old := p.over[0]; p.alerts[old.id] != nil && p.alerts[old.id].step.Step == old.step {
+			forgotten = append(forgotten, p.forget(old.id)...)
+		}
+		p.over = p.over[1:]
+	}
+	return forgotten
 }
 
-func (p *part) forget(id string) {
-	a := p.alerts[id]
+func (p *part) forget(id string) []string {
+	family := alert.Family(p.alerts[id].step)
 	delete(p.alerts, id)
-	if a.group.members--; a.group.members == 0 {
-		delete(p.groups, groupOf(&a.step))
+	p.acks.Forget(id)
+	if p.acks.Of(family) == nil {
+		delete(p.acked, family)
 	}
-}
-
-// acknowledge folds an acknowledgement. The first holds, until it has ended.
-func (p *part) acknowledge(e alert.Entry) {
-	a := p.alerts[e.Record.ID]
-	if a == nil || len(a.group.firing) == 0 || a.group.ack != nil {
-		return
-	}
-	g := a.group
-	g.ack, g.worst = &written{e.Record, e.Offset}, 0
-	for _, m := range g.firing {
-		g.worst = max(g.worst, badness(&m.step))
-	}
-}
-
-// badness is how far beyond its bound an alert's value lies, as a share of the bound. An empty window, which has no value, is worst.
-func badness(r *detector.Record) float64 {
-	if r.Value == nil {
-		return math.Inf(1)
-	}
-	if r.Bound == nil {
-		return 0
-	}
-	return math.Abs(*r.Value-*r.Bound) / math.Max(math.Abs(*r.Bound), 1e-9)
+	return []string{id}
 }
 
 func (p *part) silence(e alert.Entry) {
@@ -246,7 +199,7 @@ func (p *part) attempt(e alert.Entry) {
 	if a == nil {
 		a = &attemptState{Attempt: alert.Attempt{Step: *r}, began: r.Time}
 		if s := p.alerts[r.ID]; s != nil && s.step.Step == r.Step {
-			a.Step = s.step
+			a.Step = *s.step
 		}
 	}
 	before := a.Decided

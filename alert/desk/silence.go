@@ -14,6 +14,10 @@ import (
 const (
 	longestSilence = 30 * 24 * time.Hour
 	maxMatchers    = 20
+	maxMatcher     = 1000 // bytes of a value
+
+	endedEarly  = "ended early"
+	allResolved = "resolved: none of the alerts that it matched fires any more"
 )
 
 // Silence makes a silence and returns its id. It begins now where it does not say when. Comment and an end within 30 days are
@@ -94,6 +98,9 @@ func check(s *detector.Silence, now time.Time) error {
 		if m.Label == "" {
 			return &InvalidError{"a matcher names no label", "such as prompt=support_intent"}
 		}
+		if len(m.Label)+len(m.Value) > maxMatcher {
+			return &InvalidError{fmt.Sprintf("a matcher has more than %d bytes", maxMatcher), ""}
+		}
 		switch m.Op {
 		case "=":
 			some = some || m.Value != ""
@@ -125,24 +132,4 @@ func check(s *detector.Silence, now time.Time) error {
 // plain is the cause alone, without the wrapping of the expression.
 func plain(err error) string {
 	return strings.TrimPrefix(err.Error(), "error parsing regexp: ")
-}
-
-// matchesAll says that every matcher holds for the labels; a label that is missing is empty.
-func matchesAll(ms []detector.Matcher, labels map[string]string) bool {
-	for _, m := range ms {
-		v, ok := labels[m.Label], false
-		switch m.Op {
-		case "=":
-			ok = v == m.Value
-		case "!=":
-			ok = v != m.Value
-		case "=~", "!~":
-			re, err := regexp.Compile("^(?:" + m.Value + ")$")
-			ok = err == nil && re.MatchString(v) == (m.Op == "=~")
-		}
-		if !ok {
-			return false
-		}
-	}
-	return true
 }

@@ -20,9 +20,9 @@ type Alert struct {
 	Step   detector.Record     `json:"step"`   // newest
 	Events []Event             `json:"events"` // of this alert, newest first: steps and what was done about them
 
-	Acknowledged *Event   `json:"acknowledged,omitempty"` // who has taken its group on, while that holds
-	Silenced     []string `json:"silenced,omitempty"`     // ids of the silences in force that match it
-	Attempt      string   `json:"attempt,omitempty"`      // id of the newest rollback of its version
+	Acknowledged *Event `json:"acknowledged,omitempty"` // who has taken its group on, while that holds
+	Silenced     string `json:"silenced,omitempty"`     // id of the silence in force that matches it; of several the one that ends last
+	Attempt      string `json:"attempt,omitempty"`      // id of the newest rollback of its version
 
 	Observed *detector.Record `json:"observed,omitempty"` // newest observation, of one whose rule allows a rollback
 }
@@ -60,7 +60,7 @@ type Silence struct {
 	By    string       `json:"by"`   // who made it
 	Made  time.Time    `json:"made"` // when
 	detector.Silence
-	Ended string `json:"ended,omitempty"` // who ended it before its time
+	Ended string `json:"ended,omitempty"` // who, or what, ended it before its time
 }
 
 // SilenceState is where a silence is. The set is closed.
@@ -100,12 +100,11 @@ var order = map[detector.RecordType]int{detector.Firing: 0, detector.Pending: 1,
 
 // Alerts returns all alerts: firing, pending, resolved; within these the newest first.
 func (b *Board) Alerts() []Alert {
-	silences := b.active()
 	out := []Alert{}
 	b.each(func(p *part) {
 		newest := p.newestAttempts()
 		for _, a := range p.alerts {
-			out = append(out, p.alert(a, silences, newest))
+			out = append(out, b.alert(p, a, newest))
 		}
 	})
 	slices.SortFunc(out, func(x, y Alert) int {
@@ -124,29 +123,29 @@ func (b *Board) Alert(id string) (Alert, error) {
 	if err != nil {
 		return Alert{}, err
 	}
-	silences := b.active()
 	var out Alert
 	b.each(func(p *part) {
 		if a := p.alerts[full]; a != nil {
-			out = p.alert(a, silences, p.newestAttempts())
+			out = b.alert(p, a, p.newestAttempts())
 		}
 	})
 	return out, nil
 }
 
-func (p *part) alert(a *alertState, silences []Silence, newest map[version]*attemptState) Alert {
+// alert needs the lock.
+func (b *Board) alert(p *part, a *alertState, newest map[version]*attemptState) Alert {
 	out := Alert{
-		ID: a.step.ID, State: a.step.Type, Since: a.since, Labels: alert.Labels(&a.step), Step: a.step, Events: slices.Clone(a.events), Observed: a.observed,
+		ID: a.step.ID, State: a.step.Type, Since: a.since, Labels: alert.Labels(a.step), Step: *a.step, Events: slices.Clone(a.events), Observed: a.observed,
 	}
 	slices.Reverse(out.Events)
-	if ack := a.group.ack; ack != nil && a.step.Type == detector.Firing {
-		ev := eventOf(&ack.Record)
-		out.Acknowledged = &ev
-	}
-	for i := range silences {
-		if matchesAll(silences[i].Matchers, out.Labels) {
-			out.Silenced = append(out.Silenced, silences[i].ID)
+	if a.step.Type == detector.Firing {
+		if ack := p.acks.Of(alert.Family(a.step)); ack != nil {
+			ev := eventOf(ack)
+			out.Acknowledged = &ev
 		}
+	}
+	if s := b.mu.silences.Match(out.Labels, b.cfg.Now()); s != nil {
+		out.Silenced = s.ID
 	}
 	if at := newest[version{a.step.Prompt, a.step.Version}]; at != nil {
 		out.Attempt = at.ID()
@@ -230,6 +229,9 @@ func (b *Board) Silences() []Silence {
 		for _, s := range p.silences {
 			v := Silence{ID: s.ID, By: s.by, Made: s.made, Silence: *s.Silence}
 			v.Matchers = slices.Clone(v.Matchers)
+			if at, ok := b.mu.silences.Ends(s.ID); ok && at.Before(v.Ends) {
+				v.Ends, v.Ended = at, allResolved
+			}
 			switch {
 			case !now.Before(v.Ends):
 				v.State = SilenceExpired
@@ -269,8 +271,19 @@ func (b *Board) Silence(id string) (Silence, error) {
 	return all[i], nil
 }
 
-func (b *Board) active() []Silence {
-	return slices.DeleteFunc(b.Silences(), func(s Silence) bool { return s.State != SilenceActive })
+// Matching returns how many of the alerts that fire have labels that match.
+func (b *Board) Matching(ms []detector.Matcher) (n int) {
+	one := alert.NewSilences()
+	begin := time.Unix(0, 0)
+	one.Fold(&detector.Record{ID: "one", Step: 1, Type: detector.Silenced, Silence: &detector.Silence{Matchers: ms, Starts: begin, Ends: begin.Add(time.Second)}})
+	b.each(func(p *part) {
+		for _, a := range p.alerts {
+			if a.step.Type == detector.Firing && one.Match(alert.Labels(a.step), begin) != nil {
+				n++
+			}
+		}
+	})
+	return n
 }
 
 // Audit returns what people and driftd did, the newest first, limit at most. Deliveries and reminders are left out.

@@ -34,6 +34,12 @@ var commands = []command{
 	{"check", checkArgs, "say all that is wrong with config and rule files", runCheck},
 	{"backtest", backtestArgs, "say what rules would have done about events that were kept", runBacktest},
 	{"explain-event", "[--config FILE | --encoding E] < RECORD", "say what driftd makes of a record of events", runExplain},
+	{"alerts", alertsArgs, "say what is going on", runAlerts},
+	{"ack", ackArgs, "take on alerts", runAck},
+	{"silence", silenceArgs, "keep alerts from being told", runSilence},
+	{"approve", approveArgs, "approve a rollback that waits", runApprove},
+	{"reject", rejectArgs, "reject it", runReject},
+	{"rollback", rollbackArgs, "roll back by hand, and the kill switch", runRollback},
 	{"redrive", redriveArgs, "offer again what could not be counted", runRedrive},
 	{"version", "", "say which driftd this is", runVersion},
 }

@@ -5,6 +5,7 @@ import (
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/alert/rollback"
 	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/web"
 )
@@ -15,7 +16,18 @@ func (d *daemon) newDesk() *desk.Desk {
 	board := desk.NewBoard(desk.BoardConfig{Partitions: k.Partitions, Now: d.Now, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy)})
 	return desk.New(desk.Config{
 		Board: board, Log: &alert.Appender{Client: d.client, Prefix: k.TopicPrefix, Partitions: k.Partitions}, Now: d.Now,
+		Guards: forced(),
 	})
+}
+
+// forced are the guards that a rollback by hand may override.
+func forced() (names []string) {
+	for _, g := range rollback.Guards() {
+		if g.Forced {
+			names = append(names, g.Name)
+		}
+	}
+	return names
 }
 
 // follow keeps the desk's board up to date.

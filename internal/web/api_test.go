@@ -176,7 +176,7 @@ func TestAPI(t *testing.T) {
 	f("POST", "/silences", "/silences", `{"matchers":[],"for":"2","comment":"release"}`, 400, "such as 90m")
 	f("POST", "/silences", "/silences", `{"for":"2h","ends":"2026-11-20T13:00:00Z"}`, 400, "leave one out")
 	f("GET", "/silences", "/silences", "", 200, `"state":"active"`)
-	f("GET", "/alerts/{id}", "/alerts/9f3c1a2b", "", 200, `"silenced":["`+silence)
+	f("GET", "/alerts/{id}", "/alerts/9f3c1a2b", "", 200, `"silenced":"`+silence)
 	f("DELETE", "/silences/{id}", "/silences/"+silence[:6], `{"author":"bob"}`, 200, `"ended":"local for bob"`)
 	f("DELETE", "/silences/{id}", "/silences/"+silence, "", 409, "already ended by local for bob")
 	f("DELETE", "/silences/{id}", "/silences/nothing", "", 404, "there is no silence nothing")

@@ -220,11 +220,7 @@ func (s *Server) silence(c *call, in NewSilence) (Made, error) {
 	if out.Silence, err = d.Board().Silence(id); err != nil {
 		return out, err
 	}
-	for _, a := range d.Board().Alerts() {
-		if a.State == detector.Firing && slices.Contains(a.Silenced, id) {
-			out.Alerts++
-		}
-	}
+	out.Alerts = d.Board().Matching(out.Matchers)
 	return out, nil
 }
 
@@ -275,7 +271,7 @@ type NewRollback struct {
 	By
 	Prompt string `json:"prompt" doc:"The prompt."`
 	To     string `json:"to,omitempty" doc:"The version to promote; without it the one before the current one, where that is known."`
-	Reason string `json:"reason" doc:"Why, for those who read it later."`
+	Reason string `json:"reason,omitempty" doc:"Why, for those who read it later; required with force."`
 	Force  string `json:"force,omitempty" doc:"The one guard that is passed over; it is audited."`
 }
 

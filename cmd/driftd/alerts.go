@@ -1,0 +1,249 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/alert/phrase"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/web"
+)
+
+const alertsArgs = "[--all] [--prompt P] [--json]"
+
+const alertsHelp = `
+Lists the alerts that fire or are pending, the rollbacks that wait for a person, kill switches that are thrown, and receivers
+that cannot be told, with what to do.
+`
+
+// overview is `driftd alerts --json`.
+type overview struct {
+	Status web.Status `json:"status"`
+	web.Alerts
+	Rollbacks []desk.Attempt `json:"rollbacks"` // those that are not over
+	Silences  []desk.Silence `json:"silences"`  // in force
+}
+
+// runAlerts shows what is going on.
+func runAlerts(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c, fs := newClient("alerts", alertsArgs, alertsHelp, stdout, stderr)
+	all := fs.Bool("all", false, "resolved alerts too")
+	prompt := fs.String("prompt", "", "only those of this `PROMPT`")
+	rest, code, done := parseFlags(fs, args)
+	if done {
+		return code
+	}
+	if len(rest) > 0 {
+		return c.usage("usage: driftd alerts %s", alertsArgs)
+	}
+	if code, ok := c.open(); !ok {
+		return code
+	}
+	o, err := c.overview(ctx, *all, *prompt)
+	if err != nil {
+		return c.failed(err)
+	}
+	if *c.json {
+		return c.printJSON(o)
+	}
+	writeOverview(stdout, o, *all)
+	return exitFine
+}
+
+func (c *client) overview(ctx context.Context, all bool, prompt string) (*overview, error) {
+	o := &overview{}
+	query := url.Values{}
+	if prompt != "" {
+		query.Set("prompt", prompt)
+	}
+	var rollbacks web.Rollbacks
+	var silences web.Silences
+	for _, q := range []struct {
+		path, state string
+		into        any
+	}{{"status", "", &o.Status}, {"alerts", "open", &o.Alerts}, {"rollbacks", "open", &rollbacks}, {"silences", "", &silences}} {
+		query := url.Values{}
+		if q.state != "" && !(all && q.path == "alerts") {
+			query.Set("state", q.state)
+		}
+		if prompt != "" && q.state != "" {
+			query.Set("prompt", prompt)
+		}
+		if err := c.ask(ctx, "GET", q.path, query, nil, q.into); err != nil {
+			return nil, err
+		}
+	}
+	o.Rollbacks, o.Silences = rollbacks.Rollbacks, []desk.Silence{}
+	for _, s := range silences.Silences {
+		if s.State == desk.SilenceActive {
+			o.Silences = append(o.Silences, s)
+		}
+	}
+	return o, nil
+}
+
+func writeOverview(w io.Writer, o *overview, all bool) {
+	now := o.Status.Now
+	var ids []string
+	for i := range o.Alerts.Alerts {
+		ids = append(ids, o.Alerts.Alerts[i].ID)
+	}
+	short := shortIDs(ids)
+	if len(ids) == 0 && all {
+		fmt.Fprintln(w, "There are no alerts.")
+	} else if len(ids) == 0 {
+		fmt.Fprintln(w, "No alert fires or is pending.")
+	} else {
+		table := [][]string{{"id", "state", "for", "alert", "prompt", "version", "cohort", "what", ""}}
+		for i := range o.Alerts.Alerts {
+			a := &o.Alerts.Alerts[i]
+			r := &a.Step
+			table = append(table, []string{
+				short(a.ID), string(a.State), phrase.Lasted(now.Sub(a.Since)), phrase.Brief(r.Rule), phrase.Brief(r.Prompt), phrase.Brief(r.Version),
+				phrase.Cohort(r), what(r), note(a),
+			})
+		}
+		writeColumns(w, table, len(table[0]))
+		if n := o.Total - len(ids); n > 0 {
+			fmt.Fprintf(w, "and %d more\n", n)
+		}
+	}
+	var more []string
+	for i := range o.Rollbacks {
+		more = append(more, openRollback(&o.Rollbacks[i], now, short))
+	}
+	for _, s := range o.Status.Stops {
+		more = append(more, stopped(&s, now))
+	}
+	if n := len(o.Silences); n > 0 {
+		more = append(more, fmt.Sprintf("%s in force: driftd silence --list", phrase.Plural(int64(n), "silence is", "silences are")))
+	}
+	more = append(more, troubles(o.Status.Checks)...)
+	if len(more) > 0 {
+		fmt.Fprintf(w, "\n%s\n", strings.Join(more, "\n"))
+	}
+}
+
+// what is the sentence with the figure; a resolved alert's figure is that of its end.
+func what(r *detector.Record) string { return phrase.Headline(r) }
+
+// note says who deals with an alert.
+func note(a *desk.Alert) string {
+	var parts []string
+	if a.Acknowledged != nil {
+		parts = append(parts, "acknowledged by "+phrase.Brief(a.Acknowledged.Actor))
+	}
+	if a.Silenced != "" {
+		parts = append(parts, "silenced")
+	}
+	return strings.Join(parts, ", ")
+}
+
+// openRollback is a rollback that is not over, with what can be done about it.
+func openRollback(a *desk.Attempt, now time.Time, short func(string) string) string {
+	s := fmt.Sprintf("rollback %s: %s", short(a.ID), change(a))
+	switch a.State {
+	case alert.RollbackWaiting:
+		return fmt.Sprintf("%s waits for a person since %s UTC\n    driftd approve %s, or driftd reject %s --reason …", s, phrase.Clock(a.Began, now), short(a.ID), short(a.ID))
+	case alert.RollbackWatching:
+		return s + " was promoted and is watched" + lingers(a)
+	}
+	return fmt.Sprintf("%s is %s", s, a.State)
+}
+
+// change is what a rollback does: "intent v22 in place of v23".
+func change(a *desk.Attempt) string {
+	s := phrase.Brief(a.Prompt) + " " + phrase.Brief(a.Target)
+	if a.Target == "" {
+		s = phrase.Brief(a.Prompt) + " to the version before"
+	}
+	if a.Version != "" {
+		s += " in place of " + phrase.Brief(a.Version)
+	}
+	return s
+}
+
+// lingers says how much traffic the version that was replaced still has.
+func lingers(a *desk.Attempt) string {
+	if a.Observed == nil || a.Observed.Share == nil {
+		return ""
+	}
+	return fmt.Sprintf(": %s has %s %% of the calls", phrase.Brief(a.Observed.Version), phrase.Number(*a.Observed.Share*100, 2))
+}
+
+func stopped(s *desk.Stop, now time.Time) string {
+	of, name := "all prompts", ""
+	if s.Prompt != "" {
+		of, name = phrase.Brief(s.Prompt), " "+phrase.Brief(s.Prompt)
+	}
+	out := fmt.Sprintf("rollbacks of %s are stopped since %s UTC by %s", of, phrase.Clock(s.At, now), phrase.Brief(s.By))
+	if s.Reason != "" {
+		out += ": " + phrase.Brief(s.Reason)
+	}
+	return out + "\n    driftd rollback --resume" + name
+}
+
+// troubles are what a person has to mend, in the process that was asked.
+func troubles(checks []web.Check) (out []string) {
+	for _, c := range checks {
+		if c.OK && !c.Trouble {
+			continue
+		}
+		name := c.Name
+		if receiver, ok := strings.CutPrefix(c.Name, "act "); ok && receiver != "registry" {
+			name = "receiver " + receiver
+		} else if ok {
+			name = "the registry"
+		}
+		detail := c.Detail
+		if detail == "" {
+			detail = "is not ready"
+		}
+		out = append(out, "trouble: "+name+": "+strings.ReplaceAll(phrase.Clean(detail), "\n", "\n    "))
+	}
+	return out
+}
+
+const ackArgs = "ID… [--comment TEXT] [--json]"
+
+const ackHelp = `
+Takes on alerts, each with all cohorts of its version under its rule: they are not said again until they get clearly worse.
+Ids stand in driftd alerts; any beginning of four characters or more that only one has will do.
+`
+
+// runAck acknowledges alerts.
+func runAck(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	c, fs := newClient("ack", ackArgs, ackHelp, stdout, stderr)
+	comment := fs.String("comment", "", "what you are going to do, for the others: `TEXT`")
+	rest, code, done := parseFlags(fs, args)
+	if done {
+		return code
+	}
+	if len(rest) == 0 {
+		return c.usage("usage: driftd ack %s", ackArgs)
+	}
+	if code, ok := c.open(); !ok {
+		return code
+	}
+	code = exitFine
+	for _, id := range rest {
+		var a desk.Alert
+		err := c.ask(ctx, "POST", "alerts/"+url.PathEscape(id)+"/acknowledge", nil, web.Acknowledge{By: c.by(), Comment: *comment}, &a)
+		if e, ok := pending(err); ok {
+			fmt.Fprintf(c.stderr, "driftd ack: %v\n", e)
+		} else if err != nil {
+			code = c.failed(err)
+		} else if *c.json {
+			c.printJSON(&a)
+		} else {
+			fmt.Fprintf(stdout, "acknowledged: %s, with all cohorts of it\n", phrase.Title(&a.Step))
+		}
+	}
+	return code
+}

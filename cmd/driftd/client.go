@@ -1,0 +1,233 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/alert/phrase"
+	"github.com/driftd/driftd/internal/web"
+)
+
+const (
+	defaultURL   = "http://127.0.0.1:8430"
+	answerWithin = 30 * time.Second
+	maxAnswer    = 256 << 20
+	maxTokenFile = 64 << 10
+)
+
+const clientHelp = `
+The daemon is asked by HTTP: at --url, else DRIFTD_URL, else ` + defaultURL + `. A token comes from --token-file, else
+DRIFTD_TOKEN; on the daemon's own machine none is needed where its config has none.
+Exit codes: 0 fine, 1 it did not work, 2 usage.
+`
+
+// client asks a daemon.
+type client struct {
+	name          string // of the command, for errors
+	stdout        io.Writer
+	stderr        io.Writer
+	url, tokenIn  *string
+	json          *bool
+	base          *url.URL
+	token, author string
+	http          *http.Client
+}
+
+// newClient adds the flags that all commands share which talk to a daemon.
+func newClient(name, args, more string, stdout, stderr io.Writer) (*client, *flag.FlagSet) {
+	fs := newFlags(name, args, stderr)
+	c := &client{name: name, stdout: stdout, stderr: stderr}
+	c.url = fs.String("url", "", "where the daemon answers: `URL`; else DRIFTD_URL, else "+defaultURL)
+	c.tokenIn = fs.String("token-file", "", "`FILE` with the token; else DRIFTD_TOKEN")
+	c.json = fs.Bool("json", false, "print the daemon's answer as JSON, and nothing else")
+	usage := fs.Usage
+	fs.Usage = func() { usage(); fmt.Fprint(fs.Output(), more+clientHelp) }
+	return c, fs
+}
+
+// open reads what the flags name. It returns an exit code where that cannot be.
+func (c *client) open() (code int, ok bool) {
+	address := *c.url
+	if address == "" {
+		address = os.Getenv("DRIFTD_URL")
+	}
+	if address == "" {
+		address = defaultURL
+	}
+	var err error
+	if c.base, err = url.Parse(address); err != nil || c.base.Host == "" || c.base.Scheme != "http" && c.base.Scheme != "https" {
+		return c.usage("%q is no address of a daemon\n    such as %s", address, defaultURL), false
+	}
+	if c.base.User != nil {
+		return c.usage("a user or password in the address is not supported\n    use --token-file or DRIFTD_TOKEN"), false
+	}
+	c.token = os.Getenv("DRIFTD_TOKEN")
+	if *c.tokenIn != "" {
+		if c.token, err = readToken(*c.tokenIn); err != nil {
+			return c.failed(err), false
+		}
+	}
+	c.author = os.Getenv("USER")
+	c.http = &http.Client{Timeout: answerWithin, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	return 0, true
+}
+
+func readToken(path string) (string, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	defer f.Close()
+	data, err := io.ReadAll(io.LimitReader(f, maxTokenFile))
+	if err != nil {
+		return "", fmt.Errorf("read token: %w", err)
+	}
+	token := strings.TrimSpace(string(data))
+	if token == "" || strings.ContainsAny(token, "\r\n") {
+		return "", fmt.Errorf("read token: %s does not hold one line", path)
+	}
+	return token, nil
+}
+
+// apiError is what a daemon answers when something cannot be.
+type apiError struct {
+	code int
+	web.Problem
+}
+
+func (e *apiError) Error() string { return hinted(e.Problem.Error, e.Hint) }
+
+// hinted is a problem with its hint below.
+func hinted(problem, hint string) string {
+	problem = phrase.Clean(problem)
+	if hint == "" {
+		return problem
+	}
+	return problem + "\n    " + phrase.Clean(hint)
+}
+
+// ask asks for path, below /api/v1, and decodes the answer into out.
+func (c *client) ask(ctx context.Context, method, path string, query url.Values, in, out any) error {
+	u := c.base.JoinPath("api/v1", path)
+	u.RawQuery = query.Encode()
+	var body io.Reader
+	if in != nil {
+		data, err := json.Marshal(in)
+		if err != nil {
+			return fmt.Errorf("encode request: %w", err)
+		}
+		body = bytes.NewReader(data)
+	}
+	req, err := http.NewRequestWithContext(ctx, method, u.String(), body)
+	if err != nil {
+		return fmt.Errorf("make request: %w", err)
+	}
+	if c.token != "" {
+		req.Header.Set("Authorization", "Bearer "+c.token)
+	}
+	if in != nil {
+		req.Header.Set("Content-Type", "application/json")
+	}
+	resp, err := c.http.Do(req)
+	if err != nil {
+		return c.unreachable(ctx, err)
+	}
+	defer resp.Body.Close()
+	data, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return c.unreachable(ctx, err)
+	}
+	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
+		e := &apiError{code: resp.StatusCode}
+		if json.Unmarshal(data, &e.Problem) != nil || e.Problem.Error == "" {
+			return errors.New(hinted(fmt.Sprintf("what answers at %s is no driftd: it says %s", c.base.Redacted(), resp.Status), "give the right one with --url or DRIFTD_URL"))
+		}
+		if e.code == http.StatusUnauthorized {
+			e.Hint = "set DRIFTD_TOKEN, or give --token-file; it must be http.token or one of http.tokens of the daemon's config"
+		}
+		return e
+	}
+	if err := json.Unmarshal(data, out); err != nil {
+		return errors.New(hinted(fmt.Sprintf("what answers at %s is no driftd: %v", c.base.Redacted(), err), "give the right one with --url or DRIFTD_URL"))
+	}
+	return nil
+}
+
+func (c *client) unreachable(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	if e, ok := errors.AsType[*net.OpError](err); ok {
+		err = e.Err
+	}
+	return errors.New(hinted(fmt.Sprintf("no daemon can be asked at %s: %v", c.base.Redacted(), err), "is driftd run running there? give another place with --url or DRIFTD_URL"))
+}
+
+// failed prints an error and gives the exit code.
+func (c *client) failed(err error) int {
+	fmt.Fprintf(c.stderr, "driftd %s: %v\n", c.name, err)
+	return exitWrong
+}
+
+func (c *client) usage(format string, args ...any) int {
+	fmt.Fprintf(c.stderr, "driftd %s: "+format+"\n", append([]any{c.name}, args...)...)
+	return exitUsage
+}
+
+// printJSON prints what the daemon answered.
+func (c *client) printJSON(v any) int {
+	enc := json.NewEncoder(c.stdout)
+	enc.SetIndent("", "  ")
+	if err := enc.Encode(v); err != nil {
+		return c.failed(fmt.Errorf("write: %w", err))
+	}
+	return exitFine
+}
+
+// by names the person at this terminal.
+func (c *client) by() web.By { return web.By{Author: c.author} }
+
+// pending says that what was asked for was written but is not seen yet; that is no failure.
+func pending(err error) (*apiError, bool) {
+	e, ok := errors.AsType[*apiError](err)
+	return e, ok && e.code == http.StatusAccepted
+}
+
+// shortIDs cuts ids to their first characters, eight or as many more as tell them apart.
+func shortIDs(ids []string) func(id string) string {
+	n := 8
+	for ; n < 32; n++ {
+		seen := make(map[string]string)
+		clash := false
+		for _, id := range ids {
+			head := id[:min(n, len(id))]
+			clash = clash || seen[head] != "" && seen[head] != id
+			seen[head] = id
+		}
+		if !clash {
+			break
+		}
+	}
+	return func(id string) string {
+		head, step, ok := strings.Cut(id, "-")
+		head = head[:min(n, len(head))]
+		if ok {
+			return head + "-" + step
+		}
+		return head
+	}
+}
