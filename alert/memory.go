@@ -100,7 +100,9 @@ func (w *MemoryWorker) Cut() { w.cut.Store(true) }
 // Stop ends the worker and waits for it. Without Cut it commits first, as a daemon that is told to stop does.
 func (w *MemoryWorker) Stop() {
 	w.cancel()
+	w.m.mu.Lock()
 	w.m.grown.Broadcast()
+	w.m.mu.Unlock()
 	w.wg.Wait()
 }
 
