@@ -85,7 +85,7 @@ var errCut = errors.New("the worker is cut off from its log")
 func (m *Memory) Start(ctx context.Context, core Core) *MemoryWorker {
 	ctx, cancel := context.WithCancel(ctx)
 	w := &MemoryWorker{m: m, loop: newLoop(core, defaultQuiet), cancel: cancel}
-	w.loop.append = w.append
+	w.loop.append, w.loop.total = w.append, len(m.parts)
 	w.wg.Go(func() { w.loop.run(ctx) })
 	for p := range m.parts {
 		w.wg.Go(func() { w.tail(ctx, p) })

@@ -15,13 +15,12 @@ import (
 // Wire is a transport in memory to a peer, with faults. It is for concurrent use.
 type Wire struct {
 	Peer http.Handler
-	// Next, where set, carries the calls in place of all else: a transport of its own, such as one to a real listener.
-	Next http.RoundTripper
 	// Taken, where set, is called after the peer has taken a call and before its answer is on its way.
 	Taken func()
 
 	mu     sync.Mutex
 	fault  *Fault
+	next   http.RoundTripper
 	calls  []time.Time
 	called chan struct{}
 }
@@ -42,6 +41,13 @@ func (w *Wire) Break(f *Fault) {
 	w.fault = f
 }
 
+// Through makes a transport carry the calls in place of all else, such as one to a real listener; nil ends that.
+func (w *Wire) Through(rt http.RoundTripper) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.next = rt
+}
+
 // Calls is when calls were made.
 func (w *Wire) Calls() []time.Time {
 	w.mu.Lock()
@@ -60,7 +66,7 @@ func (w *Wire) Called() <-chan struct{} {
 // RoundTrip implements http.RoundTripper.
 func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	w.mu.Lock()
-	f, next := w.fault, w.Next
+	f, next := w.fault, w.next
 	w.calls = append(w.calls, time.Now())
 	if w.called != nil {
 		select {
