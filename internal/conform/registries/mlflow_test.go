@@ -33,13 +33,13 @@ func TestMLflow(t *testing.T) {
 // TestMLflowServer runs it over MLflow itself: MLFLOW_URL, and MLFLOW_AUTH_URL with MLFLOW_AUTH_ADMIN (user:password) for one with
 // basic authentication.
 func TestMLflowServer(t *testing.T) {
-	s := real("MLFLOW_URL", "mlflow")
+	s := real(t, "MLFLOW_URL", "mlflow")
 	if s == nil {
 		t.Skip("MLFLOW_URL is not set: see make test-registries")
 	}
 	run(t, mlflowSubject("mlflow (server)", func(t *testing.T) world {
 		w := &mlflowWorld{server: s}
-		if asks := real("MLFLOW_AUTH_URL", "mlflow-auth"); asks != nil {
+		if asks := real(t, "MLFLOW_AUTH_URL", "mlflow-auth"); asks != nil {
 			asks.sign = basic(os.Getenv("MLFLOW_AUTH_ADMIN"))
 			tail := strings.ToLower(rand.Text()[:6])
 			w.asks = &mlflowWorld{server: asks, editor: "driftd-" + tail, passwords: map[who]string{

@@ -30,7 +30,7 @@ func TestPhoenix(t *testing.T) {
 
 // TestPhoenixServer runs it over Phoenix itself, with authentication: PHOENIX_URL and PHOENIX_ADMIN_SECRET.
 func TestPhoenixServer(t *testing.T) {
-	s := real("PHOENIX_URL", "phoenix")
+	s := real(t, "PHOENIX_URL", "phoenix")
 	if s == nil {
 		t.Skip("PHOENIX_URL is not set: see make test-registries")
 	}

@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"os"
 	"os/exec"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -58,30 +59,36 @@ func (in *inside) RoundTrip(r *http.Request) (*http.Response, error) {
 func (in *inside) stop(*testing.T)  { in.down.Store(true) }
 func (in *inside) start(*testing.T) { in.down.Store(false) }
 
-// control is the environment variable that names a program which stops and starts the real servers: PROGRAM stop|start NAME. It
-// returns when that is done.
+// control is the environment variable that names a program which starts and stops the real servers: PROGRAM start NAME prints the
+// address when it answers, PROGRAM stop NAME kills it. What it keeps outlives that.
 const control = "DRIFTD_TEST_REGISTRIES"
 
-// real is a server whose address is in the environment; nil where it is not.
-func real(variable, name string) *server {
-	base := os.Getenv(variable)
-	if base == "" {
-		return nil
+// real is a server whose address is in the environment, or that is started for this test; nil where there is neither.
+func real(t *testing.T, variable, name string) *server {
+	t.Helper()
+	s := &server{base: os.Getenv(variable), transport: &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute}}
+	if program := os.Getenv(control); program != "" && s.base == "" {
+		p := process{program, name}
+		t.Cleanup(func() { p.stop(t) })
+		s.base, s.off = p.do(t, "start"), p
 	}
-	s := &server{base: base, transport: &http.Transport{Proxy: http.ProxyFromEnvironment, IdleConnTimeout: time.Minute}}
-	if program := os.Getenv(control); program != "" {
-		s.off = process{program, name}
+	if s.base == "" {
+		return nil
 	}
 	return s
 }
 
 type process struct{ program, name string }
 
-func (p process) do(t *testing.T, verb string) {
+func (p process) do(t *testing.T, verb string) string {
 	t.Helper()
-	if out, err := exec.Command(p.program, verb, p.name).CombinedOutput(); err != nil {
-		t.Fatalf("%s %s: %v\n%s", verb, p.name, err, out)
+	cmd := exec.Command(p.program, verb, p.name)
+	var out, trouble bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &trouble
+	if err := cmd.Run(); err != nil {
+		t.Fatalf("%s %s: %v\n%s", verb, p.name, err, trouble.Bytes())
 	}
+	return strings.TrimSpace(out.String())
 }
 
 func (p process) stop(t *testing.T)  { t.Helper(); p.do(t, "stop") }
