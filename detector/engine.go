@@ -169,6 +169,9 @@ func (e *engine) step(r *rule, a *alert, s subject, v *verdict, worst func() []s
 		e.alerts[a.id] = a
 	}
 	fired := a.phase == firing
+	if fired && (r.Threshold != nil || r.Volume != nil) && v.samples >= int64(r.MinSamples) && e.now.Sub(e.steps.of[a.id].at) >= r.patience() {
+		v.worse = v.clearlyWorse(&a.last, 0)
+	}
 	happened, reason := a.move(e.now, v, r.For, r.KeepFiringFor)
 	if happened != "" {
 		a.last = *v

@@ -2,7 +2,6 @@ package detector
 
 import (
 	"cmp"
-	"math"
 	"slices"
 	"time"
 
@@ -109,17 +108,4 @@ func (t *axes) minuteCalls(prompt, version string) int64 {
 		return g.Count()
 	}
 	return 0
-}
-
-// beyond is how far the value lies beyond its bound, as a share of the bound, or in the metric's unit where the bound is 0. An empty window,
-// which has no value, is worst.
-func (v *verdict) beyond() float64 {
-	switch d := math.Abs(v.value - v.bound); {
-	case math.IsNaN(d):
-		return math.Inf(1)
-	case v.bound == 0:
-		return d
-	default:
-		return d / math.Abs(v.bound)
-	}
 }

@@ -62,9 +62,8 @@ func (k *sequential) recover(e *engine) {
 		if s.last < 0 {
 			s.last = k.minute
 		}
-		k.close(s)
-		v := a.last
-		v.side, v.reason, v.samples = k.worse, "", t.samples
+		v := k.close(s)
+		v.side = k.worse
 		switch silent := k.minute - s.last; {
 		case silent >= max(t.patience, silence):
 			v.side, v.reason, v.samples = neither, reasonNoScores, 0
@@ -73,9 +72,14 @@ func (k *sequential) recover(e *engine) {
 		case t.back:
 			v.side = neither
 		}
-		v.value, v.low, v.high = math.NaN(), math.NaN(), math.NaN()
-		if v.side == neither && v.reason == "" {
-			v.value = t.value
+		if v.side == neither {
+			end := a.last
+			end.side, end.reason, end.samples, end.worse = neither, v.reason, v.samples, false
+			end.value, end.low, end.high = math.NaN(), math.NaN(), math.NaN()
+			if end.reason == "" {
+				end.value = t.value
+			}
+			v = end
 		}
 		if s.alert = e.step(k.rule, a, s.subject, &v, k.exemplars(s)); s.alert != nil {
 			return false
@@ -88,11 +92,14 @@ func (k *sequential) recover(e *engine) {
 	})
 }
 
-// close ends the stretch where it is long enough, and judges it.
-func (k *sequential) close(s *series) {
+// close ends the stretch where it is long enough, and judges it. It gives the verdict of the alert's newest step, or, where the stretch shows
+// that it has become clearly worse than that, its own.
+func (k *sequential) close(s *series) (v verdict) {
 	t := &s.stretch
+	v = s.alert.last
+	v.worse, v.reason, v.samples = false, "", t.samples
 	if t.n < stretchScores || t.refN < stretchScores || k.minute+1-t.from < stretchMinutes {
-		return
+		return v
 	}
 	reference, mean := t.ref/float64(t.refN), t.sum/float64(t.n)
 	by := k.by(reference)
@@ -104,15 +111,31 @@ func (k *sequential) close(s *series) {
 	if told := k.unit.score(s.alert.last.value); told < reference {
 		half = min(max(half, (told+reference)/2), limit)
 	}
-	err := stretchErrors * t.error(k.Canary != nil)
+	se := t.error(k.Canary != nil)
+	err := stretchErrors * se
 	back := mean >= limit && mean >= half+err
 	if !back && mean > limit-err && k.minute+1-t.from < stretchMost {
-		return
+		return v
 	}
 	*t = stretch{
 		from: k.minute + 1, compared: t.compared, patience: t.patience, done: true, samples: t.n, value: k.unit.value(mean), back: back || mean >= limit,
 	}
+	v.samples = t.samples
+	now := v
+	now.side, now.value, now.reference = k.worse, t.value, k.unit.value(reference)
+	now.bound += now.reference - v.reference // what it is compared with has moved as well
+	if now.worse = now.clearlyWorse(&v, err*(k.unit.max-k.unit.min)) && v.outside(now.value); now.worse {
+		now.low, now.high = k.unit.value(max(mean-normal95*se, 0)), k.unit.value(min(mean+normal95*se, 1))
+		if now.low > now.high {
+			now.low, now.high = now.high, now.low
+		}
+		return now
+	}
+	return v
 }
+
+// normal95 is how many standard errors a 95 % interval reaches to either side.
+const normal95 = 1.96
 
 // error is the standard error of the mean. Two scores of 0 and two of 1 are thought in, as in evidence.EffectOf: a few that are all
 // alike prove nothing. Where what they are compared with are scores too, those are taken to vary as much.

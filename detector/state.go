@@ -60,6 +60,9 @@ const (
 	over         // above the upper one
 )
 
+// reasonWorse says that an alert that fires is told once more, because it has become clearly worse.
+const reasonWorse = "worse"
+
 // Why an alert ended. The set is closed.
 const (
 	reasonRecovered   = "recovered"
@@ -87,6 +90,7 @@ type verdict struct {
 	reference float64 // NaN: there is none
 	bound     float64 // limit that was passed; where side is neither the one that had been
 	against   string  // version compared with
+	worse     bool    // of an alert that fires: clearly, since its newest step
 
 	// Of kinds that gather evidence.
 	low, high float64   // interval of value; both 0 where there is none
@@ -113,9 +117,10 @@ type alert struct {
 }
 
 // move takes the alert to its next state at event time now. It returns what happened, "" when the alert stays as it is, and
-// for Resolved why.
+// for Resolved why. An alert that fires and becomes clearly worse is told to fire once more, and stays what it is.
 //
-//	inactive ─ breach ─> pending ─ lasted `for` ─> firing ─ clear for `keep_firing_for` ─> resolved
+//	                                               ┌─ worse ─┐
+//	inactive ─ breach ─> pending ─ lasted `for` ─> firing <──┘ ─ clear for `keep_firing_for` ─> resolved
 //	                        └──── clear ────> resolved
 func (a *alert) move(now time.Time, v *verdict, wait, keep time.Duration) (happened RecordType, reason string) {
 	if v.side == neither {
@@ -155,6 +160,8 @@ func (a *alert) move(now time.Time, v *verdict, wait, keep time.Duration) (happe
 	case a.phase == pending && now.Sub(a.onset) >= wait:
 		a.phase = firing
 		return Firing, ""
+	case a.phase == firing && v.worse:
+		return Firing, reasonWorse
 	}
 	return "", ""
 }

@@ -51,7 +51,7 @@ func TestLimits(t *testing.T) {
 }
 
 func TestMove(t *testing.T) {
-	breach, clear, empty := verdict{side: under}, verdict{}, verdict{reason: reasonNoData}
+	breach, clear, empty, worse := verdict{side: under}, verdict{}, verdict{reason: reasonNoData}, verdict{side: under, worse: true}
 	for _, c := range []struct {
 		name       string
 		wait, keep int // minutes
@@ -65,6 +65,8 @@ func TestMove(t *testing.T) {
 		{"kept", 0, 2, []verdict{breach, clear, clear, clear}, []string{"firing", "", "", "resolved recovered"}},
 		{"breached while kept", 0, 2, []verdict{breach, clear, breach, clear, clear, empty},
 			[]string{"firing", "", "", "", "", "resolved no data in the window"}},
+		{"gets worse", 1, 1, []verdict{worse, worse, breach, worse, clear, worse, clear, clear, worse},
+			[]string{"pending", "firing", "", "firing worse", "", "firing worse", "", "resolved recovered", "pending"}},
 	} {
 		a := &alert{}
 		for i, v := range c.ticks {
@@ -77,6 +79,43 @@ func TestMove(t *testing.T) {
 			if got != c.want[i] {
 				t.Errorf("%s, tick %d: %q, want %q", c.name, i, got, c.want[i])
 			}
+		}
+	}
+}
+
+func TestClearlyWorse(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		name         string
+		side         side
+		value, bound float64
+		told, was    float64 // value and bound of the newest step
+		least        float64
+		want         bool
+	}{
+		{"a twentieth of the bound", under, 0.75, 0.8, 0.79, 0.8, 0, true},
+		{"hardly less", under, 0.7501, 0.8, 0.79, 0.8, 0, false},
+		{"over the upper limit", over, 4.3, 4, 4.1, 4, 0, true},
+		{"hardly less over it", over, 4.29, 4, 4.1, 4, 0, false},
+		{"a quarter of far beyond", over, 9, 4, 8, 4, 0, true},
+		{"less than a quarter", over, 8.9, 4, 8, 4, 0, false},
+		{"the bound has moved as far", under, 0.6, 0.7, 0.7, 0.8, 0, false},
+		{"the bound alone has moved", under, 0.7, 0.8, 0.7, 0.75, 0, true},
+		{"better", under, 0.79, 0.8, 0.7, 0.8, 0, false},
+		{"in the hysteresis", under, 0.87, 0.8, 0.79, 0.8, 0, false},
+		{"recovered", neither, 0.1, 0.8, 0.79, 0.8, 0, false},
+		{"fell, now over", over, 30, 20, 9, 10, 0, true},
+		{"not by chance", under, 0.7, 0.8, 0.79, 0.8, 0.08, true},
+		{"perhaps by chance", under, 0.7, 0.8, 0.79, 0.8, 0.1, false},
+		{"a bound of zero", over, 5, 0, 4, 0, 0, true},
+		{"a bound of zero, by little", over, 4.9, 0, 4, 0, 0, false},
+		{"a negative bound", under, -1.2, -1, -1.1, -1, 0, true},
+		{"no value", under, nan, 0.8, 0.79, 0.8, 0, false},
+		{"nothing known of the step", under, 0.1, 0.8, nan, nan, 0, false},
+	} {
+		v, told := verdict{side: c.side, value: c.value, bound: c.bound}, verdict{value: c.told, bound: c.was}
+		if got := v.clearlyWorse(&told, c.least); got != c.want {
+			t.Errorf("%s: %v", c.name, got)
 		}
 	}
 }

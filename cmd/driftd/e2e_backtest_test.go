@@ -71,7 +71,7 @@ groups:
       - {alert: Unscored, metric: score_coverage, threshold: {stat: mean, window: 15m, below: 90%}, min_samples: 20}
 `
 
-// TestBacktestIsTheDaemon publishes events, some of them broken and none more than ten seconds out of order, and holds what the daemon
+// TestBacktestIsTheDaemon publishes events, some of them broken and none more than six seconds out of order, and holds what the daemon
 // writes to the alerts topic against what backtest prints for the same events: byte for byte.
 func TestBacktestIsTheDaemon(t *testing.T) {
 	events, err := specEvents(backtestSpec)
@@ -79,7 +79,7 @@ func TestBacktestIsTheDaemon(t *testing.T) {
 		t.Fatal(err)
 	}
 	rng := rand.New(rand.NewPCG(1, 1))
-	disorder(rng, events, 9*time.Second)
+	disorder(rng, events, 6*time.Second)
 	for _, broken := range []string{"{", `{"type":"span"}`, `"prompt":"\n",`, `"latency":-1,`, `"scores":{"grounding":7},`} {
 		at := rng.IntN(len(events))
 		if strings.HasSuffix(broken, ",") {

@@ -117,8 +117,10 @@ func (r *Report) steps(steps []detector.Record) {
 			rule.Pending++
 			rule.open[s.ID] = opened{s.Type, s.Time}
 		case detector.Firing:
-			rule.Firing++
-			rule.open[s.ID] = opened{s.Type, s.Time}
+			if rule.open[s.ID].step != detector.Firing { // else it has become worse
+				rule.Firing++
+				rule.open[s.ID] = opened{s.Type, s.Time}
+			}
 		case detector.Resolved:
 			rule.Resolved++
 			if o := rule.open[s.ID]; o.step == detector.Firing {
