@@ -51,6 +51,7 @@ var generated = map[string]func() ([]byte, error){
 	"event.schema.json": func() ([]byte, error) {
 		return jsonSchema(reflect.TypeFor[nativeEvent](), "event_test.go", "event.schema.json", "A native event: a span or a score")
 	},
+	"ROLLBACK.md":   rollbackPage,
 	"ATTRIBUTES.md": func() ([]byte, error) { return []byte(consumer.Reference()), nil },
 	"REFERENCE.md": func() ([]byte, error) {
 		return []byte("# Reference\n\nAll keys of the config and of rule files, made from the code. Durations are written 250ms, 90s, 5m, 1h30m, 7d; sizes 256MiB. " +
