@@ -80,6 +80,7 @@ type attempt struct {
 	rereads int  // how often the registry was read after it said yes, and named the old version
 	held    bool // while it is watched: it was read a second time, and names the target
 	look    bool // someone is said to have moved the label: the registry must be read
+	setBack bool // someone is known to have moved the label back since the registry was asked
 	lingers bool // said that the version goes on being called
 	retry   struct {
 		failures int
@@ -91,6 +92,11 @@ type attempt struct {
 // firing says whether what led to the attempt is still so.
 func (a *attempt) firing() bool {
 	return a.group == nil || a.group.attempt == a && a.group.firing > 0
+}
+
+// underWay says that the registry may have been asked, with what outcome is not known yet.
+func (a *attempt) underWay() bool {
+	return a.State == alert.RollbackPromoting || a.State == alert.RollbackVerifying
 }
 
 // decided says that a person wants it: it was approved, or asked for by hand.
@@ -151,7 +157,9 @@ func (b *book) step(part int, e alert.Entry) *attempt {
 	case r.Type == detector.Resolved && a.firing:
 		a.firing = false
 		delete(p.firing, r.ID)
-		g.firing--
+		if g.firing--; g.firing == 0 && g.attempt != nil {
+			g.attempt.retry.at = time.Time{} // what waits for the registry may have no object any more
+		}
 	}
 	return nil
 }
@@ -192,6 +200,7 @@ func (b *book) acted(part int, e alert.Entry) *attempt {
 		}
 		p := b.prompt(r.Prompt)
 		p.promotions = append(p.promotions, promotion{id, r.Time, r.Version, r.Previous, why})
+		b.glance(r)
 	}
 	if !began {
 		return nil
@@ -208,25 +217,28 @@ func (b *book) moved(r *detector.Record) {
 	}
 	p.moved = r
 	for _, a := range b.attempts {
-		if s := &a.Step; s.Prompt == r.Prompt && (a.State == alert.RollbackWaiting && r.Version != s.Version ||
-			a.State == alert.RollbackWatching && r.Version != s.Previous) {
+		if s := &a.Step; s.Prompt == r.Prompt && s.Version == r.Version && a.underWay() && !r.Time.Before(a.Last.Time) {
+			a.setBack = true
+		}
+	}
+	b.glance(&detector.Record{Prompt: r.Prompt, Version: r.Previous, Previous: r.Version})
+}
+
+// glance makes the attempts on a prompt look at the registry whose version is said to be replaced, or whose target is.
+func (b *book) glance(r *detector.Record) {
+	for _, a := range b.attempts {
+		if s := &a.Step; s.Prompt == r.Prompt && (a.State == alert.RollbackWaiting && r.Previous != s.Version ||
+			a.State == alert.RollbackWatching && r.Previous != s.Previous) {
 			a.look = true
 		}
 	}
 }
 
-// switched folds a stop or a resumption. Of two at the same time the stop counts.
+// switched folds a stop or a resumption.
 func (b *book) switched(r *detector.Record) {
-	at := &b.stop
-	if r.Prompt != "" {
-		at = &b.prompt(r.Prompt).stop
+	if r.Prompt == "" {
+		b.stop = r
+	} else {
+		b.prompt(r.Prompt).stop = r
 	}
-	if later(r, *at) {
-		*at = r
-	}
-}
-
-// later says whether r counts rather than old, of two that switch the same.
-func later(r, old *detector.Record) bool {
-	return old == nil || r.Time.After(old.Time) || r.Time.Equal(old.Time) && r.Type == detector.RollbacksStopped
 }

@@ -107,8 +107,9 @@ func killSwitch(q *question) string {
 	}
 	var all *detector.Record
 	for _, b := range q.books {
-		if b.stop != nil && later(b.stop, all) {
-			all = b.stop
+		// Partitions have no order among each other. Of two at the same time the stop counts.
+		if s := b.stop; s != nil && (all == nil || s.Time.After(all.Time) || s.Time.Equal(all.Time) && s.Type == detector.RollbacksStopped) {
+			all = s
 		}
 	}
 	for _, stop := range []*detector.Record{all, q.p.stop} {
@@ -159,9 +160,14 @@ func notCurrent(q *question) string {
 		}
 		return ""
 	}
-	by := ""
+	by, at := "", time.Time{}
 	if m := q.p.moved; m != nil && q.answer.current.Is(m.Version) {
-		by = fmt.Sprintf(" (%s promoted it at %s)", who(m), clock(m.Time, q.now))
+		by, at = fmt.Sprintf(" (%s promoted it at %s)", who(m), clock(m.Time, q.now)), m.Time
+	}
+	if n := len(q.p.promotions); n > 0 {
+		if last := &q.p.promotions[n-1]; q.answer.current.Is(last.to) && last.time.After(at) && last.id != q.a.ID() {
+			by = fmt.Sprintf(" (driftd promoted it at %s, %s)", clock(last.time, q.now), last.why)
+		}
 	}
 	return fmt.Sprintf("%s is current in the registry, not %s%s: driftd stands down", q.answer.current, q.s.Version, by)
 }

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/detector"
 )
 
@@ -116,7 +115,7 @@ func fleetLimit(q *question) string {
 		}
 	}
 	for a := range q.open {
-		if a != q.a && (a.State == alert.RollbackPromoting || a.State == alert.RollbackVerifying) {
+		if a != q.a && a.underWay() {
 			n++
 		}
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/registry"
 	"github.com/driftd/driftd/detector"
-	"github.com/driftd/driftd/internal/outbound"
 )
 
 // ask reads from the registry what the guards need.
@@ -73,10 +72,10 @@ func force(s *detector.Record, overridden string) string {
 	return fmt.Sprintf("; %s did not refuse, nothing is overridden", s.Force)
 }
 
-// underWay says that another attempt on the prompt has asked the registry, with what outcome is not known yet.
+// underWay says that another attempt on the prompt is.
 func (c *Core) underWay(a *attempt) bool {
 	for o := range c.open {
-		if o != a && o.Step.Prompt == a.Step.Prompt && (o.State == alert.RollbackPromoting || o.State == alert.RollbackVerifying) {
+		if o != a && o.Step.Prompt == a.Step.Prompt && o.underWay() {
 			return true
 		}
 	}
@@ -101,7 +100,7 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 		c.promoted(ctx, j, a, "found by reading back")
 		return
 	}
-	if again && c.setBack(a) {
+	if again && c.setBack(ctx, a) {
 		c.standDown(ctx, j, a, seen.current)
 		return
 	}
@@ -135,10 +134,15 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 	c.verify(ctx, j, a)
 }
 
-// setBack says that someone is known to have moved the label back since the registry was asked.
-func (c *Core) setBack(a *attempt) bool {
-	m := c.books[a.part].prompt(a.Step.Prompt).moved
-	return m != nil && m.Version == a.Step.Version && m.Time.After(a.Last.Time)
+// setBack says that someone is known to have moved the label back since the registry was asked: the topic says so, or the
+// registry's history. Where neither does, a crash between the two is taken for one before the registry was asked.
+func (c *Core) setBack(ctx context.Context, a *attempt) bool {
+	h, ok := c.cfg.Registry.(Historian)
+	if a.setBack || !ok || !c.cfg.Registry.Traits().History {
+		return a.setBack
+	}
+	changes, err := h.History(ctx, a.Step.Prompt)
+	return err == nil && len(changes) > 0 && changes[0].To == a.Step.Version && changes[0].At.After(a.Last.Time)
 }
 
 // purpose is why, for the registry's own audit.
@@ -165,11 +169,11 @@ func (c *Core) verify(ctx context.Context, j alert.Journal, a *attempt) {
 		c.failed(ctx, j, a, err, "; the registry said yes, but could not be read back")
 	case current.Is(a.Step.Previous):
 		c.promoted(ctx, j, a, "")
-	case !current.Is(a.Step.Version) || c.setBack(a):
+	case !current.Is(a.Step.Version) || c.setBack(ctx, a):
 		c.standDown(ctx, j, a, current)
 	case a.rereads+1 < rereads:
 		a.rereads++
-		a.retry.at = time.Now().Add(outbound.Delay(a.rereads))
+		a.retry.at = time.Now().Add(c.backoff(a.rereads))
 	default:
 		c.write(ctx, j, a, c.record(a, detector.RollbackFailed, fmt.Sprintf("the registry answered yes, but %s is current", current)))
 	}
@@ -264,7 +268,7 @@ func (c *Core) failed(ctx context.Context, j alert.Journal, a *attempt, err erro
 // retry plans another try of what failed for a reason, no sooner than after wait.
 func (c *Core) retry(a *attempt, reason string, wait time.Duration, err error) {
 	a.retry.failures++
-	a.retry.at = time.Now().Add(max(wait, outbound.Delay(a.retry.failures)))
+	a.retry.at = time.Now().Add(max(wait, c.backoff(a.retry.failures)))
 	if a.retry.problem != reason {
 		a.retry.problem = reason
 		c.cfg.Log.Warn("rollback is delayed, will try again", "prompt", a.Step.Prompt, "version", a.Step.Version, "reason", reason, "error", err)

@@ -54,6 +54,8 @@ type rig struct {
 	notes   []string
 	before  func(m registry.Move) // runs before a move arrives
 	liar    bool                  // moves are answered and not made
+	down    bool                  // nothing is answered
+	forgets bool                  // it takes no idempotency key: what is asked twice is done twice
 }
 
 var errDead = errors.New("the process is gone")
@@ -96,6 +98,7 @@ func newRig(t *testing.T) *rig {
 func (g *rig) start() {
 	g.dead, g.dieAt = false, 0
 	g.core = New(g.cfg)
+	g.core.backoff = func(n int) time.Duration { return time.Second << min(n-1, 6) }
 	for n := range g.logs {
 		g.core.Begin(n, -1)
 	}
@@ -190,6 +193,9 @@ type mortal struct {
 }
 
 func (m mortal) Current(ctx context.Context, prompt string) (v registry.Version, err error) {
+	if m.g.down {
+		return v, &registry.Error{Op: "read", Kind: registry.Unavailable, Reason: "no answer"}
+	}
 	if dead := m.g.op("read", func() { v, err = m.next.Current(ctx, prompt) }); dead != nil {
 		return v, dead
 	}
@@ -208,6 +214,9 @@ func (m mortal) Move(ctx context.Context, p registry.Move) (err error) {
 	}
 	if m.g.liar {
 		return nil
+	}
+	if m.g.forgets {
+		p.Key = fmt.Sprintf("%s#%d", p.Key, len(m.g.ops))
 	}
 	if dead := m.g.op("promote", func() { err = m.next.Move(ctx, p) }); dead != nil {
 		return dead

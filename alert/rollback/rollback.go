@@ -78,6 +78,8 @@ type Core struct {
 	books  map[int]*book
 	open   map[*attempt]struct{} // attempts that may need something; what is over leaves it when it is next looked at
 	gauges gauges
+	// backoff is the wait after so many failures in a row.
+	backoff func(failures int) time.Duration
 }
 
 // New returns the core of the act worker of the registry.
@@ -85,7 +87,7 @@ func New(cfg Config) *Core {
 	cfg.Cooldown, cfg.Horizon, cfg.Watch = cmp.Or(cfg.Cooldown, time.Hour), cmp.Or(cfg.Horizon, 7*day), cmp.Or(cfg.Watch, time.Hour)
 	cfg.ApproveWithin, cfg.RemindAfter = cmp.Or(cfg.ApproveWithin, day), cmp.Or(cfg.RemindAfter, time.Hour)
 	cfg.PromptPerDay, cfg.FleetPerDay, cfg.MinSamples = cmp.Or(cfg.PromptPerDay, 2), cmp.Or(cfg.FleetPerDay, 10), cmp.Or(cfg.MinSamples, 200)
-	c := &Core{cfg: cfg, books: map[int]*book{}, open: map[*attempt]struct{}{}}
+	c := &Core{cfg: cfg, books: map[int]*book{}, open: map[*attempt]struct{}{}, backoff: outbound.Delay}
 	c.gauges.register(cfg.Metrics)
 	return c
 }
@@ -271,7 +273,7 @@ func (c *Core) record(a *attempt, typ detector.RecordType, reason string) detect
 func (c *Core) write(ctx context.Context, j alert.Journal, a *attempt, rs ...detector.Record) bool {
 	if err := j.Append(ctx, a.part, rs...); err != nil {
 		a.retry.failures++
-		a.retry.at = time.Now().Add(outbound.Delay(a.retry.failures))
+		a.retry.at = time.Now().Add(c.backoff(a.retry.failures))
 		if a.retry.failures == 1 && ctx.Err() == nil {
 			c.cfg.Log.Warn("could not record a rollback, will try again", "prompt", a.Step.Prompt, "type", string(rs[0].Type), "error", err)
 		}

@@ -33,7 +33,8 @@ var rewrite = flag.Bool("rewrite", false, "write what the scripts in testdata gi
 //	request p to=v22 from=v23 by=jane force= why=
 //	stop by=jane prompt= why=, resume by=jane prompt=
 //	set p v24                       a person moves the label; moved p v24 from=v23 by=jane: the topic says so
-//	before p v24                    a person does it as the next move of the label is on its way
+//	before p v24                    a person does it as the next move of the label is on its way; before down: the registry's reads fail from then on
+//	down, up                        its reads fail
 //	fail GET 503 3                  the next answers of the registry; fail POST late: it does it, and does not answer
 //	deaf 3                          the next appends to the topic fail
 //	registry history=yes switch=yes grace=5m lies=yes, label p off, changed v23 from=v22
@@ -211,8 +212,16 @@ func (s *script) do(verb string, args []string, keys map[string]string) {
 	case "moved":
 		s.add(detector.Record{ID: "m", Step: 1, Type: detector.RegistryPromoted, Time: time.Now().UTC(), Prompt: arg(0), Version: arg(1), Previous: keys["from"], Actor: keys["by"]})
 	case "before":
+		if arg(0) == "down" {
+			s.before = func(registry.Move) { s.before, s.down = nil, true }
+			return
+		}
 		prompt, version := arg(0), arg(1)
 		s.before = func(registry.Move) { s.before = nil; s.reg.Set(prompt, version) }
+	case "down":
+		s.down = true
+	case "up":
+		s.down = false
 	case "fail":
 		f := fakeregistry.Fault{Method: arg(0), Late: arg(1) == "late"}
 		if !f.Late {
@@ -293,7 +302,7 @@ func (s *script) fire(id string, args []string, keys map[string]string) detector
 		case "model":
 			r.Model = v
 		case "swapped":
-			r.Changed = []detector.Changed{{Axis: "model", From: v, To: r.Model}}
+			r.Changed = []detector.Changed{{Axis: "model", From: v}}
 		case "onset":
 			at := time.Now().Add(s.span(v)).UTC()
 			r.Onset = &at
@@ -316,6 +325,9 @@ func (s *script) fire(id string, args []string, keys map[string]string) detector
 		default:
 			s.t.Fatalf("no such key: %s", k)
 		}
+	}
+	for i := range r.Changed {
+		r.Changed[i].To = r.Model
 	}
 	if r.Target != nil {
 		r.Target.Version = r.Previous

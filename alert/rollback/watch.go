@@ -58,7 +58,7 @@ func (c *Core) watched(a *attempt, now time.Time) (*verdict, time.Time) {
 		return &verdict{detector.Recovered, "the alert is over"}, time.Time{}
 	case v.newest == nil:
 		end = end.Add(c.cfg.Watch) // detect may lie behind
-	case v.share < silent && v.bad == nil && v.good != nil:
+	case v.share < silent && v.bad == nil && v.good != nil && !v.missing:
 		return &verdict{detector.Recovered, fmt.Sprintf("%s; %s", v.good, v.calls(a))}, time.Time{}
 	}
 	if !now.Before(end) {
@@ -67,7 +67,7 @@ func (c *Core) watched(a *attempt, now time.Time) (*verdict, time.Time) {
 	switch {
 	case !a.held:
 		return nil, calm
-	case !a.lingers && v.newest != nil && v.share >= silent:
+	case v.newest != nil && a.lingers != (v.share >= silent):
 		return nil, a.Promoted.Add(2 * c.grace())
 	}
 	return nil, end
@@ -79,6 +79,7 @@ type view struct {
 	share     float64          // of the bad version in the prompt's calls
 	good, bad *standing        // a cohort in which the target is well, and one in which it is not
 	few       *standing        // one in which it has too few samples
+	missing   bool             // a cohort that fires was not observed with the others
 }
 
 // standing is the target's figure in a cohort.
@@ -97,12 +98,10 @@ func (c *Core) view(a *attempt) (v view) {
 		return v
 	}
 	since := a.Promoted.Add(c.grace())
-	var all []*alertState
 	for _, s := range a.group.members {
 		if s.observed == nil || s.observed.Time.Before(since) {
 			continue
 		}
-		all = append(all, s)
 		if v.newest == nil || s.observed.Time.After(v.newest.Time) {
 			v.newest = s.observed
 		}
@@ -113,8 +112,12 @@ func (c *Core) view(a *attempt) (v view) {
 	if v.newest.Share != nil {
 		v.share = *v.newest.Share
 	}
-	for _, s := range all {
-		if !s.firing || v.newest.Time.Sub(s.observed.Time) > fresh {
+	for _, s := range a.group.members {
+		if !s.firing {
+			continue
+		}
+		if s.observed == nil || v.newest.Time.Sub(s.observed.Time) > fresh {
+			v.missing = true
 			continue
 		}
 		st, beyond, ok := stands(&s.last, s.observed.Target)
@@ -192,8 +195,12 @@ func (c *Core) watch(ctx context.Context, j alert.Journal, a *attempt) {
 		c.conclude(ctx, j, a, v)
 		return
 	}
-	if seen := c.view(a); !a.lingers && seen.newest != nil && seen.share >= silent && !now.Before(a.Promoted.Add(2*c.grace())) {
-		a.lingers = true
+	seen := c.view(a)
+	if seen.newest == nil || now.Before(a.Promoted.Add(2*c.grace())) {
+		return
+	}
+	was := a.lingers
+	if a.lingers = seen.share >= silent; a.lingers && !was {
 		c.cfg.Log.Warn("a version that was rolled back goes on being called", "prompt", a.Step.Prompt, "version", a.Step.Version, "target", a.Step.Previous, "share", seen.share)
 	}
 }
