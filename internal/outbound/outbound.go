@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"math/rand/v2"
 	"net"
 	"net/http"
@@ -46,7 +47,7 @@ func NewClientUpTo(limit int64, rt http.RoundTripper) *http.Client {
 	}
 }
 
-// limited cuts the body of every answer, and tells the peer who asks.
+// limited cuts the body of every answer, tells the peer who asks, and turns the date in a Retry-After into seconds.
 type limited struct {
 	next  http.RoundTripper
 	limit int64
@@ -60,6 +61,10 @@ func (l limited) RoundTrip(r *http.Request) (*http.Response, error) {
 	resp, err := l.next.RoundTrip(r)
 	if err != nil {
 		return nil, err
+	}
+	if at, err := http.ParseTime(resp.Header.Get("Retry-After")); err == nil { // client libraries often read seconds alone
+		wait := min(max(time.Until(at), 0), maxRetryAfter)
+		resp.Header.Set("Retry-After", strconv.Itoa(int(math.Ceil(wait.Seconds()))))
 	}
 	resp.Body = struct {
 		io.Reader
