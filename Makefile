@@ -7,7 +7,7 @@ STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 .PHONY: help build test race lint fuzz bench bench-detect demo check test-kafka test-collector test-registries
 
 help:
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 build: ## bin/driftd, static
 	CGO_ENABLED=0 $(GO) build -trimpath -o bin/driftd ./cmd/driftd

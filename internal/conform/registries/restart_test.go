@@ -15,7 +15,24 @@ func notOurs(w world) string {
 	return ""
 }
 
-var errLost = errors.New("connection reset by peer")
+// answerLost lets the first call that writes have its effect and loses the answer, as meanwhile happens what it is told.
+func answerLost(meanwhile func()) middleware {
+	return func(next http.RoundTripper) http.RoundTripper {
+		lost := false
+		return roundTrip(func(r *http.Request) (*http.Response, error) {
+			resp, err := next.RoundTrip(r)
+			if r.Method == http.MethodGet || lost {
+				return resp, err
+			}
+			lost = true
+			if err == nil {
+				resp.Body.Close()
+			}
+			meanwhile()
+			return nil, errors.New("connection reset by peer")
+		})
+	}
+}
 
 var restarts = []testcase{
 	{name: "server down", skip: notOurs, run: func(t *testing.T, b *bench) {
@@ -52,21 +69,7 @@ var restarts = []testcase{
 	}},
 	{name: "restart before the answer", http: true, skip: notOurs, run: func(t *testing.T, b *bench) {
 		s := b.world.(powered).power()
-		lost := false
-		c := b.client(t, daemon, func(next http.RoundTripper) http.RoundTripper {
-			return roundTrip(func(r *http.Request) (*http.Response, error) {
-				resp, err := next.RoundTrip(r)
-				if r.Method == http.MethodGet || lost {
-					return resp, err
-				}
-				lost = true
-				if err == nil {
-					resp.Body.Close()
-				}
-				s.stop(t)
-				return nil, errLost
-			})
-		})
+		c := b.client(t, daemon, answerLost(func() { s.stop(t) }))
 		p := b.prompt(t, 2, 2)
 		m := b.move(t, c, p, 2, 1)
 		b.fails(t, c.Move(t.Context(), m), registry.Unavailable)
