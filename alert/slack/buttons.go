@@ -25,9 +25,9 @@ func decide(n *alert.Notification, v View) []api.Block {
 		return nil
 	}
 	to, bad, prompt := goal(&a.Step), brief(a.Step.Version), brief(a.Step.Prompt)
-	approve := button(actApprove, a.ID(), "Approve rollback", api.StylePrimary)
+	approve := button(actApprove, buttonValue(v.Receiver, a.ID()), "Approve rollback", api.StylePrimary)
 	approve.Confirm = confirm("Roll back "+prompt+"?", fmt.Sprintf("driftd checks its guards and asks the registry to promote %s in place of %s.", to, bad), "Approve", api.StylePrimary)
-	reject := button(actReject, a.ID(), "Reject", api.StyleDanger)
+	reject := button(actReject, buttonValue(v.Receiver, a.ID()), "Reject", api.StyleDanger)
 	reject.Confirm = confirm("Reject the rollback?", fmt.Sprintf("%s stays current; nothing is promoted for this alert.", bad), "Reject", api.StyleDanger)
 	return []api.Block{api.NewActionBlock("", approve, reject)}
 }
@@ -37,7 +37,7 @@ func buttons(n *alert.Notification, v View) []api.Block {
 	if !v.Buttons {
 		return nil
 	}
-	id := n.Worst().Record.ID
+	id := buttonValue(v.Receiver, n.Worst().Record.ID)
 	var all []api.BlockElement
 	if n.Acknowledged == nil {
 		all = append(all, button(actAcknowledge, id, "Acknowledge", api.StyleDefault))

@@ -31,6 +31,7 @@ type Message struct {
 // View is what a message needs beside what it tells.
 type View struct {
 	TraceURL string // address of a trace with {trace_id} in it, or empty
+	Receiver string // name, which its buttons carry
 	Buttons  bool   // somebody hears when they are pressed
 	Chart    string // id of the uploaded image; empty draws a line of text
 	// ApproveWithin is how long a proposal waits for a person; 0 does not say.

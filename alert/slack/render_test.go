@@ -19,7 +19,7 @@ var rewrite = flag.Bool("rewrite", false, "write the golden files anew")
 
 const traceURL = "https://traces.example/trace/{trace_id}?a=1&b=2"
 
-var view = View{TraceURL: traceURL, Buttons: true, ApproveWithin: 24 * time.Hour, Grace: time.Minute}
+var view = View{Receiver: "page", TraceURL: traceURL, Buttons: true, ApproveWithin: 24 * time.Hour, Grace: time.Minute}
 
 var t0 = time.Date(2026, 11, 20, 14, 41, 0, 0, time.UTC)
 

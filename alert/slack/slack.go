@@ -20,6 +20,7 @@ const interval = time.Second
 
 // Config is what a Slack receiver needs. Either Token and Channel, or WebhookURL.
 type Config struct {
+	Name       string // of the receiver
 	Token      string // of a bot with chat:write; secret
 	Channel    string // id or #name
 	WebhookURL string // of an incoming webhook; secret
@@ -60,5 +61,5 @@ func newAPI(token, appToken, url string, rt http.RoundTripper) *api.Client {
 
 // view is what messages of this receiver need.
 func (c *Config) view() View {
-	return View{TraceURL: c.TraceURL, Buttons: c.Buttons, ApproveWithin: c.ApproveWithin, Grace: c.Grace}
+	return View{Receiver: c.Name, TraceURL: c.TraceURL, Buttons: c.Buttons, ApproveWithin: c.ApproveWithin, Grace: c.Grace}
 }

@@ -14,6 +14,7 @@ import (
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/alert/slack"
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/config"
@@ -64,6 +65,9 @@ type daemon struct {
 	detect *detector.Worker                // nil where that stage does not run
 	act    []*alert.Worker
 	desk   *desk.Desk // nil where that stage does not run
+
+	slack   *slack.Interactions // nil where that stage does not run
+	sockets []*slack.Socket
 }
 
 // newDaemon checks what can be checked without a broker and listens for HTTP; run does the rest.
@@ -77,10 +81,12 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	d.describe()
 	if o.Stages.act {
 		d.desk = d.newDesk()
+		d.slack = d.newInteractions()
+		d.sockets = d.slack.Sockets()
 	}
 	d.web, err = web.Listen(web.Config{
 		Listen: o.Config.HTTP.Listen, Tokens: tokens(&o.Config.HTTP), Metrics: []*metrics.Set{d.metrics},
-		Ready: d.ready, Reload: d.reload, Rules: d.standing, Desk: d.desk, Now: o.Now, Version: version(), Log: o.Log.With("part", "http"),
+		Ready: d.ready, Reload: d.reload, Rules: d.standing, Desk: d.desk, Handlers: d.slackHandlers(), Now: o.Now, Version: version(), Log: o.Log.With("part", "http"),
 	})
 	if err != nil {
 		d.client.Close()
@@ -126,6 +132,10 @@ func (d *daemon) run(ctx context.Context) error {
 			parts["act "+r.State().Name] = d.behindTopics(r.Run)
 		}
 		parts["follow alerts"] = d.behindTopics(d.follow)
+		parts["hear Slack"] = d.slack.Run
+		for i, s := range d.sockets {
+			parts[fmt.Sprintf("Slack's socket %d", i+1)] = s.Run
+		}
 	}
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(nil)

@@ -6,7 +6,6 @@ import (
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/alertmanager"
 	"github.com/driftd/driftd/alert/pagerduty"
-	"github.com/driftd/driftd/alert/slack"
 	"github.com/driftd/driftd/alert/webhook"
 	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/signature"
@@ -16,10 +15,7 @@ import (
 func (d *daemon) receiver(r *config.Receiver) (alert.Receiver, error) {
 	switch {
 	case r.Slack != nil:
-		return slack.New(slack.Config{
-			Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
-			TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
-		}), nil
+		return d.slackReceiver(r), nil
 	case r.Alertmanager != nil:
 		a := r.Alertmanager
 		return alertmanager.New(alertmanager.Config{

@@ -137,7 +137,7 @@ func (d *daemon) ready() []web.Check {
 		}
 		checks = append(checks, c)
 	}
-	return checks
+	return append(checks, d.slackChecks()...)
 }
 
 // standing tells where the rules with a budget stand, in the partitions of this process.

@@ -124,40 +124,6 @@ func (c *checker) pagerduty(p *PagerDuty) {
 	}
 }
 
-func (c *checker) slack(s *Slack, whole strictyaml.Place) {
-	c.secret(&s.Token)
-	c.secret(&s.WebhookURL)
-	c.secret(&s.SigningSecret)
-	c.secret(&s.AppToken)
-	if c.doc.Misspelt(s) {
-		return
-	}
-	token, channel, hook := c.doc.At(&s.Token), c.doc.At(&s.Channel), c.doc.At(&s.WebhookURL)
-	switch {
-	case hook.Present() && token.Present():
-		hook.KeyErrorf("keep one of them", "`webhook_url` and `token` are two ways to the same channel")
-	case hook.Present() && channel.Present():
-		channel.KeyErrorf("remove it", "an incoming webhook has its own channel")
-	case token.Present() && !channel.Present():
-		token.KeyErrorf("add `channel`, such as \"#llm-alerts\"", "`token` without `channel`")
-	case channel.Present() && !token.Present() && !hook.Present():
-		channel.KeyErrorf("add `token`, such as \"${SLACK_TOKEN}\"", "`channel` without `token`")
-	case !hook.Present() && !token.Present():
-		whole.KeyErrorf("add `token` and `channel`, or `webhook_url`", "`slack` does not say how to get there")
-	}
-	if text := s.Token.text; text != "" && !strings.HasPrefix(text, "xox") {
-		token.Warnf("Slack's bot tokens begin with xoxb-", "this does not look like a token of a Slack bot")
-	}
-	if strings.ContainsAny(s.Channel, " \t,") {
-		channel.Errorf("such as \"#llm-alerts\" or C0123456789", "`%s` is no channel", s.Channel)
-	}
-	if text := s.WebhookURL.text; text != "" {
-		if problem := urlProblem(text); problem != "" {
-			hook.Errorf("such as https://hooks.slack.com/services/…", "`webhook_url` is no address: %s", problem)
-		}
-	}
-}
-
 func (c *checker) routes(names []string) {
 	r := c.config.Route
 	if r == nil {

@@ -1,0 +1,202 @@
+package slack
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/url"
+	"sync"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+	api "github.com/slack-go/slack"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/detector"
+)
+
+// People is what people can do: desk.Desk.
+type People interface {
+	Acknowledge(ctx context.Context, who, alertID, comment string) error
+	Silence(ctx context.Context, who string, s detector.Silence) (id string, err error)
+	Decide(ctx context.Context, who, attemptID string, approve bool, reason string) error
+}
+
+// Find returns an alert and the way by which it comes to a receiver. Errors are those of desk.Board.
+type Find func(receiver, alertID string) (desk.Alert, alert.Leg, error)
+
+// App is a Slack app whose buttons lead here.
+type App struct {
+	Token         string // of its bot; secret
+	SigningSecret string // of requests over HTTP; secret; empty for Socket Mode
+	AppToken      string // opens sockets; secret; empty for HTTP
+}
+
+// InteractionsConfig is what Interactions needs.
+type InteractionsConfig struct {
+	Apps      []App
+	People    People
+	Find      Find
+	APIURL    string // of the Web API with a slash at its end; empty is Slack's own
+	Transport http.RoundTripper
+	Now       func() time.Time // the clock of silences
+	Metrics   *metrics.Set
+	Log       *slog.Logger
+}
+
+const (
+	maxBody = 512 << 10 // of a request: Slack sends the message along
+	waiting = 64        // interactions that are not yet dealt with
+	workers = 4
+	// within is how long one of them may take.
+	within = 20 * time.Second
+)
+
+// Interactions is what people press in Slack. It answers over HTTP (ServeHTTP) and by sockets (Sockets) at once, and does what
+// was asked for in Run.
+type Interactions struct {
+	cfg  InteractionsConfig
+	apps []*app
+	seen *seen
+	jobs chan job
+}
+
+// app is an App with its client.
+type app struct {
+	App
+	api    *api.Client
+	groups *groups
+}
+
+// job is something that was pressed.
+type job struct {
+	app  *app
+	call *api.InteractionCallback
+}
+
+// results of interactions, as the metric tells them: done; denied to who may not; stale, of a message that has been overtaken;
+// failed; forged, with a wrong signature; replayed; busy, when too much waits.
+var results = []string{"done", "denied", "stale", "failed", "forged", "replayed", "busy"}
+
+// NewInteractions returns what takes interactions; Run deals with them.
+func NewInteractions(cfg InteractionsConfig) *Interactions {
+	in := &Interactions{cfg: cfg, seen: newSeen(), jobs: make(chan job, waiting)}
+	for _, a := range cfg.Apps {
+		client := newAPI(a.Token, a.AppToken, cfg.APIURL, cfg.Transport)
+		in.apps = append(in.apps, &app{a, client, newGroups(client, time.Now)})
+	}
+	for _, r := range results {
+		in.counter(r)
+	}
+	return in
+}
+
+func (in *Interactions) counter(result string) *metrics.Counter {
+	return in.cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_slack_interactions_total{result=%q}`, result))
+}
+
+// Run deals with what was pressed until ctx ends, and then with what still waits.
+func (in *Interactions) Run(ctx context.Context) error {
+	var wg sync.WaitGroup
+	for range workers {
+		wg.Go(func() {
+			for {
+				select {
+				case j := <-in.jobs:
+					in.deal(ctx, j)
+				case <-ctx.Done():
+					select {
+					case j := <-in.jobs:
+						in.deal(ctx, j)
+					default:
+						return
+					}
+				}
+			}
+		})
+	}
+	wg.Wait()
+	return nil
+}
+
+func (in *Interactions) deal(ctx context.Context, j job) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), within)
+	defer cancel()
+	in.counter(in.handle(ctx, j.app, j.call)).Inc()
+}
+
+// take puts an interaction into the queue; false when that is full.
+func (in *Interactions) take(a *app, call *api.InteractionCallback) bool {
+	select {
+	case in.jobs <- job{a, call}:
+		return true
+	default:
+		in.counter("busy").Inc()
+		return false
+	}
+}
+
+// ServeHTTP implements http.Handler for POST /slack/interactions: it checks the signature, refuses what it has seen before, and
+// answers at once.
+func (in *Interactions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxBody))
+	if err != nil {
+		http.Error(w, "too large", http.StatusRequestEntityTooLarge)
+		return
+	}
+	a := in.signed(r.Header, body)
+	if a == nil {
+		in.counter("forged").Inc()
+		http.Error(w, "signature missing, wrong or too old", http.StatusUnauthorized)
+		return
+	}
+	if !in.seen.first(r.Header.Get("X-Slack-Signature"), time.Now()) {
+		in.counter("replayed").Inc()
+		http.Error(w, "seen before", http.StatusConflict)
+		return
+	}
+	call, err := parse(body)
+	if err != nil {
+		http.Error(w, "no interaction", http.StatusBadRequest)
+		return
+	}
+	if !in.take(a, call) {
+		http.Error(w, "busy", http.StatusServiceUnavailable)
+		return
+	}
+	w.WriteHeader(http.StatusOK) // an empty body also closes a dialog
+}
+
+// signed returns the app whose secret a request is signed with, nil for none. It is no older than five minutes.
+func (in *Interactions) signed(h http.Header, body []byte) *app {
+	for _, a := range in.apps {
+		if a.SigningSecret == "" {
+			continue
+		}
+		v, err := api.NewSecretsVerifier(h, a.SigningSecret)
+		if err != nil {
+			return nil // of the headers, whatever the secret
+		}
+		if _, err := v.Write(body); err == nil && v.Ensure() == nil {
+			return a
+		}
+	}
+	return nil
+}
+
+// parse reads the form that Slack sends.
+func parse(body []byte) (*api.InteractionCallback, error) {
+	form, err := url.ParseQuery(string(body))
+	if err != nil {
+		return nil, err
+	}
+	call := &api.InteractionCallback{}
+	if err := json.Unmarshal([]byte(form.Get("payload")), call); err != nil {
+		return nil, err
+	}
+	return call, nil
+}

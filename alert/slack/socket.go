@@ -1,0 +1,141 @@
+package slack
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log"
+	"sync"
+	"time"
+
+	api "github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
+
+	"github.com/driftd/driftd/alert"
+)
+
+// Socket hears by Socket Mode what people press: driftd opens the connection, so nobody has to reach it.
+type Socket struct {
+	in  *Interactions
+	app *app
+
+	mu struct {
+		sync.Mutex
+		problem string
+	}
+}
+
+// Sockets returns one for each app that has a token for it.
+func (in *Interactions) Sockets() []*Socket {
+	var out []*Socket
+	for _, a := range in.apps {
+		if a.AppToken == "" {
+			continue
+		}
+		s := &Socket{in: in, app: a}
+		s.mu.problem = "not connected yet"
+		out = append(out, s)
+	}
+	return out
+}
+
+// Problem says what keeps it from hearing, and what to do; empty while it hears.
+func (s *Socket) Problem() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.problem
+}
+
+// set notes a problem, and logs it when it is another one.
+func (s *Socket) set(problem string) {
+	s.mu.Lock()
+	old := s.mu.problem
+	s.mu.problem = problem
+	s.mu.Unlock()
+	switch {
+	case problem == old:
+	case problem == "":
+		s.in.cfg.Log.Info("Slack's socket is open")
+	default:
+		s.in.cfg.Log.Warn("Slack's socket is closed: buttons do nothing", "problem", problem)
+	}
+}
+
+// Run keeps a connection open until ctx ends. Connections that end are opened anew; so is one that Slack refuses, each minute,
+// until someone has mended what is wrong.
+func (s *Socket) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		err := s.connect(ctx)
+		if ctx.Err() != nil {
+			return nil
+		}
+		s.set(s.why(err))
+		_ = wait(ctx, alert.SlowRetry) // ctx ends the loop
+	}
+	return nil
+}
+
+// connect opens connections for as long as Slack takes them.
+func (s *Socket) connect(ctx context.Context) error {
+	// slack-go logs what it is sent: that is nobody's business.
+	client := socketmode.New(s.app.api, socketmode.OptionLog(log.New(io.Discard, "", 0)))
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	defer cancel()
+	wg.Go(func() {
+		for {
+			select {
+			case ev := <-client.Events:
+				s.hear(ctx, client, &ev)
+			case <-ctx.Done():
+				return
+			}
+		}
+	})
+	return client.RunContext(ctx)
+}
+
+// hear takes one event. An interaction is answered at once; one that comes a second time is answered only.
+func (s *Socket) hear(ctx context.Context, client *socketmode.Client, ev *socketmode.Event) {
+	switch ev.Type {
+	case socketmode.EventTypeConnected:
+		s.set("")
+	case socketmode.EventTypeConnectionError:
+		if e, ok := ev.Data.(*api.ConnectionErrorEvent); ok {
+			s.set(s.why(e.ErrorObj))
+		}
+	case socketmode.EventTypeInteractive:
+		call, ok := ev.Data.(api.InteractionCallback)
+		if !ok || ev.Request == nil {
+			return
+		}
+		taken := true
+		if s.in.seen.first(ev.Request.EnvelopeID, time.Now()) {
+			taken = s.in.take(s.app, &call)
+		} else {
+			s.in.counter("replayed").Inc()
+		}
+		if taken {
+			_ = client.AckCtx(ctx, ev.Request.EnvelopeID, nil) // without it Slack sends it again
+		}
+	}
+}
+
+// why says what is wrong with the connection.
+func (s *Socket) why(err error) string {
+	if err == nil {
+		return "Slack closed the connection"
+	}
+	if e, ok := errors.AsType[api.SlackErrorResponse](err); ok {
+		switch e.Err {
+		case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
+			return e.Err + " (set a valid app_token: an app-level token, xapp-…)"
+		case "missing_scope", "not_allowed_token_type":
+			return e.Err + " (app_token must be an app-level token with connections:write)"
+		}
+		return explain(err)
+	}
+	return apiFailure(err, s.app.AppToken, s.app.Token).Error()
+}

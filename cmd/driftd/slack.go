@@ -1,0 +1,92 @@
+package main
+
+import (
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/alert/slack"
+	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/web"
+)
+
+const slackPath = "POST /slack/interactions"
+
+// slackReceiver tells a Slack channel.
+func (d *daemon) slackReceiver(r *config.Receiver) alert.Receiver {
+	c := slack.Config{
+		Name: r.Name, Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
+		TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
+		Buttons: hears(r.Slack), Charts: r.Slack.Charts, ApproveWithin: d.Config.Rollback.ApproveWithin,
+		Log: d.Log.With("part", "act", "receiver", r.Name),
+	}
+	if reg := d.Config.Registry; reg != nil {
+		c.Grace = reg.Grace
+	}
+	return slack.New(c)
+}
+
+// hears says that driftd learns what people press in a receiver's messages.
+func hears(s *config.Slack) bool { return !s.SigningSecret.IsZero() || !s.AppToken.IsZero() }
+
+// newInteractions takes what people press in Slack. Receivers of one Slack app share it.
+func (d *daemon) newInteractions() *slack.Interactions {
+	var apps []slack.App
+	for i := range d.Config.Receivers {
+		s := d.Config.Receivers[i].Slack
+		if s == nil || !hears(s) {
+			continue
+		}
+		app := slack.App{Token: s.Token.Reveal(), SigningSecret: s.SigningSecret.Reveal(), AppToken: s.AppToken.Reveal()}
+		if !slices.Contains(apps, app) {
+			apps = append(apps, app)
+		}
+	}
+	root := d.route()
+	return slack.NewInteractions(slack.InteractionsConfig{
+		Apps: apps, People: d.desk, APIURL: d.SlackAPI, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "slack"),
+		Find: func(receiver, alertID string) (desk.Alert, alert.Leg, error) {
+			a, err := d.desk.Board().Alert(alertID)
+			if err != nil {
+				return a, alert.Leg{}, err
+			}
+			legs := root.Legs(a.Labels)
+			for _, told := range []func(alert.Leg) bool{
+				func(l alert.Leg) bool { return l.Receiver == receiver },
+				func(l alert.Leg) bool { return l.Fallback == receiver },
+			} {
+				if i := slices.IndexFunc(legs, told); i >= 0 {
+					return a, legs[i], nil
+				}
+			}
+			return a, alert.Leg{}, desk.ErrNotFound // the routes have changed
+		},
+	})
+}
+
+// slackHandlers are the paths that Slack calls: none where all apps are heard by Socket Mode.
+func (d *daemon) slackHandlers() map[string]http.Handler {
+	for i := range d.Config.Receivers {
+		if s := d.Config.Receivers[i].Slack; s != nil && !s.SigningSecret.IsZero() {
+			return map[string]http.Handler{slackPath: d.slack}
+		}
+	}
+	return nil
+}
+
+// slackChecks tell how the sockets are.
+func (d *daemon) slackChecks() []web.Check {
+	var problems []string
+	for _, s := range d.sockets {
+		if p := s.Problem(); p != "" {
+			problems = append(problems, p)
+		}
+	}
+	if len(d.sockets) == 0 {
+		return nil
+	}
+	return []web.Check{{Name: "slack buttons", OK: true, Trouble: len(problems) > 0, Detail: strings.Join(problems, "; ")}}
+}
