@@ -23,6 +23,7 @@ type memLog struct {
 	grown     *sync.Cond
 	parts     [][]detector.Record
 	committed []int64
+	others    map[string][]int64    // committed by others than ops
 	fail      error                 // what Append answers while it is set
 	failWrote bool                  // and whether the records are written all the same
 	whole     bool                  // of the cores that run
@@ -111,25 +112,43 @@ func (m *memLog) actions(part int) []string {
 
 type memClaim struct {
 	m    *memLog
+	of   []int64
 	part int
 }
 
 func (c memClaim) Commit(_ context.Context, offset int64) error {
 	c.m.mu.Lock()
 	defer c.m.mu.Unlock()
-	c.m.committed[c.part] = offset
+	c.of[c.part] = offset
 	return nil
 }
 
 // run starts an act worker with this core and returns its end. The log keeps what it did, so that another may follow.
 func (m *memLog) run(t *testing.T, core Core) (l *loop, stop func()) {
+	return m.runAs(t, core, m.committed)
+}
+
+// runOther runs another receiver.
+func (m *memLog) runOther(t *testing.T, core *Outbox) (l *loop, stop func()) {
+	if m.others == nil {
+		m.others = map[string][]int64{}
+	}
+	of := m.others[core.cfg.Name]
+	if of == nil {
+		of = slices.Repeat([]int64{-1}, len(m.parts))
+		m.others[core.cfg.Name] = of
+	}
+	return m.runAs(t, core, of)
+}
+
+func (m *memLog) runAs(t *testing.T, core Core, committed []int64) (l *loop, stop func()) {
 	ctx, cancel := context.WithCancel(t.Context())
 	l = newLoop(core, 500*time.Millisecond)
 	l.append, l.total, l.whole = m.append, len(m.parts), m.whole
 	var wg sync.WaitGroup
 	wg.Go(func() { l.run(ctx) })
 	for p := range m.parts {
-		wg.Go(func() { m.tail(ctx, l, p) })
+		wg.Go(func() { m.tail(ctx, l, p, committed) })
 	}
 	return l, func() {
 		cancel()
@@ -138,7 +157,7 @@ func (m *memLog) run(t *testing.T, core Core) (l *loop, stop func()) {
 	}
 }
 
-func (m *memLog) tail(ctx context.Context, l *loop, part int) {
+func (m *memLog) tail(ctx context.Context, l *loop, part int, of []int64) {
 	send := func(ev event) {
 		ev.part = part
 		select {
@@ -154,9 +173,9 @@ func (m *memLog) tail(ctx context.Context, l *loop, part int) {
 		}
 	}
 	m.mu.Lock()
-	end, committed := len(m.parts[part]), m.committed[part]
+	end, committed := len(m.parts[part]), of[part]
 	m.mu.Unlock()
-	send(event{kind: began, ctx: ctx, claim: memClaim{m, part}, next: committed})
+	send(event{kind: began, ctx: ctx, claim: memClaim{m, of, part}, next: committed})
 	for next := 0; ctx.Err() == nil; next++ {
 		if next == end {
 			send(event{kind: caught})
@@ -214,6 +233,21 @@ func (f *fakeReceiver) Deliver(ctx context.Context, n *Notification) (string, er
 	if n.Rollback != nil {
 		s += " " + string(n.Rollback.Type)
 	}
+	if n.Acknowledged != nil {
+		s += " acknowledged"
+	}
+	if n.Silenced != nil {
+		s += " silenced"
+	}
+	if n.Observed != nil {
+		s += " observed"
+	}
+	if n.Repeat {
+		s += " repeated"
+	}
+	if n.StandIn != "" {
+		s += " for " + n.StandIn
+	}
 	f.times = append(f.times, time.Since(f.start))
 	if f.answer != nil {
 		if err := f.answer(n); err != nil {
@@ -242,6 +276,13 @@ func (f *fakeReceiver) take() []string {
 	return out
 }
 
-func newTestOutbox(r Receiver) *Outbox {
-	return NewOutbox(OutboxConfig{Name: "ops", Receiver: r, Route: &Route{Receiver: "ops"}, Now: time.Now, Metrics: metrics.NewSet(), Log: quietLog})
+func newTestOutbox(r Receiver) *Outbox { return NewOutbox(testConfig(r)) }
+
+func testConfig(r Receiver) OutboxConfig {
+	return OutboxConfig{Name: "ops", Receiver: r, Route: &Route{Receiver: "ops"}, UntilWorseBy: 0.2, Now: recordNow, Metrics: metrics.NewSet(), Log: quietLog}
+}
+
+// recordNow is the clock of records in a bubble: it begins at t0, as events do.
+func recordNow() time.Time {
+	return t0.Add(time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
 }

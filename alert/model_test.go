@@ -146,11 +146,10 @@ func FuzzDecode(f *testing.F) {
 			}
 			o.Fold(0, Entry{Offset: int64(i), Record: r})
 		}
-		if o.Due(); len(o.waiting) > 0 {
-			for g := range o.waiting {
-				if n := o.ledgers[0].notification(g); len(n.Firing)+len(n.Resolved) == 0 {
-					t.Error("an empty notification waits")
-				}
+		o.Due()
+		for _, g := range o.ledger.groups {
+			if n := o.notification(g, t0); g.task != 0 && len(n.Firing)+len(n.Resolved) == 0 && g.attempt == nil {
+				t.Error("an empty notification waits")
 			}
 		}
 	})

@@ -6,7 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -16,41 +16,55 @@ import (
 	"github.com/driftd/driftd/internal/outbound"
 )
 
-// SlowRetry is the wait between tries when a person has to mend something first.
-const SlowRetry = time.Minute
-
-// OutboxConfig is what an Outbox needs; all of it.
+// OutboxConfig is what an Outbox needs; all of it but for what says otherwise.
 type OutboxConfig struct {
 	Name     string // of the receiver, as in the routes
 	Receiver Receiver
-	Route    *Route           // the whole tree
-	Now      func() time.Time // clock of the records that are written
-	Metrics  *metrics.Set
-	Log      *slog.Logger
+	Route    *Route               // the whole tree
+	Mutes    map[string]*MuteTime // by name, as in the routes; those that are missing never mute
+	// UntilWorseBy ends an acknowledgement; see NewAcks.
+	UntilWorseBy float64
+	Watchdog     *WatchdogConfig  // nil for a receiver without one
+	Now          func() time.Time // clock of the records that are written, which silences and mute times go by
+	Metrics      *metrics.Set
+	Log          *slog.Logger
 }
 
 // Outbox is the Core that tells one receiver about alerts. Its memory is the alerts topic: what was told stands there as
 // notified records, so that after a crash nothing is left out, and at most the message that was under way is repeated.
+//
+// What there is to tell about a group is judged when something about it has changed, and kept in piles by when and how urgently
+// it is to be told, so that ten thousand groups cost no more a delivery than ten.
 type Outbox struct {
-	cfg     OutboxConfig
-	ledgers map[int]*ledger
-	waiting map[*groupState]struct{} // groups with something to tell
+	cfg    OutboxConfig
+	traits Traits
+	ledger *ledger
+
+	ready   pile                     // groups to tell at once
+	later   pile                     // groups to tell again after a failure
+	wakes   pile                     // groups to be judged again by the clock of records
+	holding map[*groupState]struct{} // with steps that are to be told some time
+	handing map[*groupState]struct{} // that the fallback may be given
 	unacked []unacked                // told, but not yet recorded
 
-	pause    outcome     // of the whole receiver
-	refused  string      // why the last notification is lost; empty when it is not
-	interval time.Time   // no delivery before
-	first    *groupState // what next found, while known
-	known    bool        // nothing has changed since
-	size     atomic.Int64
-	took     *metrics.Histogram
-}
+	mutes map[string]bool // that hold
+	turn  time.Time       // when a silence or mute time begins or ends, by the clock of records; zero for never
+	swept time.Time       // when what is over was last forgotten
 
-// outcome is how the last tries went.
-type outcome struct {
-	failures int // in a row
-	at       time.Time
-	problem  string // reason and hint of the last failure
+	pause    outcome   // of the whole receiver
+	handed   outcome   // of giving alerts to the fallback
+	refused  string    // why the last notification is lost; empty when it is not
+	interval time.Time // no delivery before
+	trouble  map[*groupState]struct{}
+	dog      watchdog
+
+	outstanding int
+	size        atomic.Int64
+	hushed      [4]atomic.Int64 // groups, by hush
+	badSilences atomic.Int64
+	barks       atomic.Bool
+	took        *metrics.Histogram
+	gave        *metrics.Counter
 }
 
 // unacked are notices that could not be written yet.
@@ -63,107 +77,227 @@ type unacked struct {
 
 // NewOutbox returns the core of the act worker of one receiver.
 func NewOutbox(cfg OutboxConfig) *Outbox {
-	o := &Outbox{cfg: cfg, ledgers: map[int]*ledger{}, waiting: map[*groupState]struct{}{}}
-	cfg.Metrics.GetOrCreateGauge(fmt.Sprintf(`driftd_alert_outstanding{receiver=%q}`, cfg.Name), func() float64 { return float64(o.size.Load()) })
+	o := &Outbox{
+		cfg: cfg, ledger: newLedger(&cfg), holding: map[*groupState]struct{}{}, handing: map[*groupState]struct{}{},
+		trouble: map[*groupState]struct{}{}, mutes: map[string]bool{},
+	}
+	o.traits = o.ledger.traits
+	byUrgency := func(a, b *groupState) bool {
+		return cmp.Or(cmp.Compare(a.retry.failures, b.retry.failures), cmp.Compare(a.task, b.task), a.oldest.Compare(b.oldest), cmp.Compare(a.order, b.order)) < 0
+	}
+	o.ready = pile{before: byUrgency, place: func(g *groupState) *int { return &g.ready }}
+	o.later = pile{before: func(a, b *groupState) bool { return a.retry.at.Before(b.retry.at) }, place: func(g *groupState) *int { return &g.later }}
+	o.wakes = pile{before: func(a, b *groupState) bool { return a.wake.Before(b.wake) }, place: func(g *groupState) *int { return &g.waking }}
+	gauge := func(name string, f func() float64) {
+		cfg.Metrics.GetOrCreateGauge(fmt.Sprintf(`driftd_alert_%s{receiver=%q}`, name, cfg.Name), f)
+	}
+	gauge("outstanding", func() float64 { return float64(o.size.Load()) })
+	for h, name := range map[hush]string{silenced: "silenced_groups", muted: "muted_groups", inhibited: "inhibited_groups"} {
+		gauge(name, func() float64 { return float64(o.hushed[h].Load()) })
+	}
+	gauge("bad_silences", func() float64 { return float64(o.badSilences.Load()) })
+	if cfg.Watchdog != nil {
+		gauge("watchdog_alive", func() float64 { return map[bool]float64{true: 1}[o.barks.Load()] })
+	}
 	o.took = cfg.Metrics.GetOrCreateHistogram(fmt.Sprintf(`driftd_alert_delivery_seconds{receiver=%q}`, cfg.Name))
+	o.gave = cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_fallbacks_total{receiver=%q}`, cfg.Name))
 	return o
 }
 
 // Begin implements Core.
 func (o *Outbox) Begin(part int, committed int64) {
 	o.End(part)
-	o.ledgers[part] = newLedger(committed)
+	o.ledger.parts[part] = &ledgerPart{committed: committed}
 }
 
 // Live implements Core.
 func (o *Outbox) Live(part int) {
-	if l := o.ledgers[part]; l != nil {
-		l.live = true
+	if p := o.ledger.parts[part]; p != nil {
+		p.live, o.ledger.all = true, true
 	}
-	o.known = false
 }
 
 // End implements Core.
 func (o *Outbox) End(part int) {
-	o.known = false
-	delete(o.ledgers, part)
-	maps.DeleteFunc(o.waiting, func(g *groupState, _ struct{}) bool { return g.part == part })
-	kept := o.unacked[:0]
-	for _, u := range o.unacked {
-		if u.part != part {
-			kept = append(kept, u)
-			continue
-		}
-		o.cfg.Log.Warn("notifications may be repeated, they could not be recorded", "receiver", o.cfg.Name, "partition", part, "records", len(u.records))
+	if o.ledger.parts[part] == nil {
+		return
 	}
-	o.unacked = kept
-	o.size.Store(int64(len(o.waiting)))
+	o.ledger.end(part)
+	for _, g := range o.ledger.groups {
+		o.drop(g)
+	}
+	o.unacked = slices.DeleteFunc(o.unacked, func(u unacked) bool {
+		if u.part == part {
+			o.cfg.Log.Warn("notifications may be repeated, they could not be recorded", "receiver", o.cfg.Name, "partition", part, "records", len(u.records))
+		}
+		return u.part == part
+	})
+}
+
+// drop takes a group without alerts out of everything.
+func (o *Outbox) drop(g *groupState) {
+	if len(g.members) > 0 {
+		return
+	}
+	o.unlist(g)
+	o.ready.take(g)
+	o.later.take(g)
+	o.wakes.take(g)
+	delete(o.holding, g)
+	delete(o.handing, g)
+	delete(o.trouble, g)
+	delete(o.ledger.dirty, g)
+	if o.ledger.groups[g.key] == g {
+		delete(o.ledger.groups, g.key)
+	}
 }
 
 // Fold implements Core.
-func (o *Outbox) Fold(part int, e Entry) {
-	l := o.ledgers[part]
-	if l == nil {
-		return
+func (o *Outbox) Fold(part int, e Entry) { o.ledger.fold(part, e) }
+
+// judgeAll judges what has changed: groups that something happened to, and those whose time has come.
+func (o *Outbox) judgeAll() {
+	now := o.cfg.Now()
+	l := o.ledger
+	if l.silences.settle() || !o.turn.IsZero() && !now.Before(o.turn) {
+		l.all = true
 	}
-	r := &e.Record
-	var g *groupState
-	switch {
-	case r.Type.IsStep():
-		g = l.step(e, part, o.key(r), o.routed(r))
-	case (r.Type == detector.Notified || r.Type == detector.NotifyFailed) && r.Receiver == o.cfg.Name:
-		g = l.told(r)
-	case rank(r.Type) > 0 && !o.cfg.Receiver.Traits().PerAlert:
-		g = l.acted(e, o.key(r))
+	if l.all {
+		l.all = false
+		o.turned(now)
+		for _, g := range l.groups {
+			o.update(g, now)
+		}
+		clear(l.dirty)
 	}
-	o.touch(l, g)
+	for g := range l.dirty {
+		o.update(g, now)
+	}
+	clear(l.dirty)
+	for g := o.wakes.top(); g != nil && !g.wake.After(now); g = o.wakes.top() {
+		o.update(g, now)
+	}
+	if now.Sub(o.swept) >= time.Hour {
+		o.swept = now
+		o.sweep(now)
+	}
 }
 
-func (o *Outbox) touch(l *ledger, g *groupState) {
-	if g == nil {
-		return
+// turned finds which mute times hold and when the next of them, or a silence, begins or ends.
+func (o *Outbox) turned(now time.Time) {
+	o.turn = time.Time{}
+	if at, ok := o.ledger.silences.Next(now); ok {
+		o.turn = at
 	}
-	o.known = false
-	if oldest, ok := l.outstanding(g); ok {
-		g.oldest = oldest
-		o.waiting[g] = struct{}{}
-	} else {
-		delete(o.waiting, g)
-		g.retry = outcome{}
-	}
-	o.size.Store(int64(len(o.waiting)))
-}
-
-func (o *Outbox) key(r *detector.Record) Key {
-	k := Key{Group: r.Group, Rule: r.Rule, Prompt: r.Prompt, Version: r.Version}
-	if o.cfg.Receiver.Traits().PerAlert {
-		k.ID = r.ID
-	}
-	return k
-}
-
-func (o *Outbox) routed(r *detector.Record) bool {
-	if r.Type != detector.Firing {
-		return false
-	}
-	for _, name := range o.cfg.Route.Receivers(Labels(r)) {
-		if name == o.cfg.Name {
-			return true
+	for name, m := range o.cfg.Mutes {
+		o.mutes[name] = m.Holds(now)
+		if at := m.Next(now); o.turn.IsZero() || at.Before(o.turn) {
+			o.turn = at
 		}
 	}
-	return false
+	o.badSilences.Store(int64(o.ledger.silences.Bad()))
+}
+
+// unlist takes a group out of the figures.
+func (o *Outbox) unlist(g *groupState) {
+	if g.task == tell {
+		o.outstanding--
+	}
+	for h, is := range g.hushed {
+		if is {
+			o.hushed[h].Add(-1)
+		}
+	}
+}
+
+// update judges a group and puts it where it belongs.
+func (o *Outbox) update(g *groupState, now time.Time) {
+	if len(g.members) == 0 {
+		o.drop(g)
+		return
+	}
+	silent := g.silent
+	o.unlist(g)
+	o.judge(g, now)
+	if g.task == tell {
+		o.outstanding++
+	}
+	for h, is := range g.hushed {
+		if is {
+			o.hushed[h].Add(1)
+		}
+	}
+	o.size.Store(int64(o.outstanding))
+	if g.silent != nil && silent == nil && o.traits.Updates && !g.toldSilenced {
+		g.happened(g.silent)
+	}
+	if g.task == 0 {
+		g.retry = outcome{}
+		delete(o.trouble, g)
+		o.ready.take(g)
+		o.later.take(g)
+	} else {
+		o.queue(g)
+	}
+	if g.wake.IsZero() {
+		o.wakes.take(g)
+	} else {
+		o.wakes.put(g)
+	}
+	listed(o.holding, g, len(g.holds) > 0)
+	listed(o.handing, g, g.handing)
+}
+
+func listed(set map[*groupState]struct{}, g *groupState, in bool) {
+	if in {
+		set[g] = struct{}{}
+	} else {
+		delete(set, g)
+	}
+}
+
+// queue puts a group that has something to tell into the pile where it belongs, or in order there.
+func (o *Outbox) queue(g *groupState) {
+	if g.later < 0 {
+		o.ready.put(g)
+	} else {
+		o.later.put(g)
+	}
+}
+
+// sweep forgets groups that have been over for long, so that memory follows what fires and not what ever fired.
+func (o *Outbox) sweep(now time.Time) {
+	for _, a := range o.ledger.alerts {
+		if a.firing || now.Sub(a.last.Time) < forgetAfter {
+			continue
+		}
+		if g := a.group; g == nil || g.firing == 0 && g.task == 0 && len(g.holds) == 0 {
+			o.ledger.forget(a)
+			if g != nil {
+				o.drop(g)
+			}
+		}
+	}
 }
 
 // Outstanding implements Core.
 func (o *Outbox) Outstanding(part int) (offset int64, ok bool) {
-	for g := range o.waiting {
-		if g.part == part && (!ok || g.oldest < offset) {
-			offset, ok = g.oldest, true
+	o.judgeAll()
+	older := func(at int64) {
+		if !ok || at < offset {
+			offset, ok = at, true
+		}
+	}
+	for g := range o.holding {
+		for _, h := range g.holds {
+			if h.part == part {
+				older(h.offset)
+			}
 		}
 	}
 	for _, u := range o.unacked {
-		if u.part == part && (!ok || u.hold < offset) {
-			offset, ok = u.hold, true
+		if u.part == part {
+			older(u.hold)
 		}
 	}
 	return offset, ok
@@ -171,116 +305,165 @@ func (o *Outbox) Outstanding(part int) (offset int64, ok bool) {
 
 // Due implements Core.
 func (o *Outbox) Due() (at time.Time, ok bool) {
+	if len(o.ledger.parts) == 0 {
+		return at, false
+	}
+	o.judgeAll()
+	soonest := func(t time.Time, is bool) {
+		if is && (!ok || t.Before(at)) {
+			at, ok = t, true
+		}
+	}
 	for i := range o.unacked {
-		if t := o.unacked[i].retry.at; !ok || t.Before(at) {
-			at, ok = t, true
-		}
+		soonest(o.unacked[i].retry.at, true)
 	}
-	if g := o.next(); g != nil {
-		if t := o.ready(g); !ok || t.Before(at) {
-			at, ok = t, true
-		}
+	soonest(o.handingDue())
+	soonest(o.watchdogDue())
+	if g, t := o.next(); g != nil {
+		soonest(t, true)
 	}
+	if g := o.wakes.top(); g != nil {
+		soonest(o.byTheirs(g.wake), true)
+	}
+	soonest(o.byTheirs(o.turn), !o.turn.IsZero())
 	return at, ok
 }
 
-// ready returns the earliest time at which the group may be told.
-func (o *Outbox) ready(g *groupState) time.Time {
-	t := g.retry.at
-	for _, other := range []time.Time{o.pause.at, o.interval} {
-		if other.After(t) {
-			t = other
-		}
-	}
-	return t
+// byTheirs turns a time of the clock of records into one of this machine. Where that one runs faster it comes too late, and is
+// asked for again in between.
+func (o *Outbox) byTheirs(t time.Time) time.Time {
+	return time.Now().Add(max(t.Sub(o.cfg.Now()), 0))
 }
 
-// next returns the group that may be told first; among those that may be told at once, the one that failed least often
-// and then the one that waits the longest.
-func (o *Outbox) next() *groupState {
-	if o.known {
-		return o.first
+// next returns the group that may be told first, and when; among those that may be told at once, the one that failed least often,
+// then the one with the most urgent news, and then the one that waits the longest.
+func (o *Outbox) next() (*groupState, time.Time) {
+	open := latest(time.Now(), o.pause.at, o.interval) // when the receiver may be called
+	for g := o.later.top(); g != nil && !g.retry.at.After(open); g = o.later.top() {
+		o.later.take(g)
+		o.ready.put(g)
 	}
-	var best *groupState
-	var bestAt time.Time
-	for g := range o.waiting {
-		if !o.ledgers[g.part].live {
-			continue
-		}
-		at := o.ready(g)
-		if best == nil || cmp.Or(at.Compare(bestAt), cmp.Compare(g.retry.failures, best.retry.failures),
-			cmp.Compare(g.oldest, best.oldest), cmp.Compare(g.part, best.part)) < 0 {
-			best, bestAt = g, at
-		}
+	for g := o.ready.top(); g != nil && g.retry.at.After(open); g = o.ready.top() {
+		o.ready.take(g)
+		o.later.put(g)
 	}
-	o.first, o.known = best, true
-	return best
+	if g := o.ready.top(); g != nil {
+		return g, latest(o.pause.at, o.interval)
+	}
+	if g := o.later.top(); g != nil {
+		return g, g.retry.at
+	}
+	return nil, time.Time{}
 }
 
-// Act implements Core: it records one delivery that could not be recorded before, or tells one group.
+// Act implements Core: it does one of what is due.
 func (o *Outbox) Act(ctx context.Context, j Journal) {
 	now := time.Now()
 	for i := range o.unacked {
 		if u := o.unacked[i]; !u.retry.at.After(now) {
-			o.unacked = append(o.unacked[:i], o.unacked[i+1:]...)
+			o.unacked = slices.Delete(o.unacked, i, i+1)
 			o.record(ctx, j, u)
 			return
 		}
 	}
-	g := o.next()
-	if g == nil || o.ready(g).After(now) {
+	o.judgeAll()
+	if at, ok := o.handingDue(); ok && !at.After(now) {
+		o.handOver(ctx, j)
 		return
 	}
-	o.known = false
-	l := o.ledgers[g.part]
-	n := l.notification(g)
+	if at, ok := o.watchdogDue(); ok && !at.After(now) {
+		o.watch(ctx)
+		return
+	}
+	g, at := o.next()
+	if g == nil || at.After(now) {
+		return
+	}
+	o.update(g, o.cfg.Now()) // time alone may have settled it
+	if g.task == 0 {
+		return
+	}
+	o.tell(ctx, j, g)
+}
+
+// tell tells one group.
+func (o *Outbox) tell(ctx context.Context, j Journal, g *groupState) {
+	now := o.cfg.Now()
+	n := o.notification(g, now)
 	if len(n.Firing)+len(n.Resolved) == 0 {
-		delete(o.waiting, g)
+		if g.attempt != nil {
+			g.toldLog = len(g.attempt.Log) // of what the receiver was not told
+		}
+		o.ledger.touch(g)
 		return
 	}
-	began := time.Now()
-	ref, err := o.cfg.Receiver.Deliver(ctx, n)
-	o.took.UpdateDuration(began)
-	o.interval = time.Now().Add(o.cfg.Receiver.Traits().Interval)
-	if err != nil && ctx.Err() != nil {
+	ref, f := o.deliver(ctx, n)
+	if f != nil && ctx.Err() != nil {
 		return // given up by us: the next worker tells it
-	}
-	var f *Failure
-	if err != nil && !errors.As(err, &f) {
-		f = &Failure{Kind: Unavailable, Reason: "delivery failed", Err: err}
 	}
 	o.count(f)
 	if f != nil && f.Kind != Refused {
 		o.failed(g, f)
+		if f.Kind == Unsendable && g.handing && time.Since(g.retry.since) >= fallbackAfter {
+			o.handOne(ctx, j, g, f)
+		}
 		return
 	}
 	o.worked(g, f)
-	o.told(ctx, j, l, g, ref, f)
+	g.sentAt, g.retry = now, outcome{}
+	delete(o.trouble, g)
+	if n.Observed != nil {
+		g.observedTold, g.observedAt = n.Observed.Time, now
+	}
+	if g.task == resend {
+		o.ledger.touch(g)
+		return
+	}
+	records := o.notices(g, n, ref, f, now)
+	if f != nil {
+		o.gave.Add(o.give(g, f.Error(), records))
+	}
+	holds := slices.Clone(g.holds)
+	for part, rs := range records {
+		u := unacked{part: part, records: rs}
+		for _, h := range holds {
+			if h.part == part {
+				u.hold = h.offset
+			}
+		}
+		if !slices.ContainsFunc(holds, func(h hold) bool { return h.part == part }) {
+			u.hold = o.ledger.alerts[rs[0].ID].offset
+		}
+		for i := range rs {
+			o.ledger.fold(part, Entry{Record: rs[i]})
+		}
+		o.record(ctx, j, u)
+	}
+	o.ledger.touch(g)
 }
 
-// told notes in the ledger and in the log that the group was told, or for ever refused.
-func (o *Outbox) told(ctx context.Context, j Journal, l *ledger, g *groupState, ref string, f *Failure) {
-	u := unacked{part: g.part, hold: g.oldest}
-	for _, a := range l.newsOf(g) {
-		r := Action(&a.last, detector.Notified, o.cfg.Now())
-		r.Receiver, r.Ref, r.Reason = o.cfg.Name, ref, string(detector.Resolved)
-		if a.firing {
-			r.Reason = string(detector.Firing)
+// handOne gives one group to its fallback.
+func (o *Outbox) handOne(ctx context.Context, j Journal, g *groupState, f *Failure) {
+	records := map[int][]detector.Record{}
+	o.gave.Add(o.give(g, f.Reason, records))
+	for part, rs := range records {
+		if err := j.Append(ctx, part, rs...); err != nil {
+			o.cfg.Log.Warn("could not give alerts to the fallback, will try again", "receiver", o.cfg.Name, "partition", part, "error", err)
+			return
 		}
-		if g.rollback != nil {
-			r.Reason += ", " + string(g.rollback.Type)
-		}
-		if f != nil {
-			r.Type = detector.NotifyFailed
-			r.Reason += ": " + f.Error()
-		}
-		u.records = append(u.records, r)
 	}
-	for i := range u.records {
-		l.told(&u.records[i])
+}
+
+// deliver calls the receiver.
+func (o *Outbox) deliver(ctx context.Context, n *Notification) (ref string, f *Failure) {
+	began := time.Now()
+	ref, err := o.cfg.Receiver.Deliver(ctx, n)
+	o.took.UpdateDuration(began)
+	o.interval = time.Now().Add(o.traits.Interval)
+	if err != nil && !errors.As(err, &f) {
+		f = &Failure{Kind: Unavailable, Reason: "delivery failed", Err: err}
 	}
-	o.touch(l, g)
-	o.record(ctx, j, u)
+	return ref, f
 }
 
 // record writes notices, now or later.
@@ -294,86 +477,4 @@ func (o *Outbox) record(ctx context.Context, j Journal, u unacked) {
 	}
 	u.retry.at = time.Now().Add(outbound.Delay(u.retry.failures))
 	o.unacked = append(o.unacked, u)
-}
-
-// failed plans the next try.
-func (o *Outbox) failed(g *groupState, f *Failure) {
-	target := &o.pause
-	if f.Kind == Unsendable {
-		target = &g.retry
-	}
-	target.failures++
-	if target != &g.retry {
-		g.retry.failures++ // others go first the next time: the fault may be with this one
-	}
-	wait := max(f.After, SlowRetry)
-	if f.Kind == Unavailable {
-		if wait = f.After; wait == 0 {
-			wait = outbound.Delay(target.failures)
-		}
-	}
-	target.at = time.Now().Add(wait)
-	problem := f.Reason
-	if f.Hint != "" {
-		problem += " (" + f.Hint + ")"
-	}
-	if target.problem == problem {
-		return
-	}
-	target.problem = problem
-	o.cfg.Log.Warn("could not notify, will try again", o.about(g, f)...)
-}
-
-// about are the log's attributes of a failure to tell a group.
-func (o *Outbox) about(g *groupState, f *Failure) []any {
-	attrs := []any{"receiver", o.cfg.Name, "rule", g.key.Rule, "prompt", g.key.Prompt}
-	if g.key.Version != "" {
-		attrs = append(attrs, "version", g.key.Version)
-	}
-	attrs = append(attrs, "reason", f.Reason)
-	if f.Hint != "" {
-		attrs = append(attrs, "hint", f.Hint)
-	}
-	if f.Err != nil {
-		attrs = append(attrs, "error", f.Err)
-	}
-	return attrs
-}
-
-// worked clears the receiver's problem after an answer that shows that it can be reached.
-func (o *Outbox) worked(g *groupState, f *Failure) {
-	o.refused = ""
-	if f != nil {
-		o.refused = "the last notification was refused and is lost: " + f.Error()
-		o.cfg.Log.Error("notification refused, it will not be tried again", o.about(g, f)...)
-	}
-	if o.pause.problem != "" {
-		o.cfg.Log.Info("receiver answers again", "receiver", o.cfg.Name)
-	}
-	o.pause = outcome{}
-}
-
-func (o *Outbox) count(f *Failure) {
-	result := "delivered"
-	if f != nil {
-		result = [...]string{Unavailable: "unavailable", Blocked: "blocked", Unsendable: "unsendable", Refused: "refused"}[f.Kind]
-	}
-	o.cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_notifications_total{receiver=%q,result=%q}`, o.cfg.Name, result)).Inc()
-}
-
-// Status implements Core.
-func (o *Outbox) Status() Status {
-	s := Status{Outstanding: len(o.waiting), Problem: o.pause.problem}
-	if s.Problem != "" {
-		return s
-	}
-	for g := range o.waiting {
-		if p := g.retry.problem; p != "" && (s.Problem == "" || p < s.Problem) {
-			s.Problem = p
-		}
-	}
-	if s.Problem == "" {
-		s.Problem = o.refused
-	}
-	return s
 }

@@ -45,17 +45,17 @@ func TestOutboxTellsGroups(t *testing.T) {
 		step(0, "pending", []detector.Record{rec("a1", 1, detector.Pending, 0.8)})
 		step(0, "pending went away", []detector.Record{rec("a1", 2, detector.Resolved, 0.9)})
 		step(0, "two cohorts and another prompt fire",
-			[]detector.Record{rec("a1", 3, detector.Pending, 0.8), rec("a1", 4, detector.Firing, 0.8), rec("a2", 2, detector.Firing, 0.7), rec("b1", 2, detector.Firing, 0.5)},
-			"a/v2 2 2 firing 1 4 firing", "b/v2 1 2 firing")
-		step(0, "one joins", []detector.Record{rec("a3", 2, detector.Firing, 0.6)},
-			"a/v2 (m1) 3 2 firing 2 2 firing 1 4 firing")
-		step(0, "a repetition", []detector.Record{rec("a3", 2, detector.Firing, 0.6)})
-		step(0, "two are over", []detector.Record{rec("a3", 3, detector.Resolved, 0.9), rec("a1", 5, detector.Resolved, 0.9)},
-			"a/v2 (m1) 2 2 firing 1 5 resolved 3 3 resolved")
-		step(0, "all are over", []detector.Record{rec("a2", 3, detector.Resolved, 0.9)},
-			"a/v2 (m1) 1 5 resolved 2 3 resolved 3 3 resolved")
-		step(0, "fires anew: a new message, without those that did not", []detector.Record{rec("a2", 5, detector.Firing, 0.7)},
-			"a/v2 2 5 firing")
+			[]detector.Record{rec("a1", 3, detector.Pending, 0.8), rec("a1", 4, detector.Firing, 0.8), rec("a2", 4, detector.Firing, 0.7), rec("b1", 2, detector.Firing, 0.5)},
+			"b/v2 1 2 firing", "a/v2 2 4 firing 1 4 firing")
+		step(0, "one joins", []detector.Record{rec("a3", 5, detector.Firing, 0.6)},
+			"a/v2 (m2) 3 5 firing 2 4 firing 1 4 firing")
+		step(0, "a repetition", []detector.Record{rec("a3", 5, detector.Firing, 0.6)})
+		step(0, "two are over", []detector.Record{rec("a3", 6, detector.Resolved, 0.9), rec("a1", 6, detector.Resolved, 0.9)},
+			"a/v2 (m2) 2 4 firing 1 6 resolved 3 6 resolved")
+		step(0, "all are over", []detector.Record{rec("a2", 7, detector.Resolved, 0.9)},
+			"a/v2 (m2) 1 6 resolved 2 7 resolved 3 6 resolved")
+		step(0, "fires anew: a new message, without those that did not", []detector.Record{rec("a2", 9, detector.Firing, 0.7)},
+			"a/v2 2 9 firing")
 		step(1, "another partition", []detector.Record{rec("c1", 2, detector.Firing, 0.7)}, "c/v2 1 2 firing")
 		if rs, committed := m.of(0); committed < int64(len(rs))-1 {
 			t.Errorf("committed %d of %d", committed, len(rs))
@@ -347,7 +347,7 @@ func TestOutboxRoutes(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemLog(1), &fakeReceiver{}
 		route := &Route{Receiver: "other", Routes: []Route{{Match: map[string]string{"tier": "1"}, Receiver: "ops"}}}
-		o := NewOutbox(OutboxConfig{Name: "ops", Receiver: r, Route: route, Now: time.Now, Metrics: metrics.NewSet(), Log: quietLog})
+		o := NewOutbox(OutboxConfig{Name: "ops", Receiver: r, Route: route, Now: recordNow, Metrics: metrics.NewSet(), Log: quietLog})
 		_, stop := m.run(t, o)
 		m.add(t, 0, rec("a1", 2, detector.Firing, 0.8), rec("a2", 2, detector.Firing, 0.8), rec("b2", 2, detector.Firing, 0.8))
 		time.Sleep(time.Second)
@@ -355,7 +355,7 @@ func TestOutboxRoutes(t *testing.T) {
 		stop()
 		// The routes changed: who was told that it fires is told the end.
 		route = &Route{Receiver: "other"}
-		o = NewOutbox(OutboxConfig{Name: "ops", Receiver: r, Route: route, Now: time.Now, Metrics: metrics.NewSet(), Log: quietLog})
+		o = NewOutbox(OutboxConfig{Name: "ops", Receiver: r, Route: route, Now: recordNow, Metrics: metrics.NewSet(), Log: quietLog})
 		_, stop = m.run(t, o)
 		defer stop()
 		m.add(t, 0, rec("a1", 3, detector.Resolved, 0.9), rec("a2", 3, detector.Resolved, 0.8))

@@ -306,7 +306,7 @@ func (s *Silences) Ends(id string) (time.Time, bool) {
 	return n.ends(), true
 }
 
-// Next returns when a silence begins or ends by the clock after now, false for never. Those that are over are forgotten here.
+// Next returns when a silence begins or ends by the clock after now, false for never. Those that are long over match nothing from here on.
 func (s *Silences) Next(now time.Time) (at time.Time, ok bool) {
 	for _, n := range slices.Clone(s.live) {
 		for _, t := range []time.Time{n.rec.Silence.Starts, n.rec.Silence.Ends} {
@@ -314,15 +314,46 @@ func (s *Silences) Next(now time.Time) (at time.Time, ok bool) {
 				at, ok = t, true
 			}
 		}
-		if !n.rec.Silence.Ends.After(now) {
+		if n.rec.Silence.Ends.Before(now.Add(-stale)) {
 			s.drop(n)
 		}
 	}
 	return at, ok
 }
 
-// UntilResolved says whether a silence is in force that may end with a step.
-func (s *Silences) UntilResolved() bool { return s.open > 0 }
-
 // Bad returns how many silences have a matcher that cannot be read, so that they match nothing.
 func (s *Silences) Bad() int { return s.bad }
+
+// Any says whether there is a silence that may match something.
+func (s *Silences) Any() bool { return len(s.live) > 0 }
+
+// covered says whether labels were silenced at event time t, the end of the alert included.
+func (s *Silences) covered(labels map[string]string, t time.Time) bool {
+	return slices.ContainsFunc(s.live, func(n *silence) bool {
+		w := n.rec.Silence
+		return !t.Before(w.Starts) && t.Before(w.Ends) && !t.After(n.ends()) && n.matches(labels)
+	})
+}
+
+// Remove drops a silence.
+func (s *Silences) Remove(id string) {
+	if n := s.byID[id]; n != nil {
+		s.drop(n)
+		delete(s.byID, id)
+		if n.bad {
+			s.bad--
+		}
+	}
+}
+
+// settle looks whether steps have ended silences that hold until resolved, or have shown that they go on.
+func (s *Silences) settle() (changed bool) {
+	for _, n := range s.live {
+		if n.stale {
+			before := n.over
+			n.ends()
+			changed = changed || !n.over.Equal(before)
+		}
+	}
+	return changed
+}

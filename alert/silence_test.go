@@ -11,8 +11,8 @@ import (
 	"github.com/driftd/driftd/detector"
 )
 
-// hush makes a silenced record. Matchers are written as in team=ml and tier=~a|b.
-func hush(id string, step int, from, to time.Time, matchers ...string) detector.Record {
+// silenceRec makes a silenced record. Matchers are written as in team=ml and tier=~a|b.
+func silenceRec(id string, step int, from, to time.Time, matchers ...string) detector.Record {
 	s := detector.Silence{Starts: from, Ends: to, Comment: "deploy"}
 	for _, m := range matchers {
 		i := strings.IndexAny(m, "=!")
@@ -30,7 +30,7 @@ func TestSilenceMatchers(t *testing.T) {
 	f := func(want bool, matchers ...string) {
 		t.Helper()
 		s := NewSilences()
-		r := hush("s", 1, t0, t0.Add(time.Hour), matchers...)
+		r := silenceRec("s", 1, t0, t0.Add(time.Hour), matchers...)
 		s.Fold(&r)
 		if got := s.Match(labels, t0) != nil; got != want {
 			t.Errorf("%q matches: %v, want %v", matchers, got, want)
@@ -62,13 +62,13 @@ func TestSilenceBad(t *testing.T) {
 		{Label: "a", Op: "=~", Value: strings.Repeat("x", maxExpression+1)},
 	} {
 		s := NewSilences()
-		r := hush("s", 1, t0, t0.Add(time.Hour), "a!=b")
+		r := silenceRec("s", 1, t0, t0.Add(time.Hour), "a!=b")
 		r.Silence.Matchers = append(r.Silence.Matchers, m)
 		s.Fold(&r)
 		if s.Match(map[string]string{}, t0) != nil || s.Bad() != 1 || len(s.Active(t0)) > 0 {
 			t.Errorf("%+v: matches, or is not counted (%d)", m, s.Bad())
 		}
-		mended := hush("s", 2, t0, t0.Add(time.Hour), "a!=b")
+		mended := silenceRec("s", 2, t0, t0.Add(time.Hour), "a!=b")
 		s.Fold(&mended)
 		if s.Match(map[string]string{}, t0) == nil || s.Bad() != 0 {
 			t.Errorf("%+v: it does not match when it is mended", m)
@@ -93,7 +93,7 @@ func TestSilenceTimes(t *testing.T) {
 		}
 	}
 	h := func(n float64) time.Time { return t0.Add(time.Duration(n * float64(time.Hour))) }
-	for _, r := range []detector.Record{hush("x", 1, h(1), h(3), "a=1"), hush("y", 1, h(2), h(5), "a=~."), hush("z", 1, h(0), h(9), "a=2")} {
+	for _, r := range []detector.Record{silenceRec("x", 1, h(1), h(3), "a=1"), silenceRec("y", 1, h(2), h(5), "a=~."), silenceRec("z", 1, h(0), h(9), "a=2")} {
 		s.Fold(&r)
 	}
 	at("", h(0.9))
@@ -111,9 +111,9 @@ func TestSilenceTimes(t *testing.T) {
 	if !slices.Equal(ids, []string{"x", "y", "z"}) {
 		t.Errorf("active %q", ids)
 	}
-	early := hush("y", 2, h(2), h(2.5), "a=~.")
+	early := silenceRec("y", 2, h(2), h(2.5), "a=~.")
 	s.Fold(&early)
-	old := hush("y", 1, h(2), h(5), "a=~.") // read again
+	old := silenceRec("y", 1, h(2), h(5), "a=~.") // read again
 	if s.Fold(&old) {
 		t.Error("an older record changed a silence")
 	}
@@ -143,7 +143,7 @@ func TestSilenceUntilResolved(t *testing.T) {
 		t.Helper()
 		for _, first := range []bool{true, false} { // the order of partitions changes nothing
 			s := NewSilences()
-			r := hush("s", 1, t0, t0.Add(time.Hour), "prompt=a")
+			r := silenceRec("s", 1, t0, t0.Add(time.Hour), "prompt=a")
 			r.Silence.UntilResolved = true
 			if first {
 				s.Fold(&r)
@@ -195,7 +195,7 @@ func TestSilenceOrder(t *testing.T) {
 				parts[i%3] = append(parts[i%3], r)
 			}
 		}
-		r := hush("s", 1, t0.Add(20*time.Minute), t0.Add(5*time.Hour), "prompt=a")
+		r := silenceRec("s", 1, t0.Add(20*time.Minute), t0.Add(5*time.Hour), "prompt=a")
 		r.Silence.UntilResolved = true
 		parts = append(parts, []detector.Record{r})
 		want := time.Time{}

@@ -27,7 +27,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 			return nil, fmt.Errorf("receiver %s: %w", r.Name, err)
 		}
 		worker(r.Name, alert.NewOutbox(alert.OutboxConfig{
-			Name: r.Name, Receiver: to, Route: root, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
+			Name: r.Name, Receiver: to, Route: root, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy), Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}), false)
 	}
 	core, err := d.newRollback()

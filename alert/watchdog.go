@@ -1,0 +1,90 @@
+package alert
+
+import (
+	"context"
+	"time"
+
+	"github.com/driftd/driftd/detector"
+)
+
+// WatchdogID is the identity of the alert that always fires.
+const WatchdogID = "7761746368646f670000000000000000"
+
+// watchdogLook is how often a pipeline that stands still is looked at.
+const watchdogLook = 10 * time.Second
+
+// WatchdogConfig is a dead man's switch: an alert that always fires, for someone else to miss.
+type WatchdogConfig struct {
+	Every time.Duration
+	// Alive says what stands still, "" for nothing. It returns soon after ctx ends.
+	Alive func(ctx context.Context) (problem string)
+}
+
+// watchdog is its state.
+type watchdog struct {
+	at      time.Time // next look
+	since   time.Time // of the first one
+	problem string
+}
+
+// watchdogDue returns when the watchdog is to be sent or looked at.
+func (o *Outbox) watchdogDue() (at time.Time, ok bool) {
+	if o.cfg.Watchdog == nil {
+		return at, false
+	}
+	return latest(o.dog.at, o.pause.at, o.interval), true
+}
+
+// watch sends the watchdog, unless something stands still. It is not recorded: the next one comes anyway.
+func (o *Outbox) watch(ctx context.Context) {
+	w, d := o.cfg.Watchdog, &o.dog
+	problem := w.Alive(ctx)
+	if ctx.Err() != nil {
+		return
+	}
+	if problem != "" && d.problem == "" {
+		o.cfg.Log.Error("the watchdog is not sent", "receiver", o.cfg.Name, "reason", problem)
+	} else if problem == "" && d.problem != "" {
+		o.cfg.Log.Info("the watchdog is sent again", "receiver", o.cfg.Name)
+	}
+	if d.problem = problem; problem != "" {
+		o.barks.Store(false)
+		d.at = time.Now().Add(min(w.Every, watchdogLook))
+		return
+	}
+	now := o.cfg.Now().UTC()
+	if d.since.IsZero() {
+		d.since = now
+	}
+	r := detector.Record{
+		ID: WatchdogID, Step: 1, Type: detector.Firing, Time: now, Group: "driftd", Rule: "Watchdog", Metric: "driftd", Kind: "watchdog",
+		Labels: map[string]string{"alertname": "Watchdog", "severity": "none"},
+		Annotations: map[string]string{
+			"summary": "driftd reads its events and judges them. This alert always fires: have something else tell you when it stops.",
+		},
+	}
+	_, f := o.deliver(ctx, &Notification{
+		Key:    Key{Group: r.Group, Rule: r.Rule, ID: r.ID},
+		Firing: []Member{{Record: r, Since: d.since}}, Leg: Leg{Receiver: o.cfg.Name},
+	})
+	if f != nil && ctx.Err() != nil {
+		return
+	}
+	o.barks.Store(f == nil)
+	d.at = time.Now().Add(w.Every)
+	if f != nil && f.Kind != Refused {
+		o.failed(nil, f)
+		d.at = o.pause.at
+		return
+	}
+	o.worked(nil, f)
+}
+
+func latest(ts ...time.Time) (t time.Time) {
+	for _, u := range ts {
+		if u.After(t) {
+			t = u
+		}
+	}
+	return t
+}
