@@ -162,13 +162,13 @@ type Route struct {
 // Registry is asked to promote versions.
 type Registry struct {
 	Kind       string        `yaml:"kind,required" enum:"webhook|mlflow|phoenix|langfuse|git" doc:"The protocol."`
-	URL        string        `yaml:"url" doc:"http or https address; of git, what to clone and push to. Required but for git with dir alone."`
-	Label      string        `yaml:"label" default:"production" doc:"The label, alias or tag that makes a version the current one; not for webhook."`
+	URL        string        `yaml:"url" doc:"http or https address; of git, what to clone and push to. Required but of git."`
+	Label      string        `yaml:"label" default:"production" doc:"The label, alias or tag that makes a version the current one; not of webhook and git."`
 	Secret     Secret        `yaml:"secret" doc:"Key of the signature, of webhook; as it is, or whsec_ and base64."`
 	Username   string        `yaml:"username" doc:"Of basic authentication: MLflow's user, Langfuse's public key."`
 	Password   Secret        `yaml:"password" doc:"Of basic authentication: MLflow's password, Langfuse's secret key."`
 	Token      Secret        `yaml:"token" doc:"Bearer token: Phoenix's API key, MLflow behind a proxy."`
-	Dir        string        `yaml:"dir" doc:"Of git: the working copy; made by cloning url where it does not exist."`
+	Dir        string        `yaml:"dir" doc:"Of git: the folder of the repository; made by cloning url where it does not exist. Required of git."`
 	Path       string        `yaml:"path" default:"prompts/{prompt}.current" doc:"Of git: the file that names the current version, from the top of the working copy."`
 	Branch     string        `yaml:"branch" default:"main" doc:"Of git."`
 	Push       bool          `yaml:"push" default:"true" doc:"Of git: push each commit to url."`
