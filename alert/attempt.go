@@ -161,23 +161,3 @@ func (a *Attempt) after(r *detector.Record) RollbackState {
 	}
 	return ""
 }
-
-// Attempts are all rollbacks of what was read of the topic, by their id.
-type Attempts map[string]*Attempt
-
-// Fold takes an action, and returns the attempt that it changed, nil for none. An attempt begins with its first action, which
-// tells what the step said.
-func (as Attempts) Fold(r *detector.Record) *Attempt {
-	id := AttemptID(r)
-	a := as[id]
-	if a == nil {
-		if a = (&Attempt{Step: *r}); a.after(r) == "" {
-			return nil
-		}
-		as[id] = a
-	}
-	if !a.Fold(r) {
-		return nil
-	}
-	return a
-}

@@ -19,7 +19,7 @@ before the next is made. Whatever is killed at any point, no promotion is left o
 firing ─ rule allows it ─> rollback_proposed
    dry_run:  the end. The record says what would be done, or which guard refuses
    approve:  waits for a person: rollback_reminded now and then,
-             rollback_approved, or rollback_rejected by a person, by time, or because there is nothing left to decide
+             rollback_approved, or rollback_rejected by a person or by time, or rollback_refused because there is nothing left to decide
    auto:     goes on by itself
 guards ─> rollback_refused, or
 rollback_promoting ─> the registry: read, compare, move, read back

@@ -113,10 +113,7 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 		to = registry.Version{ID: a.Step.Previous}
 	}
 	a.fresh = false
-	m := registry.Move{Prompt: a.Step.Prompt, To: to, Seen: seen.current, Alert: a.Step.ID, Reason: purpose(a), Key: a.ID()}
-	if c.cfg.Link != nil {
-		m.Link = c.cfg.Link(a.ID())
-	}
+	m := registry.Move{Prompt: a.Step.Prompt, To: to, Seen: seen.current, Alert: a.Step.ID, Reason: purpose(a), Link: c.link(a), Key: a.ID()}
 	err = c.cfg.Registry.Move(ctx, m)
 	if e, ok := errors.AsType[*registry.ConflictError](err); ok {
 		if again && e.Current.Is(a.Step.Previous) {
@@ -196,17 +193,25 @@ func (c *Core) standDown(ctx context.Context, j alert.Journal, a *attempt, curre
 	c.refuse(ctx, j, a, &refusal{"not_current", why})
 }
 
+// link is where people find the alert; empty of one by hand, or where there is no such place.
+func (c *Core) link(a *attempt) string {
+	if c.cfg.Link == nil || a.ByHand() {
+		return ""
+	}
+	return c.cfg.Link(a.Step.ID)
+}
+
 // annotate writes into the registry's own audit, where it has one. It is no part of the rollback.
 func (c *Core) annotate(ctx context.Context, a *attempt, note string) {
 	n, ok := c.cfg.Registry.(Annotator)
 	if !ok {
 		return
 	}
-	note += "; alert " + a.Step.ID
-	if c.cfg.Link != nil {
-		if link := c.cfg.Link(a.ID()); link != "" {
-			note += ", " + link
-		}
+	if !a.ByHand() {
+		note += "; alert " + a.Step.ID
+	}
+	if link := c.link(a); link != "" {
+		note += ", " + link
 	}
 	all, err := c.cfg.Registry.List(ctx, a.Step.Prompt)
 	if err == nil {

@@ -263,10 +263,10 @@ func (g *rig) moves(want int) {
 
 // attempt returns what the log says of one, as any reader of it would know it.
 func (g *rig) attempt(id string) *alert.Attempt {
-	all := alert.Attempts{}
+	all := told{}
 	for _, log := range g.logs {
 		for i := range log {
-			all.Fold(&log[i])
+			all.fold(&log[i])
 		}
 	}
 	return cmp.Or(all[id], &alert.Attempt{})
@@ -289,4 +289,21 @@ func observed(r detector.Record, share, target float64, samples int64) detector.
 	r.Type, r.Time, r.Share = detector.Observed, time.Now().UTC(), &share
 	r.Target = &detector.Target{Version: r.Previous, Calls: 5000, Templates: 1, Value: &target, Samples: samples}
 	return r
+}
+
+// told are all rollbacks of what was read of the topic, by their id, as any reader of it knows them.
+type told map[string]*alert.Attempt
+
+// fold takes a record, and returns the attempt that it changed, nil for none.
+func (as told) fold(r *detector.Record) *alert.Attempt {
+	id := alert.AttemptID(r)
+	a := as[id]
+	if a == nil {
+		a = &alert.Attempt{Step: *r}
+	}
+	if !a.Fold(r) {
+		return nil
+	}
+	as[id] = a
+	return a
 }

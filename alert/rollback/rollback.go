@@ -65,8 +65,8 @@ type Config struct {
 	RemindAfter   time.Duration // until people are reminded the first time; default 1 h
 	Watch         time.Duration // of a promotion, at most; default 1 h
 	Grace         time.Duration // for how long clients may keep a version after the label has moved; longer where Traits say so
-	// Link returns an address at which people find an attempt, for the registry's audit; nil or empty for none.
-	Link    func(attempt string) string
+	// Link returns an address at which people find an alert, for the registry's audit; nil or empty for none.
+	Link    func(alert string) string
 	Now     func() time.Time
 	Metrics *metrics.Set
 	Log     *slog.Logger

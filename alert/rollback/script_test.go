@@ -137,10 +137,10 @@ func (s *script) block(input string) string {
 
 // show writes the actions that have come since, with the states to which they led.
 func (s *script) show() {
-	all := alert.Attempts{}
+	all := told{}
 	for i := range s.all {
 		r := &s.all[i]
-		a := all.Fold(r)
+		a := all.fold(r)
 		if i < s.shown || r.Type.IsStep() || r.Type == detector.Observed {
 			continue
 		}
@@ -359,7 +359,7 @@ func (s *script) configure(keys map[string]string) {
 		case "watch":
 			c.Watch = s.span(v)
 		case "link":
-			c.Link = func(id string) string { return "https://driftd.test/" + id }
+			c.Link = func(id string) string { return "https://driftd.test/alerts/" + id }
 		default:
 			s.t.Fatalf("no such key: %s", k)
 		}

@@ -3,6 +3,7 @@ package main
 import (
 	"time"
 
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/alert/rollback"
 )
 
@@ -12,7 +13,8 @@ func (d *daemon) newRollback() (*rollback.Core, error) {
 	c := rollback.Config{
 		Enabled: r.Enabled, Cooldown: r.Cooldown, PromptPerDay: r.PromptPerDay, FleetPerDay: r.FleetPerDay, MinSamples: r.MinSamples,
 		Horizon: r.Horizon, ApproveWithin: r.ApproveWithin, RemindAfter: r.RemindAfter, Watch: r.Watch, Grace: time.Minute,
-		Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "rollback"),
+		Link: func(alert string) string { return phrase.Link(d.Config.HTTP.PublicURL, alert) },
+		Now:  d.Now, Metrics: d.metrics, Log: d.Log.With("part", "rollback"),
 	}
 	reg, err := newRegistry(d.Config.Registry)
 	if err != nil {

@@ -33,6 +33,7 @@ func (c *checker) check() {
 	if r := c.config.Registry; r != nil {
 		c.registry(r)
 	}
+	c.rollback()
 	if c.config.TraceURL != "" {
 		at := c.doc.At(&c.config.TraceURL)
 		if !strings.Contains(c.config.TraceURL, "{trace_id}") {
