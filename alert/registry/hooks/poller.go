@@ -1,0 +1,146 @@
+package hooks
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/driftd/driftd/alert/registry"
+)
+
+const (
+	// looksPerTick bounds what one tick asks of the registry; the next goes on from there.
+	looksPerTick = 50
+	// lookWithin is how long one look may take. Git fetches with it.
+	lookWithin = 30 * time.Second
+	// unknownFor is how long a prompt is left alone that the registry does not have, or that has no label there.
+	unknownFor = 15 * time.Minute
+	// longestPause bounds the time between two ticks that ask a registry in trouble.
+	longestPause = 15 * time.Minute
+
+	metricLooks = "driftd_alert_registry_looks_total"
+
+	absent result = "absent" // the registry does not have the prompt, or its label
+)
+
+// Registry is what a poller asks. Errors are a *registry.Error.
+type Registry interface {
+	// Current returns the version that the label points at.
+	Current(ctx context.Context, prompt string) (registry.Version, error)
+}
+
+// historian is a registry that remembers who moved the label, and when.
+type historian interface {
+	History(ctx context.Context, prompt string) ([]registry.Change, error)
+}
+
+// PollerConfig is what a Poller needs.
+type PollerConfig struct {
+	Registry Registry
+	Prompts  func() []string // those to look after, in an order that stays
+	Every    time.Duration   // how often it is ticked
+}
+
+// Poller looks where labels point. One goroutine ticks it, in one process of all.
+type Poller struct {
+	cfg    PollerConfig
+	intake *Intake
+
+	last     string               // prompt that was looked at last
+	unknown  map[string]time.Time // until when to leave them alone
+	failures int                  // in a row
+	pause    time.Time            // no look before
+	problem  string               // that was logged last
+}
+
+// NewPoller returns a poller; it does nothing until it is ticked.
+func NewPoller(cfg PollerConfig, intake *Intake) *Poller {
+	return &Poller{cfg: cfg, intake: intake, unknown: map[string]time.Time{}}
+}
+
+// Tick looks at some prompts, the next in turn, and writes down what others have promoted. The first look at a label of which the
+// topic tells nothing writes nothing. A registry in trouble is asked ever more seldom.
+func (p *Poller) Tick(ctx context.Context) {
+	now := time.Now()
+	if now.Before(p.pause) || !p.intake.cfg.Book.Ready() {
+		return
+	}
+	for _, prompt := range p.turn(p.cfg.Prompts(), now) {
+		res, err := p.look(ctx, prompt)
+		if ctx.Err() != nil {
+			return
+		}
+		p.last = prompt
+		p.intake.count(metricLooks, res)
+		if res == absent {
+			p.unknown[prompt] = now.Add(unknownFor)
+		}
+		if err != nil {
+			p.failed(now, prompt, err)
+			return
+		}
+		p.failures = 0
+	}
+	if p.failures == 0 && p.problem != "" {
+		p.problem = ""
+		p.intake.cfg.Logger.Info("labels in the registry can be looked at again")
+	}
+}
+
+// turn returns whose turn it is, after the one that was looked at last.
+func (p *Poller) turn(all []string, now time.Time) []string {
+	var before, after []string
+	for _, prompt := range all {
+		if until, ok := p.unknown[prompt]; ok && now.Before(until) {
+			continue
+		}
+		delete(p.unknown, prompt)
+		if prompt > p.last {
+			after = append(after, prompt)
+		} else {
+			before = append(before, prompt)
+		}
+	}
+	turn := append(after, before...)
+	return turn[:min(len(turn), looksPerTick)]
+}
+
+func (p *Poller) failed(now time.Time, prompt string, err error) {
+	wait := min(p.cfg.Every<<min(p.failures, 10), longestPause)
+	p.failures++
+	problem := err.Error()
+	if e, ok := errors.AsType[*registry.Error](err); ok {
+		problem = e.Reason
+		wait = max(wait, e.After)
+	}
+	p.pause = now.Add(wait)
+	if problem != p.problem {
+		p.problem = problem
+		p.intake.cfg.Logger.Warn("cannot look where labels point in the registry, will try again", "prompt", prompt, "error", err)
+	}
+}
+
+// look looks at one prompt.
+func (p *Poller) look(ctx context.Context, prompt string) (result, error) {
+	ctx, cancel := context.WithTimeout(ctx, lookWithin)
+	defer cancel()
+	before := p.intake.cfg.Book.label(prompt)
+	v, err := p.cfg.Registry.Current(ctx, prompt)
+	if e, ok := errors.AsType[*registry.Error](err); ok && (e.Kind == registry.NoPrompt || e.Kind == registry.NoLabel || e.Kind == registry.NoVersion) {
+		return absent, nil
+	}
+	if err != nil {
+		return failed, err
+	}
+	if before.version != "" && v.Is(before.version) {
+		return known, nil
+	}
+	h := heard{prompt: prompt, version: v, looked: true, changes: before.changes}
+	if hist, ok := p.cfg.Registry.(historian); ok && before.version != "" {
+		// Who it was and when is a courtesy: without it the record says now, by the registry.
+		if moves, err := hist.History(ctx, prompt); err == nil && len(moves) > 0 && v.Is(moves[0].To) {
+			h.author, h.at = moves[0].By, moves[0].At
+		}
+	}
+	return p.intake.take(ctx, h)
+}
