@@ -107,14 +107,17 @@ func check(s *detector.Silence, now time.Time) error {
 		case "!=":
 			some = some || m.Value != ""
 		case "=~", "!~":
-			re, err := regexp.Compile("^(?:" + m.Value + ")$")
+			re, err := regexp.Compile(m.Value)
+			if err == nil {
+				re, err = regexp.Compile("^(?:" + m.Value + ")$")
+			}
 			if err != nil {
 				return &InvalidError{fmt.Sprintf("matcher %s%s%s: the regular expression cannot be read: %v", m.Label, m.Op, m.Value, plain(err)), ""}
 			}
-			// What matches nothing at all and any word matches everything, as far as people mean it.
-			if all := re.MatchString("") && re.MatchString("some_value-1"); m.Op == "=~" {
+			// What matches any word matches everything, as far as people mean it.
+			if all := re.MatchString("any_word-1"); m.Op == "=~" {
 				some = some || !all
-			} else if all {
+			} else if all && re.MatchString("") {
 				return &InvalidError{fmt.Sprintf("matcher %s%s%s matches nothing", m.Label, m.Op, m.Value), ""}
 			} else {
 				some = true

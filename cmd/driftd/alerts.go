@@ -130,8 +130,14 @@ func writeOverview(w io.Writer, o *overview, all bool) {
 	}
 }
 
-// what is the sentence with the figure; a resolved alert's figure is that of its end.
-func what(r *detector.Record) string { return phrase.Headline(r) }
+// what is the sentence with the figure; of a resolved alert it is the figure alone, which is not beyond the bound any more.
+func what(r *detector.Record) string {
+	if r.Type != detector.Resolved || r.Value == nil {
+		return phrase.Headline(r)
+	}
+	value, _ := phrase.Figures(r)
+	return phrase.Measure(r) + " " + value
+}
 
 // note says who deals with an alert.
 func note(a *desk.Alert) string {

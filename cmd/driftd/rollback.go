@@ -191,6 +191,9 @@ func happened(e *desk.Event) string {
 		}
 		return "asked for by " + actor + reason
 	case detector.RollbackProposed:
+		if strings.HasPrefix(e.Reason, "Proposed: ") || strings.HasPrefix(e.Reason, "Dry run: ") {
+			return phrase.Clean(e.Reason)
+		}
 		return "proposed" + reason
 	case detector.RollbackApproved:
 		return "approved by " + actor + reason

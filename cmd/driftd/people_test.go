@@ -1,0 +1,120 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/web"
+)
+
+// office is a daemon's API on an alerts topic in memory, for scripts. Its clock stands still.
+type office struct {
+	web    *web.Server
+	desk   *desk.Desk
+	checks []web.Check
+
+	mu     sync.Mutex
+	n      int64
+	answer []detector.Record // what driftd writes when a rollback is asked for or approved
+}
+
+// officeNow is the clock of the scripts.
+var officeNow = time.Date(2026, 11, 20, 15, 0, 0, 0, time.UTC)
+
+func newOffice() (*office, error) {
+	now := func() time.Time { return officeNow }
+	o := &office{checks: []web.Check{{Name: "kafka", OK: true}, {Name: "act oncall", OK: true, Detail: "3 to be told"}}}
+	board := desk.NewBoard(desk.BoardConfig{Partitions: 1, Now: now, UntilWorseBy: 0.2})
+	board.Live(0)
+	o.desk = desk.New(desk.Config{Board: board, Log: o, Now: now, Guards: forced()})
+	var err error
+	o.web, err = web.Listen(web.Config{
+		Listen: "127.0.0.1:0", Ready: func() []web.Check { return o.checks }, Desk: o.desk, Now: now, Version: "v1", Log: slog.New(slog.DiscardHandler),
+		Tokens: []web.Token{{Name: "grafana", Secret: "a token that reads", Write: false}, {Name: "ci", Secret: "a token that writes", Write: true}},
+	})
+	return o, err
+}
+
+// Append implements desk.Appender, and does what driftd would.
+func (o *office) Append(_ context.Context, r detector.Record) (int, int64, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	at := o.n
+	o.n++
+	o.desk.Board().Fold(0, alert.Entry{Offset: at, Record: r})
+	if r.Type == detector.RollbackRequested || r.Type == detector.RollbackApproved {
+		for _, a := range o.answer {
+			next := alert.Action(&r, a.Type, officeNow)
+			next.Reason, next.Guard = a.Reason, a.Guard
+			o.desk.Board().Fold(0, alert.Entry{Offset: o.n, Record: next})
+			o.n++
+		}
+	}
+	return 0, at, nil
+}
+
+type officeKey struct{}
+
+// TestPeople holds what the commands of people print, and their exit codes.
+func TestPeople(t *testing.T) {
+	lines := func(ts *testscript.TestScript, name string, each func(*detector.Record)) {
+		for line := range bytes.Lines([]byte(ts.ReadFile(name))) {
+			var r detector.Record
+			ts.Check(json.Unmarshal(line, &r))
+			each(&r)
+		}
+	}
+	of := func(ts *testscript.TestScript) *office { return ts.Value(officeKey{}).(*office) }
+	testscript.Run(t, testscript.Params{
+		Dir: "testdata/people", UpdateScripts: *update, RequireExplicitExec: true, RequireUniqueNames: true,
+		Setup: func(e *testscript.Env) error {
+			o, err := newOffice()
+			if err != nil {
+				return err
+			}
+			ctx, cancel := context.WithCancel(context.Background())
+			done := make(chan error)
+			go func() { done <- o.web.Run(ctx) }()
+			e.Defer(func() { cancel(); <-done })
+			e.Values[officeKey{}] = o
+			e.Setenv("DRIFTD_URL", "http://"+o.web.Addr())
+			e.Setenv("DRIFTD_TOKEN", "a token that writes")
+			e.Setenv("USER", "jane")
+			return nil
+		},
+		Cmds: map[string]func(ts *testscript.TestScript, neg bool, args []string){
+			// topic FILE puts records into the alerts topic.
+			"topic": func(ts *testscript.TestScript, _ bool, args []string) {
+				o := of(ts)
+				lines(ts, args[0], func(r *detector.Record) {
+					o.mu.Lock()
+					defer o.mu.Unlock()
+					o.desk.Board().Fold(0, alert.Entry{Offset: o.n, Record: *r})
+					o.n++
+				})
+			},
+			// answers FILE says what driftd does when a rollback is asked for or approved.
+			"answers": func(ts *testscript.TestScript, _ bool, args []string) {
+				o := of(ts)
+				o.answer = nil
+				lines(ts, args[0], func(r *detector.Record) { o.answer = append(o.answer, *r) })
+			},
+			// trouble NAME TEXT has a part of the daemon say what is wrong.
+			"trouble": func(ts *testscript.TestScript, _ bool, args []string) {
+				o := of(ts)
+				o.checks = append(o.checks, web.Check{Name: args[0], OK: true, Trouble: true, Detail: args[1]})
+			},
+		},
+	})
+}
+
