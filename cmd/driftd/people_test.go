@@ -117,4 +117,3 @@ func TestPeople(t *testing.T) {
 		},
 	})
 }
-
