@@ -15,11 +15,18 @@ import (
 	"github.com/driftd/driftd/internal/outbound"
 )
 
-// maxAnswer bounds an answer, in bytes. A template may have 100 KB, and a page of a list has some of them.
-const maxAnswer = 8 << 20
+// maxAnswer bounds an answer, in bytes. A page of a list has the templates of its versions, and one of those may have 100,000
+// characters, each of up to six bytes in JSON.
+const maxAnswer = 16 << 20
 
-// MaxVersions is how many versions of a prompt a client reads, the newest. A rollback never goes back that far.
-const MaxVersions = 2000
+const (
+	// Page is how many versions a client asks for at once, where each comes with its template.
+	Page = 20
+	// MaxVersions is how many versions of a prompt a client reads, the newest. A rollback never goes back that far.
+	MaxVersions = 2000
+	// ListWithin is how long reading all pages of a list may take.
+	ListWithin = 30 * time.Second
+)
 
 // PeerConfig is what a Peer needs. One of Username and Password, Token, Sign says who we are, or none.
 type PeerConfig struct {

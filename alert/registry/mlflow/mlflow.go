@@ -30,11 +30,8 @@ type Config struct {
 }
 
 const (
-	api      = "/api/2.0/mlflow"
-	isPrompt = "mlflow.prompt.is_prompt"
-	// page is how many versions are asked for at once: each comes with its template, of up to 100 KB.
-	page = 50
-
+	api       = "/api/2.0/mlflow"
+	isPrompt  = "mlflow.prompt.is_prompt"
 	switchTag = "driftd.rollback"       // on a prompt: off
 	atTag     = "driftd.rolled_back_at" // on a version that was left
 	whyTag    = "driftd.rolled_back_why"
@@ -100,13 +97,15 @@ func (c *Client) Current(ctx context.Context, prompt string) (registry.Version, 
 // List returns the versions, newest first, registry.MaxVersions at most. Failures are a *registry.Error.
 func (c *Client) List(ctx context.Context, prompt string) ([]registry.Version, error) {
 	op := fmt.Sprintf("list versions of %q", prompt)
+	ctx, cancel := context.WithTimeout(ctx, registry.ListWithin)
+	defer cancel()
 	// Without the second clause the list is empty, as for a prompt that does not exist.
 	query := url.Values{
 		"filter":   {matches(prompt) + " AND tags.`" + isPrompt + "` = 'true'"},
-		"order_by": {"version_number DESC"}, "max_results": {strconv.Itoa(page)},
+		"order_by": {"version_number DESC"}, "max_results": {strconv.Itoa(registry.Page)},
 	}
 	var all []registry.Version
-	for range registry.MaxVersions / page {
+	for range registry.MaxVersions / registry.Page {
 		var out struct {
 			Versions []modelVersion `json:"model_versions"`
 			Next     string         `json:"next_page_token"`
@@ -236,12 +235,15 @@ func (c *Client) refused(a registry.Answer) *registry.Error {
 		return c.refusedByText(e, a)
 	}
 	e.Reason += " " + registry.Cut(body.Code, 60)
+	if e.Kind != registry.Wrong { // its status says enough
+		return e
+	}
 	switch said := body.Message; {
 	case body.Code == "RESOURCE_DOES_NOT_EXIST" && strings.HasPrefix(said, "Model Version"):
 		e.Kind = registry.NoVersion
 	case body.Code == "RESOURCE_DOES_NOT_EXIST":
 		e.Kind = registry.NoPrompt
-	case strings.HasPrefix(said, "Invalid model name"), strings.HasPrefix(said, "Missing value for required parameter 'name'"):
+	case strings.HasPrefix(said, "Invalid model name"), strings.Contains(said, "for parameter 'name'"), strings.HasPrefix(said, "Missing value for required parameter 'name'"):
 		e.Kind = registry.NoPrompt
 	case strings.HasPrefix(said, "Parameter 'version'"), strings.HasPrefix(said, "Missing value for required parameter 'version'"):
 		e.Kind = registry.NoVersion

@@ -28,7 +28,6 @@ type Config struct {
 }
 
 const (
-	page = 100
 	// switchTag, on any version of a prompt, keeps driftd from moving its tag.
 	switchTag = "driftd-rollback-off"
 	maxNote   = 500 // bytes of a tag's description
@@ -105,10 +104,12 @@ func (c *Client) list(ctx context.Context, op, prompt string) ([]registry.Versio
 	if !identifier.MatchString(prompt) {
 		return nil, registry.Unnameable(op)
 	}
-	query := url.Values{"limit": {strconv.Itoa(page)}}
+	ctx, cancel := context.WithTimeout(ctx, registry.ListWithin)
+	defer cancel()
+	query := url.Values{"limit": {strconv.Itoa(registry.Page)}}
 	var all []registry.Version
 	whole := false
-	for range registry.MaxVersions / page {
+	for range registry.MaxVersions / registry.Page {
 		var out struct {
 			Data []struct {
 				ID string `json:"id"`

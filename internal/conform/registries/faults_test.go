@@ -171,7 +171,7 @@ var faults = []testcase{
 		n := int64(0)
 		c := b.client(t, daemon, answers(false, 200, asJSON, func() io.Reader { return zeros{&n} }))
 		_, err := c.Current(t.Context(), "p")
-		if e := b.fails(t, err, registry.Wrong); !strings.Contains(e.Reason, "longer than") || n > 20<<20 {
+		if e := b.fails(t, err, registry.Wrong); !strings.Contains(e.Reason, "longer than") || n > 32<<20 {
 			t.Errorf("%+v after %d bytes", e, n)
 		}
 	}},

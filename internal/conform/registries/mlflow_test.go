@@ -26,7 +26,7 @@ func TestMLflow(t *testing.T) {
 			passwords: map[who]string{daemon: "driftd:daemon-password", reader: "viewer:reader-password", stranger: "driftd:wrong-password"},
 		}
 		asks.sign = basic("admin:admin-password")
-		return &mlflowWorld{server: fake(fakeregistry.NewMLflow(fakeregistry.MLflowConfig{Now: time.Now})), asks: asks}
+		return &mlflowWorld{server: fake(fakeregistry.NewMLflow(fakeregistry.MLflowConfig{Now: time.Now, Hosts: []string{"registry.test"}})), asks: asks}
 	}))
 }
 
@@ -155,6 +155,20 @@ func (w *mlflowWorld) labelled(t *testing.T, prompt, label string) int {
 func (w *mlflowWorld) remove(t *testing.T, prompt string, n int) {
 	t.Helper()
 	w.ask(t, "DELETE", mlflowAPI+"model-versions/delete", nil, object{"name": prompt, "version": strconv.Itoa(n)}, nil)
+}
+
+// impostor makes a registered model of two versions that are no prompts, the second with the alias.
+func (w *mlflowWorld) impostor(t *testing.T, name string) {
+	t.Helper()
+	w.ask(t, "POST", mlflowAPI+"registered-models/create", nil, object{"name": name}, nil)
+	for range 2 {
+		w.ask(t, "POST", mlflowAPI+"model-versions/create", nil, object{"name": name, "source": "s3://bucket/model"}, nil)
+	}
+	w.label(t, name, "", 2)
+}
+
+func (w *mlflowWorld) misnamed(*testing.T) rollback.Registry {
+	return mlflow.New(mlflow.Config{URL: "http://mlflow.internal:5000", Alias: "production", Transport: w.anyHost(), Now: time.Now})
 }
 
 func (w *mlflowWorld) switchOff(t *testing.T, prompt string) {

@@ -7,6 +7,8 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -34,10 +36,54 @@ func TestPhoenixServer(t *testing.T) {
 	if s == nil {
 		t.Skip("PHOENIX_URL is not set: see make test-registries")
 	}
+	s.sign = bearer(os.Getenv("PHOENIX_ADMIN_SECRET"))
+	t.Run("numbers", func(t *testing.T) { numbers(t, s) })
 	run(t, phoenixSubject("phoenix (server)", func(t *testing.T) world {
-		s.sign = bearer(os.Getenv("PHOENIX_ADMIN_SECRET"))
 		return &phoenixWorld{server: s, keys: map[who]string{daemon: phoenixKey(t, s, "MEMBER"), reader: phoenixKey(t, s, "VIEWER"), stranger: "wrong-key"}}
 	}))
+}
+
+// numbers holds that the client calls versions by the numbers that people see on the page, which REST does not tell.
+func numbers(t *testing.T, s *server) {
+	b := &bench{&subject{}, &phoenixWorld{server: s, keys: map[who]string{daemon: os.Getenv("PHOENIX_ADMIN_SECRET")}}}
+	c := b.client(t, daemon, nil)
+	names := []string{b.prompt(t, 2, 0), b.prompt(t, 3, 0)}
+	b.seed(t, names[0], 2) // ids are shared with the other's
+	var out struct {
+		Data struct {
+			Prompts struct {
+				Edges []struct {
+					Node struct {
+						Name           string
+						PromptVersions struct {
+							Edges []struct {
+								Node struct {
+									ID             string
+									SequenceNumber int
+								}
+							}
+						}
+					}
+				}
+			}
+		}
+	}
+	s.ask(t, "POST", "/graphql", nil, object{"query": "{prompts{edges{node{name promptVersions{edges{node{id sequenceNumber}}}}}}}"}, &out)
+	seen := 0
+	for _, p := range out.Data.Prompts.Edges {
+		if !slices.Contains(names, p.Node.Name) {
+			continue
+		}
+		for _, v := range p.Node.PromptVersions.Edges {
+			seen++
+			if got := b.version(t, c, p.Node.Name, v.Node.SequenceNumber); got.ID != v.Node.ID || !got.Is(strconv.Itoa(v.Node.SequenceNumber)) {
+				t.Errorf("number %d of %s is %s, the client has %+v", v.Node.SequenceNumber, p.Node.Name, v.Node.ID, got)
+			}
+		}
+	}
+	if seen != 7 {
+		t.Errorf("%d versions have numbers, want 7", seen)
+	}
 }
 
 func bearer(key string) func(*http.Request) {

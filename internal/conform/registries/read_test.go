@@ -1,6 +1,7 @@
 package registries
 
 import (
+	"crypto/rand"
 	"strconv"
 	"strings"
 	"testing"
@@ -139,6 +140,22 @@ var reading = []testcase{
 			}
 		}
 		b.stands(t, p, 2)
+	}},
+	{name: "what is no prompt", skip: func(w world) string {
+		if _, ok := w.(impostor); !ok {
+			return "it has only prompts"
+		}
+		return ""
+	}, run: func(t *testing.T, b *bench) {
+		c := b.client(t, daemon, nil)
+		name := "model-" + strings.ToLower(rand.Text()[:10])
+		b.world.(impostor).impostor(t, name)
+		for verb, err := range calls(t.Context(), c, registry.Move{Prompt: name, To: registry.Version{ID: "1"}, Seen: registry.Version{ID: "2"}, Key: "k"}) {
+			if e := b.fails(t, err, registry.NoPrompt); e.Hint == "" {
+				t.Errorf("%s: %+v", verb, e)
+			}
+		}
+		b.stands(t, name, 2)
 	}},
 	{name: "switched off in the registry", skip: func(w world) string {
 		if _, ok := w.(switcher); !ok {

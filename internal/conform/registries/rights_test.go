@@ -52,6 +52,17 @@ var rights = []testcase{
 		}
 		b.stands(t, p, 2)
 	}},
+	{name: "unknown host name: 403 with a hint", skip: func(w world) string {
+		if _, ok := w.(misnamed); !ok {
+			return "it answers to every host name"
+		}
+		return ""
+	}, run: func(t *testing.T, b *bench) {
+		_, err := b.world.(misnamed).misnamed(t).Current(t.Context(), "p")
+		if e := b.fails(t, err, registry.Denied); !strings.Contains(e.Hint, "mlflow.internal:5000") {
+			t.Errorf("%+v", e)
+		}
+	}},
 	{name: "least right is enough", skip: unguarded, run: func(t *testing.T, b *bench) {
 		b = b.behind(t)
 		c := b.client(t, daemon, nil)

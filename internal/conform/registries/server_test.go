@@ -2,9 +2,11 @@ package registries
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -143,6 +145,16 @@ func (s *server) try(method, path string, query url.Values, body any) (int, []by
 		return 0, []byte(err.Error())
 	}
 	return resp.StatusCode, text
+}
+
+// anyHost reaches the server by whatever host name is asked for.
+func (s *server) anyHost() http.RoundTripper {
+	if _, ok := s.transport.(*http.Transport); !ok {
+		return s.transport
+	}
+	return &http.Transport{DialContext: func(ctx context.Context, network, _ string) (net.Conn, error) {
+		return (&net.Dialer{}).DialContext(ctx, network, strings.TrimPrefix(s.base, "http://"))
+	}}
 }
 
 // between puts middleware between a client and the server.

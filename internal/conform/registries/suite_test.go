@@ -59,6 +59,14 @@ type (
 	switcher interface {
 		switchOff(t *testing.T, prompt string)
 	}
+	// misnamed is one that answers only to host names it knows: the client calls it by another.
+	misnamed interface {
+		misnamed(t *testing.T) rollback.Registry
+	}
+	// impostor is one with things beside prompts that have names and labels too.
+	impostor interface {
+		impostor(t *testing.T, name string)
+	}
 	// noter shows what driftd wrote about version n, for the audit of the registry.
 	noter interface {
 		noted(t *testing.T, prompt string, n int) string
