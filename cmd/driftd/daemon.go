@@ -14,6 +14,7 @@ import (
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/alert/rollback"
 	"github.com/driftd/driftd/alert/slack"
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/detector"
@@ -66,6 +67,9 @@ type daemon struct {
 	act    []*alert.Worker
 	desk   *desk.Desk // nil where that stage does not run
 
+	registry rollback.Registry // nil where there is none, or where that stage does not run
+	events   registryEvents
+
 	slack   *slack.Interactions // nil where that stage does not run
 	sockets []*slack.Socket
 }
@@ -81,12 +85,19 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	d.describe()
 	if o.Stages.act {
 		d.desk = d.newDesk()
+		if d.registry, err = newRegistry(o.Config.Registry); err == nil {
+			d.events, err = d.newRegistryEvents()
+		}
+		if err != nil {
+			d.client.Close()
+			return nil, err
+		}
 		d.slack = d.newInteractions()
 		d.sockets = d.slack.Sockets()
 	}
 	d.web, err = web.Listen(web.Config{
 		Listen: o.Config.HTTP.Listen, Tokens: tokens(&o.Config.HTTP), Metrics: []*metrics.Set{d.metrics},
-		Ready: d.ready, Reload: d.reload, Rules: d.standing, Desk: d.desk, Handlers: d.slackHandlers(), Now: o.Now, Version: version(), Log: o.Log.With("part", "http"),
+		Ready: d.ready, Reload: d.reload, Rules: d.standing, Desk: d.desk, Handlers: d.handlers(), Now: o.Now, Version: version(), Log: o.Log.With("part", "http"),
 	})
 	if err != nil {
 		d.client.Close()
@@ -132,6 +143,7 @@ func (d *daemon) run(ctx context.Context) error {
 			parts["act "+r.State().Name] = d.behindTopics(r.Run)
 		}
 		parts["follow alerts"] = d.behindTopics(d.follow)
+		parts["look at the registry"] = d.pollRegistry
 		parts["hear Slack"] = d.slack.Run
 		for i, s := range d.sockets {
 			parts[fmt.Sprintf("Slack's socket %d", i+1)] = s.Run

@@ -52,6 +52,7 @@ type world struct {
 	registry  *fakeregistry.Server
 	regURL    string
 	receivers string // more of them, lines of YAML
+	regKeys   string // more of the registry's, each behind a comma
 	hook      *hook
 	now       atomic.Int64 // the daemons' clock, Unix ns
 	log       *logBuffer
@@ -139,9 +140,9 @@ receivers:
   - {name: oncall, slack: {token: "${SLACK_TOKEN}", channel: "#llm-alerts"}}
   - {name: hook, webhook: {url: %s, secret: "${HOOK_SECRET}"}}
 %sroute: {receiver: oncall, routes: [{receiver: hook, continue: true}, {receiver: oncall}]}
-registry: {kind: webhook, url: %s, secret: "${REGISTRY_SECRET}"}
+registry: {kind: webhook, url: %s, secret: "${REGISTRY_SECRET}"%s}
 http: {listen: "127.0.0.1:0"}
-`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.hook.URL, w.receivers, w.regURL))
+`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.hook.URL, w.receivers, w.regURL, w.regKeys))
 	cfg, _, problems := load(config.Sources{File: path, Environ: []string{
 		"SLACK_TOKEN=" + slackToken, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
 	}})

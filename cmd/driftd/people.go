@@ -30,12 +30,16 @@ func forced() (names []string) {
 	return names
 }
 
-// follow keeps the desk's board up to date.
+// follow keeps the desk's board up to date, and what is known of labels in the registry.
 func (d *daemon) follow(ctx context.Context) error {
 	k := &d.Config.Kafka
+	to := followers{d.desk.Board()}
+	if d.events.book != nil {
+		to = append(to, d.events.book)
+	}
 	return alert.Follow(ctx, alert.FollowConfig{
 		Prefix: k.TopicPrefix, Partitions: k.Partitions, Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "desk"),
-	}, d.desk.Board())
+	}, to)
 }
 
 // tokens are those that let people and programs in.

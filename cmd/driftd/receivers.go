@@ -30,11 +30,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 			Name: r.Name, Receiver: to, Route: root, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy), Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}), false)
 	}
-	core, err := d.newRollback()
-	if err != nil {
-		return nil, err
-	}
-	worker("registry", core, true)
+	worker(registryWorker, d.newRollback(), true)
 	return out, nil
 }
 

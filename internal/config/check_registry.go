@@ -100,6 +100,11 @@ func (c *checker) registry(r *Registry) {
 			c.doc.At(&r.Secret).Errorf("such as whsec_ and base64, or any other text", "`secret` is no key: %v", err)
 		}
 	}
+	if text := r.HookSecret.Reveal(); text != "" && r.Kind != "mlflow" && r.Kind != "langfuse" { // these two take any
+		if _, err := signature.ParseKey(text); err != nil {
+			c.doc.At(&r.HookSecret).Errorf("such as whsec_ and base64, or any other text", "`hook_secret` is no key: %v", err)
+		}
+	}
 	if r.Kind != "git" {
 		c.url(&r.URL, "registry")
 	}

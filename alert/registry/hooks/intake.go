@@ -43,7 +43,13 @@ type Intake struct {
 }
 
 // New returns an intake.
-func New(cfg Config) *Intake { return &Intake{cfg: cfg, turn: make(chan struct{}, 1)} }
+func New(cfg Config) *Intake {
+	in := &Intake{cfg: cfg, turn: make(chan struct{}, 1)}
+	for _, metric := range []string{metricHooks, metricLooks} { // shown before there is anything to count
+		cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`%s{result=%q}`, metric, told))
+	}
+	return in
+}
 
 // result is what became of something heard. The set is closed.
 type result string
