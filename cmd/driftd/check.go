@@ -6,7 +6,9 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 
 	"golang.org/x/term"
@@ -20,14 +22,36 @@ const checkArgs = "[--config FILE | RULES…] [--events FILE]"
 // load reads the config and the rule files that it names, for every subcommand that needs them, so that all give the same text.
 // Config and set are of use only where Problems.Err is nil; the config is nil where there is no such file.
 func load(src config.Sources) (*config.Config, *rules.Set, rules.Problems) {
+	var set *rules.Set
+	var found rules.Problems
+	src.Labels = func(cfg *config.Config) []string {
+		if set, found = loadRules(cfg); found.Err() != nil {
+			return nil
+		}
+		return ruleLabels(set)
+	}
 	cfg, problems := config.Load(src)
 	if cfg == nil {
 		return nil, nil, problems
 	}
-	set, found := loadRules(cfg)
+	if set == nil {
+		set, found = loadRules(cfg)
+	}
 	problems = append(problems, found...)
 	problems.Sort()
 	return cfg, set, problems
+}
+
+// ruleLabels are the names of the labels that rules give their alerts.
+func ruleLabels(set *rules.Set) []string {
+	names := []string{}
+	for i := range set.Groups {
+		for j := range set.Groups[i].Rules {
+			names = slices.AppendSeq(names, maps.Keys(set.Groups[i].Rules[j].Labels))
+		}
+	}
+	slices.Sort(names)
+	return slices.Compact(names)
 }
 
 // loadRules reads the rule files that the config names, at start and at every reload.

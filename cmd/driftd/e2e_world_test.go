@@ -162,18 +162,23 @@ type instance struct {
 }
 
 // start starts a daemon from the files, with all stages; it ends with the test at the latest.
-func (w *world) start() *instance {
+func (w *world) start() *instance { return w.startWith(func(*daemonOptions) {}) }
+
+// startWith starts one with other options.
+func (w *world) startWith(change func(*daemonOptions)) *instance {
 	w.t.Helper()
 	cfg := w.config()
 	set, problems := loadRules(cfg)
 	if problems.Err() != nil {
 		w.t.Fatal(problems.Text())
 	}
-	d, err := newDaemon(daemonOptions{
+	o := daemonOptions{
 		Config: cfg, Rules: set, Stages: allStages, Now: func() time.Time { return time.Unix(0, w.now.Load()).UTC() },
 		Pace:     pace{Flush: 10 * time.Millisecond, Heartbeat: 100 * time.Millisecond, Checkpoint: 100 * time.Millisecond, Quiet: 50 * time.Millisecond},
 		SlackAPI: w.slackURL + "/api/", Log: slog.New(slog.NewTextHandler(w.log, nil)),
-	})
+	}
+	change(&o)
+	d, err := newDaemon(o)
 	if err != nil {
 		w.t.Fatal(err)
 	}

@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+	_ "time/tzdata" // for time zones on machines without a database of them
 	"unicode/utf8"
 )
 

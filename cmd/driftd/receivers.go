@@ -19,7 +19,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}))
 	}
-	root := d.route()
+	root, mutes := d.route(), d.muteTimes()
 	for i := range d.Config.Receivers {
 		r := &d.Config.Receivers[i]
 		to, err := d.receiver(r)
@@ -27,7 +27,8 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 			return nil, fmt.Errorf("receiver %s: %w", r.Name, err)
 		}
 		worker(r.Name, alert.NewOutbox(alert.OutboxConfig{
-			Name: r.Name, Receiver: to, Route: root, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy), Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
+			Name: r.Name, Receiver: to, Route: root, Mutes: mutes, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy),
+			Watchdog: d.watchdog(r.Name), Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}), false)
 	}
 	worker(registryWorker, d.newRollback(), true)

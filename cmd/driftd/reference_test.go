@@ -28,7 +28,7 @@ func TestMetricsReference(t *testing.T) {
 
 	w, s := newStoryWorld(t, testkit.Broker(t))
 	w.makeSources()
-	w.receivers = "  - {name: prometheus, alertmanager: {urls: [http://127.0.0.1:1]}}\n" // which no route leads to
+	w.receivers = "  - {name: prometheus, alertmanager: {urls: [http://127.0.0.1:1]}}\nwatchdog: {receiver: prometheus}\n" // which no route leads to
 	d := w.start()
 	w.publish(s.msgs[:s.until(rolledBackAt)])
 	w.publish([]kafkalog.Message{{Topic: w.prefix + nativeEvent, Value: []byte("no event")}})

@@ -20,6 +20,7 @@ type checker struct {
 	config    *Config
 	lookup    func(string) (string, bool)
 	noSecrets bool
+	labels    func(*Config) []string
 }
 
 func (c *checker) check() {

@@ -1,7 +1,6 @@
 package config
 
 import (
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -121,52 +120,5 @@ func (c *checker) pagerduty(p *PagerDuty) {
 	}
 	if problem := urlProblem(p.URL); problem != "" && p.URL != "" {
 		c.doc.At(&p.URL).Errorf("such as https://events.eu.pagerduty.com/v2/enqueue", "`url` is no address of the Events API: %s", problem)
-	}
-}
-
-func (c *checker) routes(names []string) {
-	r := c.config.Route
-	if r == nil {
-		if len(c.config.Receivers) > 0 && !c.doc.Misspelt(c.config) {
-			c.doc.At(&c.config.Receivers).KeyErrorf(fmt.Sprintf("add route: {receiver: %s}", names[0]), "there are receivers, but no `route` leads to them")
-		}
-		return
-	}
-	if at := c.doc.At(&r.Match); at.Present() {
-		at.KeyErrorf("put it into a route under `routes`", "the top route takes every alert: it has no `match`")
-	}
-	if at := c.doc.At(&r.Continue); at.Present() {
-		at.KeyErrorf("remove it", "there is no route after the top one")
-	}
-	c.route(r, names)
-}
-
-func (c *checker) route(r *Route, names []string) {
-	if at := c.doc.At(&r.Receiver); r.Receiver != "" {
-		known := false
-		for _, n := range names {
-			known = known || n == r.Receiver
-		}
-		if !known {
-			hint := "add it to `receivers`"
-			if near := strictyaml.Nearest(r.Receiver, names); near != "" {
-				hint = fmt.Sprintf("did you mean `%s`?", near)
-			} else if len(names) > 0 {
-				hint = "there is " + strictyaml.List(names, "and")
-			}
-			at.Errorf(hint, "there is no receiver `%s`", r.Receiver)
-		}
-	}
-	for name := range r.Match {
-		if !dimensionName.MatchString(name) {
-			c.doc.Entry(&r.Match, name).KeyErrorf("use letters, digits and _, such as team", "`%s` is no name of a label", name)
-		}
-	}
-	for i := range r.Routes {
-		inner := &r.Routes[i]
-		if len(inner.Match) == 0 && i < len(r.Routes)-1 && !inner.Continue && !c.doc.Misspelt(inner) {
-			c.doc.At(&inner.Receiver).Warnf("add `match`, `continue: true`, or make it the last one", "this route takes every alert: those after it get none")
-		}
-		c.route(inner, names)
 	}
 }

@@ -30,6 +30,8 @@ type Sources struct {
 	Flags   map[string]string // from RegisterFlags
 	// NoSecrets leaves secrets unread, and empty: for what connects to nothing, on a machine that does not have them.
 	NoSecrets bool
+	// Labels returns the names of the labels that the rules of a config give their alerts, for the routes; nil where nobody knows.
+	Labels func(*Config) []string
 }
 
 // Load reads and checks the config and gives all problems, errors first. The config is of use only where Problems.Err is nil.
@@ -69,7 +71,7 @@ func parse(src Sources, data []byte) (*Config, strictyaml.Problems) {
 		c.Dir = filepath.Dir(src.File)
 	}
 	if wasYAML {
-		(&checker{doc: p.doc, config: c, lookup: lookup(src.Environ), noSecrets: src.NoSecrets}).check()
+		(&checker{doc: p.doc, config: c, lookup: lookup(src.Environ), noSecrets: src.NoSecrets, labels: src.Labels}).check()
 	}
 	p.doc.Redact(redact)
 	problems := append(p.doc.Problems(), unknown...)
