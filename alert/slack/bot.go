@@ -9,7 +9,6 @@ import (
 	api "github.com/slack-go/slack"
 
 	"github.com/driftd/driftd/alert"
-	"github.com/driftd/driftd/detector"
 )
 
 // bot posts and updates with a token. The outbox calls it, one delivery at a time.
@@ -159,14 +158,4 @@ func (b *bot) reply(ctx context.Context, at reference, r reply) error {
 		return nil
 	}
 	return err
-}
-
-// worse says that the trend is another than that of the message.
-func worse(n *alert.Notification) bool {
-	for i := range n.News {
-		if n.News[i].Type == detector.Firing {
-			return true
-		}
-	}
-	return false
 }

@@ -65,7 +65,8 @@ func span(t *detector.Trend) (from, to time.Time) {
 	if err != nil || every <= 0 {
 		every = time.Minute
 	}
-	return t.From, t.From.Add(every * time.Duration(len(t.Values)))
+	every = min(every, 30*24*time.Hour)
+	return t.From, t.From.Add(every * time.Duration(min(len(t.Values), 1000)))
 }
 
 // maxBars is how long a sparkline may be: what a phone shows in one line.

@@ -52,7 +52,7 @@ const (
 // result keeps Slack's limits whatever they hold.
 func Render(n *alert.Notification, v View) Message {
 	sign, title := sign(n), title(n)
-	m := Message{Text: cut(fallback(n, sign, title), maxText), Color: color(n)}
+	m := Message{Text: cut(fallback(n, sign, title), maxText), Color: colorOf(n)}
 	emoji := true
 	m.Blocks = append(m.Blocks, api.NewHeaderBlock(&api.TextBlockObject{Type: api.PlainTextType, Text: cut(sign+" "+title, maxHeader), Emoji: &emoji}))
 	if len(n.Firing) > 0 {
@@ -123,7 +123,7 @@ func sign(n *alert.Notification) string {
 	return "🟠"
 }
 
-func color(n *alert.Notification) string {
+func colorOf(n *alert.Notification) string {
 	switch {
 	case state(n) == alert.RollbackIneffective:
 		return red
