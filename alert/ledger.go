@@ -62,6 +62,7 @@ type alertState struct {
 	since     time.Time
 	sinceStep int
 	fresh     bool // it came after this receiver had begun
+	doubt     bool // it came before this worker began: the one before may have told it and died before it could record that
 
 	told       int  // newest step that the receiver was told
 	toldFiring bool // and what it was
@@ -177,7 +178,8 @@ func (l *ledger) step(r *detector.Record, part int, offset int64) {
 	if began {
 		p := l.parts[part]
 		a.since, a.sinceStep, a.standIn, a.handed = r.Time, r.Step, "", 0
-		a.fresh = p.live || p.committed >= 0 && offset >= p.committed
+		a.doubt = !p.live && p.committed >= 0 && offset >= p.committed
+		a.fresh = p.live || a.doubt
 	}
 	if r.Type == detector.Firing && a.standIn == "" {
 		a.leg = l.legOf(r, l.name)

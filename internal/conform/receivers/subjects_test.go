@@ -26,6 +26,7 @@ type subject struct {
 	secrets []string
 	keyless bool // whom it tells cannot know a repetition by anything, so that one may be seen
 	acks    bool // it tells acknowledgements
+	resends bool // whom it tells forgets
 }
 
 const (
@@ -98,7 +99,7 @@ func subjects() []subject {
 				p.Authorization = Basic("driftd", amPassword)
 				return p
 			},
-			secrets: []string{amPassword, strings.TrimPrefix(Basic("driftd", amPassword), "Basic ")},
+			secrets: []string{amPassword, strings.TrimPrefix(Basic("driftd", amPassword), "Basic ")}, resends: true,
 			open: func(rt http.RoundTripper, m *metrics.Set, log *slog.Logger) alert.Receiver {
 				return alertmanager.New(alertmanager.Config{
 					Name: "it", URLs: []string{"https://am.test"}, Username: "driftd", Password: amPassword, PublicURL: publicURL, TraceURL: traceURL,

@@ -30,6 +30,7 @@ type world struct {
 	log     *buffer
 	worker  *alert.MemoryWorker
 	steps   map[string]int
+	badness float64             // how far beyond its bound a value is, as a share of the bound; 0.08 where it is 0
 	want    map[string]string   // what people are to see in the end
 	said    map[string]struct{} // problems that the ready page has shown
 }
@@ -69,7 +70,7 @@ func newWorld(t *testing.T, s subject) *world {
 func (w *world) start() {
 	log := slog.New(slog.NewTextHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	box := alert.NewOutbox(alert.OutboxConfig{
-		Name: "it", Receiver: w.s.open(w.wire, w.metrics, log), Route: &alert.Route{Receiver: "it"}, Now: time.Now, Metrics: w.metrics, Log: log,
+		Name: "it", Receiver: w.s.open(w.wire, w.metrics, log), Route: &alert.Route{Receiver: "it"}, UntilWorseBy: 0.2, Now: time.Now, Metrics: w.metrics, Log: log,
 	})
 	w.worker = w.topic.Start(w.t.Context(), box)
 }
@@ -87,6 +88,9 @@ func (w *world) step(rule string, typ detector.RecordType) {
 	w.t.Helper()
 	w.steps[rule]++
 	value, bound, reference := 0.78, 0.85, 0.91
+	if w.badness != 0 {
+		value = bound * (1 - w.badness)
+	}
 	r := detector.Record{
 		ID: fmt.Sprintf("%032x", rule), Step: w.steps[rule], Type: typ, Time: time.Now().UTC().Add(-10 * time.Second), Group: "support", Rule: rule,
 		Prompt: "support_intent_classifier", Version: "v23", Cohort: map[string]string{"tier": "enterprise", "locale": ""}, Metric: "citation_grounding",
@@ -103,6 +107,22 @@ func (w *world) step(rule string, typ detector.RecordType) {
 		w.t.Fatal(err)
 	}
 	w.want[rule] = string(typ)
+}
+
+// acknowledge is what a person does.
+func (w *world) acknowledge(rule, who string) {
+	w.t.Helper()
+	part := len(rule) % partitions
+	for _, r := range w.topic.Records(part) {
+		if r.Rule == rule && r.Step == w.steps[rule] && r.Type.IsStep() {
+			a := alert.Action(&r, detector.Acknowledged, time.Now())
+			a.Actor, a.Reason = who, "on it"
+			if err := w.topic.Add(part, a); err != nil {
+				w.t.Fatal(err)
+			}
+		}
+	}
+	w.want[rule] = "acknowledged"
 }
 
 // run lets time pass, and notes what the ready page says meanwhile.
