@@ -27,7 +27,7 @@ type alertState struct {
 	seen     int // newest step; older ones are repetitions
 	firing   bool
 	last     detector.Record
-	observed *detector.Record // newest observation since it began to fire
+	observed *detector.Record // newest observation since it began to fire; one comes with its end as well
 }
 
 // onset is from when it was so, as far as is known.
@@ -174,7 +174,7 @@ func (p *prompt) sight(r *detector.Record) {
 // observed folds an observation.
 func (b *book) observed(r *detector.Record) {
 	b.prompt(r.Prompt).sight(r)
-	if a := b.alerts[r.ID]; a != nil && a.firing && (a.observed == nil || !r.Time.Before(a.observed.Time)) {
+	if a := b.alerts[r.ID]; a != nil && r.Step >= a.seen && (a.observed == nil || !r.Time.Before(a.observed.Time)) {
 		a.observed = r
 	}
 }

@@ -56,7 +56,7 @@ func targetEdited(q *question) string {
 
 func targetFewSamples(q *question) string {
 	switch t := q.target(); {
-	case t == nil && (q.person || true):
+	case t == nil && q.person:
 		return ""
 	case t == nil:
 		return fmt.Sprintf("it is not known how much %s was called in the last 24 hours", q.s.Previous)

@@ -41,7 +41,7 @@ var rewrite = flag.Bool("rewrite", false, "write what the scripts in testdata gi
 //	config cooldown=10m …
 //	restart, status, moves, notes, calls
 //
-// What comes out is each action with the state to which it led.
+// Commands on one line, with ; between them, come before the core can act. What comes out is each action with the state to which it led.
 func TestScripts(t *testing.T) {
 	files, err := filepath.Glob("testdata/*.txt")
 	if err != nil || len(files) == 0 {
@@ -116,23 +116,31 @@ type script struct {
 func (s *script) block(input string) string {
 	s.out.Reset()
 	for line := range strings.Lines(input) {
-		words := strings.Fields(line)
-		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
+		if strings.HasPrefix(line, "#") {
 			continue
 		}
-		args, keys := []string{}, map[string]string{}
-		for _, w := range words[1:] {
-			if k, v, ok := strings.Cut(w, "="); ok {
-				keys[k] = strings.ReplaceAll(v, "_", " ")
-			} else {
-				args = append(args, w)
-			}
+		for command := range strings.SplitSeq(line, ";") {
+			s.command(strings.Fields(command))
 		}
-		s.do(words[0], args, keys)
 		s.now()
 		s.show()
 	}
 	return s.out.String()
+}
+
+func (s *script) command(words []string) {
+	if len(words) == 0 {
+		return
+	}
+	args, keys := []string{}, map[string]string{}
+	for _, w := range words[1:] {
+		if k, v, ok := strings.Cut(w, "="); ok {
+			keys[k] = strings.ReplaceAll(v, "_", " ")
+		} else {
+			args = append(args, w)
+		}
+	}
+	s.do(words[0], args, keys)
 }
 
 // show writes the actions that have come since, with the states to which they led.
@@ -181,7 +189,9 @@ func (s *script) do(verb string, args []string, keys map[string]string) {
 		r.Type, r.Step, r.Time = detector.Resolved, s.steps[r.ID], time.Now().UTC()
 		s.add(r)
 	case "observe":
-		r := observed(s.last[arg(0)], number(keys["share"]), number(keys["target"]), int64(number(keys["n"])))
+		r := s.last[arg(0)]
+		r.Step = s.steps[arg(0)]
+		r = observed(r, number(keys["share"]), number(keys["target"]), int64(number(keys["n"])))
 		if keys["target"] == "" {
 			r.Target.Value = nil
 		}

@@ -16,7 +16,8 @@ const (
 	silent = 0.05
 	// enough samples of the target in ten minutes make a figure to judge by.
 	enough = 30
-	// fresh is how far an observation may lie behind the newest of its group to be of the same time.
+	// fresh is how far an observation may lie behind the newest of its group for the next to be on its way. Detect leaves out cohorts
+	// where there are very many.
 	fresh = 2 * time.Minute
 )
 
@@ -50,9 +51,6 @@ func (c *Core) watched(a *attempt, now time.Time) (*verdict, time.Time) {
 	switch {
 	case !a.firing():
 		if v.newest != nil && v.share >= silent {
-			if now.Before(calm) {
-				return nil, calm
-			}
 			return &verdict{detector.Recovered, fmt.Sprintf("the alert is over; %s", v.calls(a))}, time.Time{}
 		}
 		return &verdict{detector.Recovered, "the alert is over"}, time.Time{}
@@ -79,7 +77,7 @@ type view struct {
 	share     float64          // of the bad version in the prompt's calls
 	good, bad *standing        // a cohort in which the target is well, and one in which it is not
 	few       *standing        // one in which it has too few samples
-	missing   bool             // a cohort that fires was not observed with the others
+	missing   bool             // a cohort was observed up to now, and its newest observation is still to come
 }
 
 // standing is the target's figure in a cohort.
@@ -113,11 +111,11 @@ func (c *Core) view(a *attempt) (v view) {
 		v.share = *v.newest.Share
 	}
 	for _, s := range a.group.members {
-		if !s.firing {
+		if !s.firing || s.observed == nil {
 			continue
 		}
-		if s.observed == nil || v.newest.Time.Sub(s.observed.Time) > fresh {
-			v.missing = true
+		if lag := v.newest.Time.Sub(s.observed.Time); lag > 0 {
+			v.missing = v.missing || lag <= fresh
 			continue
 		}
 		st, beyond, ok := stands(&s.last, s.observed.Target)
@@ -201,7 +199,7 @@ func (c *Core) watch(ctx context.Context, j alert.Journal, a *attempt) {
 	}
 	was := a.lingers
 	if a.lingers = seen.share >= silent; a.lingers && !was {
-		c.cfg.Log.Warn("a version that was rolled back goes on being called", "prompt", a.Step.Prompt, "version", a.Step.Version, "target", a.Step.Previous, "share", seen.share)
+		c.cfg.Log.Info("a version that was rolled back goes on being called", "prompt", a.Step.Prompt, "version", a.Step.Version, "target", a.Step.Previous, "share", seen.share)
 	}
 }
 

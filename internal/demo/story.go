@@ -50,7 +50,7 @@ var script = [numSteps]struct {
 	recovery:   {"the recovery in the figures of " + badTier + " × " + badLocale, []step{rolledBack}},
 	calmed:     {"a resolved alert of " + driftRule, []step{recovery, warned}},
 	resolved:   {"a resolved alert of " + floorRule, []step{recovery, told}},
-	mended:     {"the rollback written down as a recovery", []step{resolved}},
+	mended:     {"the rollback written down as a recovery", []step{rolledBack}},
 	warnedEnd:  {"a Slack message that says that " + driftRule + " is over", []step{calmed}},
 	toldEnd:    {"a Slack message that says that " + floorRule + " is over", []step{resolved}},
 	counted:    {"each event counted once", nil},

@@ -105,7 +105,7 @@ func (t *teller) record(r *detector.Record) {
 		return
 	}
 	switch r.Type {
-	case detector.RollbackProposed, detector.RollbackPromoted:
+	case detector.RollbackProposed, detector.RollbackPromoted, detector.Recovered:
 		// It goes on at the same time as the notification, and quicker than anybody can read.
 		if t.mu.seen[firing] && !t.mu.seen[told] {
 			t.mu.held = append(t.mu.held, r)

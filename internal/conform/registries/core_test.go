@@ -40,7 +40,7 @@ func (a *act) process(t *testing.T, c rollback.Registry) {
 	t.Helper()
 	a.core = rollback.New(rollback.Config{
 		Registry: c, Enabled: true, Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		Link: func(attempt string) string { return "https://driftd.test/attempts/" + attempt },
+		Link: func(alert string) string { return "https://driftd.test/alerts/" + alert },
 	})
 	a.core.Begin(0, -1)
 	for i, r := range a.log {
@@ -109,7 +109,7 @@ var whole = []testcase{
 		if _, ok := b.client(t, daemon, nil).(annotator); ok {
 			at = 3
 		}
-		if note := n.noted(t, p, at); !strings.Contains(note, "GroundingRegressed fires for v3") || !strings.Contains(note, "driftd.test/attempts/alert-of-"+p+"-3") {
+		if note := n.noted(t, p, at); !strings.Contains(note, "GroundingRegressed fires for v3") || !strings.Contains(note, "driftd.test/alerts/alert-of-"+p) {
 			t.Errorf("the registry's own audit says %q", note)
 		}
 	}},
