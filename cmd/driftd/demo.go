@@ -17,7 +17,7 @@ import (
 )
 
 const (
-	demoArgs = "[--seed N] [--verbose]"
+	demoArgs = "[--yes | --no] [--seed N] [--verbose]"
 
 	// exitInterrupted is the demo's exit code when it was stopped before the end: 128 and SIGINT, as shells have it.
 	exitInterrupted = 130
@@ -30,6 +30,8 @@ var demoPace = pace{Flush: 10 * time.Millisecond, Heartbeat: 20 * time.Milliseco
 func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs := newFlags("demo", demoArgs, stderr)
 	seed := fs.Uint64("seed", 22, "`N` makes other traffic; the story is the same")
+	yes := fs.Bool("yes", false, "approve the rollback without a key press, as it is where there is no terminal")
+	no := fs.Bool("no", false, "reject it, and see what becomes of that")
 	verbose := fs.Bool("verbose", false, "log what the stages do, on standard error")
 	usage := fs.Usage
 	fs.Usage = func() {
@@ -40,7 +42,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	if done {
 		return code
 	}
-	if len(rest) > 0 {
+	if len(rest) > 0 || *yes && *no {
 		fmt.Fprintf(stderr, "driftd demo: usage: driftd demo %s\n", demoArgs)
 		return exitUsage
 	}
@@ -53,7 +55,11 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		screen.Live = true
 	}
 	log := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: level}))
-	err := playDemo(ctx, demo.Day, *seed, screen, log)
+	person := decided(!*no)
+	if screen.Live && term.IsTerminal(int(os.Stdin.Fd())) && !*yes && !*no {
+		person = keyPress(os.Stdin, screen)
+	}
+	err := playDemo(ctx, demo.Day, *seed, screen, log, person)
 	switch {
 	case err == nil:
 		fmt.Fprint(stdout, demoNext())
@@ -67,7 +73,7 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 }
 
 // playDemo runs driftd in the demo's world until the story is over.
-func playDemo(ctx context.Context, plan demo.Plan, seed uint64, screen *demo.Screen, log *slog.Logger) error {
+func playDemo(ctx context.Context, plan demo.Plan, seed uint64, screen *demo.Screen, log *slog.Logger, person demo.Person) error {
 	world, err := demo.Open(ctx, plan, seed, log)
 	if err != nil {
 		return err
@@ -88,7 +94,7 @@ func playDemo(ctx context.Context, plan demo.Plan, seed uint64, screen *demo.Scr
 			cancel(fmt.Errorf("driftd stopped: %w", err))
 		}
 	}()
-	err = world.Play(ctx, screen, set, "http://"+d.web.Addr()+"/metrics")
+	err = world.Play(ctx, screen, set, "http://"+d.web.Addr(), person)
 	cancel(errors.New("the demo is over"))
 	<-stopped
 	return err

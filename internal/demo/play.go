@@ -16,9 +16,14 @@ const tail = 3 * time.Minute
 
 var errLimit = errors.New("the time is up")
 
-// Play lets the traffic flow and tells on screen what happens. driftd must be starting, with the world's config; metricsURL is
-// its /metrics. It returns nil when the whole story has happened and nothing else, ctx's cause when that ends first.
-func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, metricsURL string) error {
+// Person decides on a rollback that driftd proposes. It is called once, while the demo's clock stands still, and says whether to
+// approve.
+type Person func(ctx context.Context) (approve bool, err error)
+
+// Play lets the traffic flow and tells on screen what happens. driftd must be starting, with the world's config, at url. It
+// returns nil when the whole story has happened and nothing else, ctx's cause when that ends first.
+func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, url string, person Person) error {
+	w.slack.Interact(url+"/slack/interactions", nil)
 	began := time.Now()
 	outer := ctx
 	ctx, cancel := context.WithTimeoutCause(ctx, w.plan.Limit, errLimit)
@@ -38,10 +43,10 @@ func (w *World) Play(ctx context.Context, screen *Screen, set *rules.Set, metric
 	wg.Go(func() { w.watch(reading, screen, &feed.sent) })
 	wg.Go(func() { w.clean(reading) })
 
-	flowed, err := w.flow(ctx, feed, t)
+	flowed, err := w.flow(ctx, feed, t, person)
 	var now *counts
 	if err == nil {
-		now, err = w.settle(ctx, feed, t, metricsURL)
+		now, err = w.settle(ctx, feed, t, url+"/metrics")
 	}
 	stop()
 	wg.Wait()
@@ -81,7 +86,7 @@ func (w *World) begin(screen *Screen, set *rules.Set) {
 
 // flow makes the traffic until the end of the plan. The clock never goes on before driftd has caught up. It returns how long
 // that took.
-func (w *World) flow(ctx context.Context, feed *feed, t *teller) (time.Duration, error) {
+func (w *World) flow(ctx context.Context, feed *feed, t *teller, person Person) (time.Duration, error) {
 	now := w.plan.Begin
 	if err := t.figures.awaitClock(ctx, now); err != nil { // driftd has found its partitions
 		return 0, err
@@ -92,7 +97,7 @@ func (w *World) flow(ctx context.Context, feed *feed, t *teller) (time.Duration,
 	}{{w.plan.Good, refund, good, goodWas}, {w.plan.Bad, support, bad, previous}, {w.plan.Length, "", "", ""}}
 	p := &pacer{begin: now, speed: w.plan.Speed, since: time.Now(), step: time.Second}
 	for _, e := range events {
-		if err := w.until(ctx, p, feed, t, now, w.plan.Begin.Add(e.at)); err != nil {
+		if err := w.until(ctx, p, feed, t, person, now, w.plan.Begin.Add(e.at)); err != nil {
 			return 0, err
 		}
 		now = w.plan.Begin.Add(e.at)
@@ -105,8 +110,15 @@ func (w *World) flow(ctx context.Context, feed *feed, t *teller) (time.Duration,
 }
 
 // until makes the traffic from now to end.
-func (w *World) until(ctx context.Context, p *pacer, feed *feed, t *teller, now, end time.Time) error {
+func (w *World) until(ctx context.Context, p *pacer, feed *feed, t *teller, person Person, now, end time.Time) error {
 	for now.Before(end) {
+		if t.waiting() {
+			stopped := time.Now()
+			if err := w.decide(ctx, t, person); err != nil {
+				return err
+			}
+			p.since = p.since.Add(time.Since(stopped))
+		}
 		next := p.next(now, end, time.Now())
 		if next.Equal(now) {
 			select {
@@ -124,6 +136,35 @@ func (w *World) until(ctx context.Context, p *pacer, feed *feed, t *teller, now,
 		}
 		w.clock.set(next)
 		now = next
+	}
+	return nil
+}
+
+// decide asks the person and presses the button in Slack, while the clock stands still.
+func (w *World) decide(ctx context.Context, t *teller, person Person) error {
+	var q question
+	select {
+	case q = <-t.asks:
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	yes, err := person(ctx)
+	if err != nil {
+		return err
+	}
+	button := rejectButton
+	if yes {
+		button = approveButton
+	}
+	if err := w.slack.Press(ctx, q.ts, button, personID); err != nil {
+		return fmt.Errorf("press the button in Slack: %w", err)
+	}
+	for t.waiting() {
+		select {
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-time.After(2 * time.Millisecond):
+		}
 	}
 	return nil
 }
@@ -168,8 +209,8 @@ func (w *World) settle(ctx context.Context, feed *feed, t *teller, metricsURL st
 	} else {
 		t.mu.see(counted)
 	}
-	if n := len(w.registry.Promotions()); n > 1 {
-		t.mu.strayed("the registry took %d promotions of driftd's", n)
+	if n := len(w.registry.Promotions()); n > 1 || n == 1 && t.mu.path == rejected {
+		t.mu.strayed("the registry took %s of driftd's", some(int64(n), "promotion"))
 	}
 	return c, nil
 }
@@ -218,14 +259,19 @@ func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, 
 	if p := c.problem(events); p != "" {
 		how, verdict = alarm, p
 	}
-	messages, edits := w.slack.Messages(), 0
-	for _, m := range messages {
-		edits += m.Edits
+	var messages, edits, replies int64
+	for _, m := range w.slack.Messages() {
+		if m.ThreadTS != "" {
+			replies++
+			continue
+		}
+		messages++
+		edits += int64(m.Edits)
 	}
-	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s;\n%s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s, %s",
+	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s;\n%s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s and %s, %s",
 		some(events, "event"), some(feed.sent.spans.Load(), "span"), some(feed.sent.scores.Load(), "score")+", linked to their calls by span id", verdict,
 		span(w.plan.Length), flowed.Seconds(), rules.Grouped(int64(float64(events)/flowed.Seconds())), took.Seconds(),
 		some(int64(len(t.mu.fired)), "alert"), some(int64(t.mu.steps), "step"),
-		some(int64(len(messages)), "Slack message"), some(int64(edits), "update"),
+		some(messages, "Slack message"), some(edits, "update"), strings.Replace(some(replies, "reply"), "replys", "replies", 1),
 		some(int64(len(w.registry.Promotions())), "rollback")), "")
 }

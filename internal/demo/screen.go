@@ -45,7 +45,7 @@ func (s *Screen) paint(t tone, text string) string {
 }
 
 const (
-	margin = 17 // where the text of a line begins
+	margin = 18 // where the text of a line begins
 	width  = 80
 	shift  = 4 // where a block begins
 )
@@ -58,7 +58,7 @@ func (s *Screen) line(at time.Time, t tone, word, what, block string) {
 		clock = s.paint(faint, at.Format("15:04"))
 	}
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s  %s", clock, s.paint(t, fmt.Sprintf("%-8s", word)))
+	fmt.Fprintf(&b, "%s  %s", clock, s.paint(t, fmt.Sprintf("%-9s", word)))
 	for i, text := range wrap(what, width-margin) {
 		if i > 0 {
 			b.WriteString(strings.Repeat(" ", margin-2))
@@ -70,6 +70,9 @@ func (s *Screen) line(at time.Time, t tone, word, what, block string) {
 	}
 	s.print(b.String())
 }
+
+// Ask puts a question to the person who watches.
+func (s *Screen) Ask(text string) { s.line(time.Time{}, notice, "you", text, "") }
 
 // wrap breaks text at spaces into lines of at most width columns, longer words excepted.
 func wrap(text string, width int) (lines []string) {

@@ -12,11 +12,11 @@ func TestScreenInAPipe(t *testing.T) {
 	s.moving("5 events")
 	s.line(time.Date(2026, 11, 20, 9, 5, 0, 0, time.UTC), alarm, "firing", strings.Repeat("word ", 14)+"\nmore", "a\n  b\n")
 	s.line(time.Time{}, plain, "rule", "text", "")
-	want := "09:05  firing    word word word word word word word word word word word word\n" +
-		"                 word word\n" +
-		"                 more\n" +
+	want := "09:05  firing     word word word word word word word word word word word word\n" +
+		"                  word word\n" +
+		"                  more\n" +
 		"    a\n      b\n" +
-		"       rule      text\n"
+		"       rule       text\n"
 	if out.String() != want {
 		t.Errorf("got\n%swant\n%s", out.String(), want)
 	}
@@ -34,7 +34,7 @@ func TestScreenOnATerminal(t *testing.T) {
 	s.Write([]byte("a log line\n"))
 	s.moving("")
 	const gone = "\r\x1b[K"
-	want := "1" + gone + "2" + gone + "       \x1b[1;32mend     \x1b[0m  text\n2" + gone + "a log line\n2" + gone
+	want := "1" + gone + "2" + gone + "       \x1b[1;32mend      \x1b[0m  text\n2" + gone + "a log line\n2" + gone
 	if out.String() != want {
 		t.Errorf("got  %q\nwant %q", out.String(), want)
 	}

@@ -13,53 +13,64 @@ const (
 	flowing    step = iota // figures of all prompts
 	fine                   // figures of the version that is no worse
 	promoted               // the bad version is current in the registry
-	alarmed                // the drift rule's alert
-	warned                 // Slack got the message
 	dropped                // its figures show in the cohort
+	alarmed                // the drift rule's alert
+	proposed               // driftd wrote down what it would do, and waits for a person
+	warned                 // Slack got the message
+	decided                // the person has pressed a button
+	promoting              // driftd wrote down that it is about to ask the registry
+	rolledBack             // the registry got the promotion
+	mended                 // driftd wrote down that the rollback helped
+	recovery               // the cohort's figures are those of the version before
+	calmed                 // the drift rule's alert is over
+	warnedEnd              // Slack's message on the drift says that it is over
 	pending                // the threshold rule's alert
 	firing                 // the same
 	told                   // Slack got the message
-	proposed               // driftd wrote down what it is about to do
-	rolledBack             // the registry got the promotion
-	recovery               // the cohort's figures are those of the version before
-	calmed                 // the drift rule's alert is over
-	resolved               // the threshold rule's
-	mended                 // driftd wrote down that the rollback helped
-	warnedEnd              // Slack's message on the drift says that it is over
-	toldEnd                // and that on the threshold
 	counted                // all events, each once
 	numSteps
+)
+
+// path says in which endings of the story a step happens.
+type path int
+
+const (
+	always   path = iota
+	approved      // the person lets driftd promote the version before
+	rejected      // the person does not: the bad version goes on
 )
 
 // script says what each step is and what must have happened before it.
 var script = [numSteps]struct {
 	what  string
+	on    path
 	after []step
 }{
-	flowing:    {"figures of all prompts", nil},
-	fine:       {"figures of " + good + " of " + refund + " that are no worse", []step{flowing}},
-	promoted:   {"the promotion of " + bad, []step{flowing}},
-	dropped:    {"the drop in the figures of " + badTier + " × " + badLocale, []step{promoted}},
-	alarmed:    {"a firing alert of " + driftRule, []step{promoted}},
-	warned:     {"a Slack message on " + driftRule, []step{alarmed}},
-	pending:    {"a pending alert of " + floorRule, []step{dropped, alarmed}},
-	firing:     {"a firing alert of " + floorRule, []step{pending}},
-	told:       {"a Slack message on " + floorRule, []step{firing}},
-	proposed:   {"the rollback written down before it is made", []step{firing}},
-	rolledBack: {"the promotion of " + previous + " in the registry", []step{proposed}},
-	recovery:   {"the recovery in the figures of " + badTier + " × " + badLocale, []step{rolledBack}},
-	calmed:     {"a resolved alert of " + driftRule, []step{recovery, warned}},
-	resolved:   {"a resolved alert of " + floorRule, []step{recovery, told}},
-	mended:     {"the rollback written down as a recovery", []step{rolledBack}},
-	warnedEnd:  {"a Slack message that says that " + driftRule + " is over", []step{calmed}},
-	toldEnd:    {"a Slack message that says that " + floorRule + " is over", []step{resolved}},
-	counted:    {"each event counted once", nil},
+	flowing:    {"figures of all prompts", always, nil},
+	fine:       {"figures of " + good + " of " + refund + " that are no worse", always, []step{flowing}},
+	promoted:   {"the promotion of " + bad, always, []step{flowing}},
+	dropped:    {"the drop in the figures of " + badTier + " × " + badLocale, always, []step{promoted}},
+	alarmed:    {"a firing alert of " + driftRule, always, []step{promoted}},
+	proposed:   {"a rollback that waits for a person", always, []step{alarmed}},
+	warned:     {"a Slack message on " + driftRule, always, []step{alarmed}},
+	decided:    {"what the person decided, written down", always, []step{proposed, warned}},
+	promoting:  {"the promotion written down before it is asked for", approved, []step{decided}},
+	rolledBack: {"the promotion of " + previous + " in the registry", approved, []step{promoting}},
+	mended:     {"the rollback written down as a recovery", approved, []step{rolledBack}},
+	recovery:   {"the recovery in the figures of " + badTier + " × " + badLocale, approved, []step{rolledBack}},
+	calmed:     {"a resolved alert of " + driftRule, approved, []step{recovery, mended}},
+	warnedEnd:  {"a Slack message that says that " + driftRule + " is over", approved, []step{calmed}},
+	pending:    {"a pending alert of " + floorRule, rejected, []step{dropped, decided}},
+	firing:     {"a firing alert of " + floorRule, rejected, []step{pending}},
+	told:       {"a Slack message on " + floorRule, rejected, []step{firing}},
+	counted:    {"each event counted once", always, nil},
 }
 
 // story checks that what must happen happens, in order and once, and nothing else. The zero value has seen nothing. It is owned
 // by whoever holds the teller's lock.
 type story struct {
 	seen  [numSteps]bool
+	path  path // what the person decided; always before
 	wrong []string
 }
 
@@ -67,6 +78,10 @@ type story struct {
 func (s *story) see(st step) bool {
 	if s.seen[st] {
 		s.strayed("%s came twice", script[st].what)
+		return false
+	}
+	if on := script[st].on; on != always && on != s.path {
+		s.strayed("%s, which nobody asked for", script[st].what)
 		return false
 	}
 	for _, before := range script[st].after {
@@ -85,7 +100,12 @@ func (s *story) strayed(format string, args ...any) {
 }
 
 // toldAll tells whether all that driftd does has happened; what is left is to count.
-func (s *story) toldAll() bool { return s.seen[mended] && s.seen[warnedEnd] && s.seen[toldEnd] }
+func (s *story) toldAll() bool {
+	if s.path == rejected {
+		return s.seen[told]
+	}
+	return s.seen[warnedEnd]
+}
 
 // maxWrong is how many wrong things are told.
 const maxWrong = 10
@@ -94,7 +114,7 @@ const maxWrong = 10
 func (s *story) verdict() error {
 	var lines []string
 	for st := range numSteps {
-		if !s.seen[st] {
+		if on := script[st].on; !s.seen[st] && (on == always || on == s.path || s.path == always && on == approved) {
 			lines = append(lines, "missing: "+script[st].what)
 		}
 	}

@@ -1,6 +1,7 @@
 package demo
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -24,20 +25,31 @@ type teller struct {
 	screen  *Screen
 	plan    Plan
 	figures *figures
+	asks    chan question // the rollback that waits for a person
 	over    chan struct{} // closed when all that driftd does was told
 	ends    sync.Once     // closes it
 
 	mu struct {
 		sync.Mutex
 		story
-		messages   []fakeslack.Message // that Slack received and the topic has not told yet
+		waits      bool                         // a rollback waits for a person: the clock stands still
+		messages   map[string]fakeslack.Message // by rule: as Slack has it now
+		replies    []fakeslack.Message          // in threads, not told yet
+		drawn      map[string]string            // by rule: the message as it was drawn last
 		promotions []fakeregistry.Promotion
-		held       []*detector.Record // about the rollback, until Slack's first message is told
-		boxes      map[string]string  // Slack's message on each rule as it was drawn last
-		fired      map[string]bool    // alerts by id
+		fired      map[string]bool // alerts by id
 		steps      int
 	}
 }
+
+// question is a rollback that a person decides on.
+type question struct{ ts string } // of the message that has the buttons
+
+// The buttons of Slack's message, as alert/slack calls them.
+const (
+	approveButton = "driftd_approve"
+	rejectButton  = "driftd_reject"
+)
 
 const (
 	boxWidth = width - shift - 1
@@ -47,13 +59,9 @@ const (
 var badCohort = map[string]string{"tier": badTier, "locale": badLocale}
 
 func newTeller(screen *Screen, plan Plan, f *figures, slack *fakeslack.Server, registry *fakeregistry.Server) *teller {
-	t := &teller{screen: screen, plan: plan, figures: f, over: make(chan struct{})}
-	t.mu.fired, t.mu.boxes = make(map[string]bool), make(map[string]string)
-	slack.Watch(func(m fakeslack.Message) {
-		t.mu.Lock()
-		defer t.mu.Unlock()
-		t.mu.messages = append(t.mu.messages, m)
-	})
+	t := &teller{screen: screen, plan: plan, figures: f, asks: make(chan question, 1), over: make(chan struct{})}
+	t.mu.fired, t.mu.messages, t.mu.drawn = make(map[string]bool), make(map[string]fakeslack.Message), make(map[string]string)
+	slack.Watch(t.slack)
 	registry.Watch(func(p fakeregistry.Promotion) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
@@ -84,10 +92,28 @@ func (t *teller) read(ctx context.Context, client *kafkalog.Client, topic string
 	})
 }
 
+// slack keeps a message that Slack received.
+func (t *teller) slack(m fakeslack.Message) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if m.ThreadTS != "" {
+		t.mu.replies = append(t.mu.replies, m)
+		return
+	}
+	for _, rule := range []string{driftRule, floorRule} {
+		if strings.Contains(m.Text, rule) {
+			t.mu.messages[rule] = m
+			return
+		}
+	}
+	t.mu.strayed("a Slack message about neither rule: %s", m.Text)
+}
+
 // record tells a record of the alerts topic.
 func (t *teller) record(r *detector.Record) {
-	if r.Type == detector.Observed || r.Type == detector.DayFigures {
-		return
+	switch r.Type {
+	case detector.Observed, detector.DayFigures, detector.RegistryPromoted:
+		return // how it goes on shows in Slack; a person's promotions were told when they were made
 	}
 	cohort := alert.CohortName(r.Cohort)
 	if r.Type.IsStep() {
@@ -101,17 +127,62 @@ func (t *teller) record(r *detector.Record) {
 		t.say(r.Time, warning, string(r.Type), "%s: %s %s, %s", r.Rule, r.Prompt, r.Version, cohort)
 		return
 	}
-	if r.Rule == driftRule && t.drift(r, cohort) {
-		return
+	switch {
+	case r.Type == detector.Notified:
+		t.notified(r)
+	case r.Rule == driftRule:
+		t.drift(r, cohort)
+	default:
+		t.floor(r, cohort)
 	}
+	t.finish()
+}
+
+// drift tells what happens to the drift rule's alert.
+func (t *teller) drift(r *detector.Record, cohort string) {
 	switch r.Type {
-	case detector.RollbackProposed, detector.RollbackPromoted, detector.Recovered:
-		// It goes on at the same time as the notification, and quicker than anybody can read.
-		if t.mu.seen[firing] && !t.mu.seen[told] {
-			t.mu.held = append(t.mu.held, r)
+	case detector.Firing:
+		if t.mu.path == rejected && t.mu.seen[alarmed] {
+			t.say(r.Time, alarm, "worse", "%s: %s on %s has %s now", r.Rule, cohort, r.Version, score(*r.Value))
 			return
 		}
+		t.mu.see(alarmed)
+		t.say(r.Time, alarm, "firing", "%s: %s on %s has %s over %s since %s, against %s of %s. A drop, with at most one false alarm in 30 days",
+			r.Rule, cohort, r.Version, score(*r.Value), some(r.Samples, "score"), r.Onset.Format("15:04"), score(*r.Reference), r.Against.Version)
+	case detector.Resolved:
+		t.mu.see(calmed)
+		t.say(r.Time, relief, "resolved", "%s: %s on %s: %s", r.Rule, cohort, r.Version, r.Reason)
+	case detector.RollbackProposed:
+		t.mu.waits = true
+		t.mu.see(proposed)
+		t.say(r.Time, notice, "proposed", "%s", r.Reason)
+		t.ask()
+	case detector.RollbackApproved:
+		t.decide(r, approved, "approved", "by %s, in Slack", personName)
+	case detector.RollbackRejected:
+		t.decide(r, rejected, "rejected", "by %s, in Slack: %s goes on", personName, bad)
+	case detector.RollbackPromoting:
+		t.mu.see(promoting)
+		t.say(r.Time, notice, "rollback", "the guards let it pass; written down before the registry is asked")
+	case detector.RollbackPromoted:
+		t.promoted(r)
+	case detector.Recovered:
+		t.mu.see(mended)
+		t.say(r.Time, relief, "recovered", "%s", r.Reason)
+	default:
+		t.mu.strayed("%s: %s", r.Type, r.Reason)
+		t.say(r.Time, alarm, string(r.Type), "%s", r.Reason)
 	}
+}
+
+func (t *teller) decide(r *detector.Record, p path, word, format string, args ...any) {
+	t.mu.path, t.mu.waits = p, false
+	t.mu.see(decided)
+	t.say(r.Time, notice, word, format, args...)
+}
+
+// floor tells what happens to the threshold rule's alert: it comes when nobody has approved.
+func (t *teller) floor(r *detector.Record, cohort string) {
 	switch r.Type {
 	case detector.Pending:
 		t.mu.see(pending)
@@ -121,40 +192,10 @@ func (t *teller) record(r *detector.Record) {
 		t.mu.see(firing)
 		t.say(r.Time, alarm, "firing", "%s: %s on %s has %s over %s, since %s",
 			r.Rule, cohort, r.Version, score(*r.Value), some(r.Samples, "score"), r.Onset.Format("15:04"))
-	case detector.Resolved:
-		t.mu.see(resolved)
-		t.say(r.Time, relief, "resolved", "%s: %s on %s: %s", r.Rule, cohort, r.Version, r.Reason)
-	case detector.RollbackProposed:
-		t.mu.see(proposed)
-		t.say(r.Time, notice, "rollback", "%s: written down before it is done", r.Reason)
-	case detector.RollbackPromoting: // promoted follows
-	case detector.RollbackPromoted:
-		t.promoted(r)
-	case detector.Recovered:
-		t.mu.see(mended)
-		t.finish()
-	case detector.Notified:
-		t.notified(r)
 	default:
 		t.mu.strayed("%s: %s", r.Type, r.Reason)
 		t.say(r.Time, alarm, string(r.Type), "%s", r.Reason)
 	}
-}
-
-// drift tells the steps of the drift rule's alert; false for what else is done about it.
-func (t *teller) drift(r *detector.Record, cohort string) bool {
-	switch r.Type {
-	case detector.Firing:
-		t.mu.see(alarmed)
-		t.say(r.Time, alarm, "firing", "%s: %s on %s has %s over %s since %s, against %s of %s. A drop, with at most one false alarm in 30 days",
-			r.Rule, cohort, r.Version, score(*r.Value), some(r.Samples, "score"), r.Onset.Format("15:04"), score(*r.Reference), r.Against.Version)
-	case detector.Resolved:
-		t.mu.see(calmed)
-		t.say(r.Time, relief, "resolved", "%s: %s on %s: %s", r.Rule, cohort, r.Version, r.Reason)
-	default:
-		return false
-	}
-	return true
 }
 
 // promoted tells a promotion as the registry received it.
@@ -169,46 +210,34 @@ func (t *teller) promoted(r *detector.Record) {
 		return
 	}
 	t.mu.see(rolledBack)
-	t.say(r.Time, notice, "promoted", "%s %s in place of %s, by driftd: the registry took its signed request", p.Prompt, p.To, p.From)
+	t.say(r.Time, notice, "promoted", "%s %s in place of %s, by driftd: the registry took its signed request, and was read back", p.Prompt, p.To, p.From)
 }
 
-// notified tells a message as Slack received it: whole when it is new and when it is over, else what is new in it.
+// notified tells the message on a rule as Slack has it now: whole when it is new, when it asks, and when it is over, else what is
+// new in it; and what was said in its thread.
 func (t *teller) notified(r *detector.Record) {
-	if len(t.mu.messages) == 0 {
+	m, ok := t.mu.messages[r.Rule]
+	if !ok {
 		t.mu.strayed("a notification that Slack did not receive")
 		return
 	}
-	m := t.mu.messages[0]
-	t.mu.messages = t.mu.messages[1:]
-	decoded, err := slack.Decode(m.Text, m.Blocks)
+	decoded, err := slack.Decode(m.Text, named(m.Blocks), named(m.Attachments))
 	if err != nil {
 		t.mu.strayed("a Slack message that cannot be read: %v", err)
 		return
 	}
-	was, box := t.mu.boxes[r.Rule], slack.DrawText(decoded, boxWidth)
-	t.mu.boxes[r.Rule] = box
-	begin, end := told, toldEnd
-	if r.Rule == driftRule {
-		begin, end = warned, warnedEnd
+	was, box := t.mu.drawn[r.Rule], slack.DrawText(decoded, boxWidth)
+	t.mu.drawn[r.Rule] = box
+	begin, end := warned, warnedEnd
+	if r.Rule == floorRule {
+		begin, end = told, numSteps
 	}
 	ended := strings.HasPrefix(r.Reason, string(detector.Resolved))
 	switch {
-	case m.Edits == 0:
+	case !t.mu.seen[begin]:
 		t.mu.see(begin)
-		show := func() { t.screen.line(r.Time, plain, "Slack", "#"+slackChannel+" receives", box) }
-		late := strings.Contains(r.Reason, string(detector.RollbackPromoted)) // the message tells it already
-		if !late {
-			show()
-		}
-		held := t.mu.held
-		t.mu.held = nil
-		for _, h := range held {
-			t.record(h)
-		}
-		if late {
-			show()
-		}
-	case ended && !t.mu.seen[end]:
+		t.screen.line(r.Time, plain, "Slack", "#"+slackChannel+" receives", box)
+	case ended && end < numSteps && !t.mu.seen[end]:
 		t.mu.see(end)
 		t.screen.line(r.Time, plain, "Slack", "the same message, changed in place", box)
 	default:
@@ -216,7 +245,37 @@ func (t *teller) notified(r *detector.Record) {
 			t.screen.line(r.Time, plain, "Slack", "the same message now says", "  "+strings.Join(added, "\n  "))
 		}
 	}
-	t.finish()
+	for _, reply := range t.mu.replies {
+		t.screen.line(time.Time{}, faint, "  thread", reply.Text, "")
+	}
+	t.mu.replies = nil
+	t.ask()
+}
+
+// ask asks the person, once, when driftd waits and Slack shows the buttons.
+func (t *teller) ask() {
+	m := t.mu.messages[driftRule]
+	if t.mu.waits && t.mu.seen[warned] && bytes.Contains(m.Blocks, []byte(approveButton)) {
+		select {
+		case t.asks <- question{m.TS}:
+		default:
+		}
+	}
+}
+
+// waiting tells whether a person is to decide.
+func (t *teller) waiting() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.mu.waits
+}
+
+// named has people by their names, as Slack shows them, in what JSON may have escaped.
+func named(blocks []byte) []byte {
+	for _, mention := range []string{"<@" + personID + ">", `\u003c@` + personID + `\u003e`} {
+		blocks = bytes.ReplaceAll(blocks, []byte(mention), []byte("@"+personName))
+	}
+	return blocks
 }
 
 // news are the lines of box that was has not got, without their frame.

@@ -68,8 +68,8 @@ func (t *teller) noWorse(now time.Time) {
 	t.say(now, plain, "fine", "%s %s has helpfulness %s, %s had %s: no alert", refund, good, score(is.Mean), goodWas, score(was.Mean))
 }
 
-// The drop is told from so many scores in the cohort on: fewer than the rule waits for.
-const dropScores = 100
+// The drop is told from so many scores in the cohort on: fewer than the rules take to fire.
+const dropScores = 50
 
 // drop tells when the cohort's figures have fallen, beside those of all.
 func (t *teller) drop(now time.Time) {

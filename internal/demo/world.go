@@ -25,6 +25,9 @@ const (
 
 	slackToken     = "xoxb-demo"
 	slackChannel   = "llm-alerts"
+	slackSecret    = "the Slack app of the demo"
+	personID       = "U0YOU"
+	personName     = "you"
 	registrySecret = "the registry of the demo"
 )
 
@@ -76,7 +79,8 @@ func (w *World) open(ctx context.Context, log *slog.Logger) (err error) {
 	for i := range prompts {
 		w.registry.Set(prompts[i].name, prompts[i].first)
 	}
-	w.slack = fakeslack.New(fakeslack.Config{Token: slackToken, Channels: map[string]string{slackChannel: "C0DEMO"}, RateLimit: true, Now: time.Now})
+	w.slack = fakeslack.New(fakeslack.Config{Token: slackToken, Channels: map[string]string{slackChannel: "C0DEMO"}, RateLimit: true, Now: time.Now,
+		SigningSecret: slackSecret, Users: map[string]string{personID: personName}})
 	for _, s := range []struct {
 		url   *string
 		start func() (string, func(), error)
@@ -116,8 +120,9 @@ func (w *World) Config() *config.Config {
 		{Topic: scoresTopic, Encoding: "driftd_json", Attributes: "auto"},
 	}
 	c.Dimensions = dimensions
-	c.Receivers = []config.Receiver{{Name: "llm-alerts", Slack: &config.Slack{Token: config.NewSecret(slackToken), Channel: "#" + slackChannel}}}
-	c.Registry = &config.Registry{Kind: "webhook", URL: w.registryURL, Secret: config.NewSecret(registrySecret)}
+	c.Receivers = []config.Receiver{{Name: "llm-alerts", Slack: &config.Slack{Token: config.NewSecret(slackToken), Channel: "#" + slackChannel, SigningSecret: config.NewSecret(slackSecret), Charts: true}}}
+	c.Route = &config.Route{Receiver: "llm-alerts", Approvers: []string{personID}}
+	c.Registry = &config.Registry{Kind: "webhook", URL: w.registryURL, Secret: config.NewSecret(registrySecret), Grace: 3 * time.Minute, Poll: time.Minute}
 	c.TraceURL = "https://traces.example/trace/{trace_id}"
 	c.HTTP.Listen = "127.0.0.1:0"
 	return c
