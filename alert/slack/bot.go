@@ -108,6 +108,17 @@ func (b *bot) send(ctx context.Context, at reference, m Message) (reference, err
 	return b.post(ctx, at.chart, options...)
 }
 
+// under posts a message, in a thread where ts names one.
+func (b *bot) under(ctx context.Context, ts string, m Message) (reference, error) {
+	options := []api.MsgOption{
+		api.MsgOptionText(m.Text, false), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(), api.MsgOptionBlocks(m.Blocks...),
+	}
+	if ts != "" {
+		options = append(options, api.MsgOptionTS(ts))
+	}
+	return b.post(ctx, "", options...)
+}
+
 // post posts a message, no sooner than Slack allows after the one before.
 func (b *bot) post(ctx context.Context, chart string, options ...api.MsgOption) (reference, error) {
 	if err := wait(ctx, interval-time.Since(b.last)); err != nil {

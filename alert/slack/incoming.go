@@ -32,11 +32,16 @@ func (w *incoming) Deliver(ctx context.Context, n *alert.Notification) (ref stri
 	if n.Repeat {
 		m.Text = "Still firing: " + m.Text
 	}
-	err = w.post(ctx, &api.WebhookMessage{Text: m.Text, Blocks: &api.Blocks{BlockSet: m.Blocks}, Attachments: m.attachments()})
-	if f, ok := errors.AsType[*alert.Failure](err); ok && f.Kind == alert.Unsendable {
+	return "", w.send(ctx, m)
+}
+
+// send posts a message, or its text alone where Slack takes no more.
+func (w *incoming) send(ctx context.Context, m Message) error {
+	err := w.post(ctx, &api.WebhookMessage{Text: m.Text, Blocks: &api.Blocks{BlockSet: m.Blocks}, Attachments: m.attachments()})
+	if unsendable(err) {
 		err = w.post(ctx, &api.WebhookMessage{Text: m.Text})
 	}
-	return "", err
+	return err
 }
 
 // post does what slack-go's PostWebhook does, but reads the code that Slack sends along with a 4xx.

@@ -30,6 +30,9 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 			Name: r.Name, Receiver: to, Route: root, Mutes: mutes, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy),
 			Watchdog: d.watchdog(r.Name), Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}), false)
+		if digest := d.newDigest(r); digest != nil {
+			worker(r.Name+"-digest", digest, false)
+		}
 	}
 	worker(registryWorker, d.newRollback(), true)
 	return out, nil

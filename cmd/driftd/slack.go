@@ -10,13 +10,16 @@ import (
 	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/alert/slack"
 	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/web"
 )
 
 const slackPath = "POST /slack/interactions"
 
 // slackReceiver tells a Slack channel.
-func (d *daemon) slackReceiver(r *config.Receiver) alert.Receiver {
+func (d *daemon) slackReceiver(r *config.Receiver) alert.Receiver { return slack.New(d.slackConfig(r)) }
+
+func (d *daemon) slackConfig(r *config.Receiver) slack.Config {
 	c := slack.Config{
 		Name: r.Name, Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
 		TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
@@ -26,7 +29,19 @@ func (d *daemon) slackReceiver(r *config.Receiver) alert.Receiver {
 	if reg := d.Config.Registry; reg != nil {
 		c.Grace = reg.Grace
 	}
-	return slack.New(c)
+	return c
+}
+
+// newDigest posts the day's table to a Slack channel; nil where none is asked for.
+func (d *daemon) newDigest(r *config.Receiver) alert.Core {
+	if r.Slack == nil || r.Slack.Digest.Zone == nil {
+		return nil
+	}
+	at := r.Slack.Digest
+	return slack.NewDigest(slack.DigestConfig{
+		Slack: d.slackConfig(r), Hour: at.Hour, Minute: at.Minute, Zone: at.Zone, Now: d.Now, Log: d.Log.With("part", "act"),
+		Partition: func(id string) int { return kafkalog.PartitionFor(id, d.Config.Kafka.Partitions) },
+	})
 }
 
 // hears says that driftd learns what people press in a receiver's messages.
