@@ -216,6 +216,8 @@ func TestRollbackByHand(t *testing.T) {
 		return id
 	}
 	f("no prompt", "", "v1", "why", "", "invalid: it does not say which prompt")
+	f("no name", "in\ntent", "v1", "why", "", "invalid: this is no name of a prompt")
+	f("no version", "intent", strings.Repeat("v", 257), "why", "", "invalid: this is no name of a version")
 	f("no reason", "intent", "v1", "", "cooldown", "invalid: a guard is overridden without a reason")
 	f("no version known", "intent", "", "why", "", "invalid: it is not known which version of intent was before")
 	f("no guard", "intent", "v1", "why", "everything", `invalid: there is no guard "everything" that can be overridden`)

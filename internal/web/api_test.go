@@ -327,92 +327,23 @@ func TestPathsAreDocumented(t *testing.T) {
 	}
 }
 
-func dig(v any, keys ...string) any {
-	for _, k := range keys {
-		m, _ := v.(map[string]any)
-		v = m[k]
+// FuzzBody: whatever a body holds, the answer is JSON with a reason, or something was made of it.
+func FuzzBody(f *testing.F) {
+	for _, s := range []string{
+		`{"matchers":[{"label":"prompt","op":"=~","value":"a.*"}],"for":"2h","comment":"c"}`, `{"prompt":"p","to":"v1","force":"cooldown","reason":"r"}`,
+		`{"for":"99999999999h"}`, `{"ends":"2026-11-20T13:00:00+25:00"}`, `[]`, `null`, `{"author":"\u0000"}`, `{"starts":"0001-01-01T00:00:00Z","ends":"9999-01-01T00:00:00Z"}`,
+	} {
+		f.Add(s)
 	}
-	return v
-}
-
-// conforms checks a value against a schema of the document, as far as those go. It returns what is wrong.
-func conforms(doc, schema map[string]any, v any) string {
-	if ref, ok := schema["$ref"].(string); ok {
-		to, ok := dig(doc, "components", "schemas", strings.TrimPrefix(ref, "#/components/schemas/")).(map[string]any)
-		if !ok {
-			return ref + " is not in the document"
-		}
-		return conforms(doc, to, v)
-	}
-	if choices, ok := schema["anyOf"].([]any); ok {
-		problem := ""
-		for _, s := range choices {
-			if problem = conforms(doc, s.(map[string]any), v); problem == "" {
-				return ""
+	f.Fuzz(func(t *testing.T, body string) {
+		o := newOffice(t)
+		for _, path := range []string{"/silences", "/rollbacks", "/rollbacks/stop", "/alerts/9f3c1a2b/acknowledge"} {
+			switch code, out := o.ask("POST", path, body); {
+			case code == 200 || code == 201:
+			case (code == 400 || code == 409) && out["error"] != "":
+			default:
+				t.Errorf("%s: %d %v", path, code, out)
 			}
 		}
-		return problem
-	}
-	switch schema["type"] {
-	case "object":
-		m, ok := v.(map[string]any)
-		if !ok {
-			return fmt.Sprintf("%v is no object", v)
-		}
-		properties, _ := schema["properties"].(map[string]any)
-		required, _ := schema["required"].([]any)
-		for _, name := range required {
-			if _, ok := m[name.(string)]; !ok {
-				return fmt.Sprintf("%s is missing", name)
-			}
-		}
-		for name, value := range m {
-			s, ok := properties[name].(map[string]any)
-			if !ok {
-				if s, ok = schema["additionalProperties"].(map[string]any); !ok {
-					return fmt.Sprintf("%s is unknown", name)
-				}
-			}
-			if problem := conforms(doc, s, value); problem != "" {
-				return name + ": " + problem
-			}
-		}
-	case "array":
-		list, ok := v.([]any)
-		if !ok {
-			return fmt.Sprintf("%v is no list", v)
-		}
-		for i, value := range list {
-			if problem := conforms(doc, schema["items"].(map[string]any), value); problem != "" {
-				return fmt.Sprintf("%d: %s", i, problem)
-			}
-		}
-	case "string":
-		s, ok := v.(string)
-		words, closed := schema["enum"].([]any)
-		if !ok || closed && !slices.Contains(words, any(s)) {
-			return fmt.Sprintf("%v is none of the words", v)
-		}
-		if schema["format"] == "date-time" {
-			if _, err := time.Parse(time.RFC3339Nano, s); err != nil {
-				return err.Error()
-			}
-		}
-	case "number", "integer":
-		x, ok := v.(float64)
-		if !ok || schema["type"] == "integer" && x != float64(int64(x)) {
-			return fmt.Sprintf("%v is no %s", v, schema["type"])
-		}
-	case "boolean":
-		if _, ok := v.(bool); !ok {
-			return fmt.Sprintf("%v is no boolean", v)
-		}
-	case "null":
-		if v != nil {
-			return fmt.Sprintf("%v is not null", v)
-		}
-	default:
-		return fmt.Sprintf("the schema has the type %v", schema["type"])
-	}
-	return ""
+	})
 }
