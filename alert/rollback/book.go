@@ -89,6 +89,18 @@ type attempt struct {
 	}
 }
 
+// forget lets go of what nobody asks of an attempt that is over: the topic keeps a year of them.
+func (a *attempt) forget() {
+	a.Log, a.Last, a.Decided = nil, detector.Record{}, nil
+	a.Step = lean(a.Step)
+}
+
+// lean is a record without what is for people.
+func lean(r detector.Record) detector.Record {
+	r.Because, r.ExplainedBy, r.Exemplars, r.Interval, r.Trend, r.Labels, r.Annotations = nil, nil, nil, nil, nil, nil, nil
+	return r
+}
+
 // firing says whether what led to the attempt is still so.
 func (a *attempt) firing() bool {
 	return a.group == nil || a.group.attempt == a && a.group.firing > 0
@@ -155,7 +167,7 @@ func (b *book) step(part int, e alert.Entry) *attempt {
 			return g.attempt
 		}
 	case r.Type == detector.Resolved && a.firing:
-		a.firing = false
+		a.firing, a.last = false, lean(r)
 		delete(p.firing, r.ID)
 		if g.firing--; g.firing == 0 && g.attempt != nil {
 			g.attempt.retry.at = time.Time{} // what waits for the registry may have no object any more

@@ -17,20 +17,23 @@ func (g *gauges) register(set *metrics.Set) {
 	}
 }
 
-func (g *gauges) count(open map[*attempt]struct{}) {
-	var waiting, watching, lingering int64
-	for a := range open {
-		switch a.State {
-		case alert.RollbackWaiting:
-			waiting++
-		case alert.RollbackWatching:
-			watching++
-			if a.lingers {
-				lingering++
-			}
+func (g *gauges) set(n gauged) {
+	g.waiting.Store(n.waiting)
+	g.watching.Store(n.watching)
+	g.lingering.Store(n.lingering)
+}
+
+// gauged is one count of them.
+type gauged struct{ waiting, watching, lingering int64 }
+
+func (n *gauged) count(a *attempt) {
+	switch a.State {
+	case alert.RollbackWaiting:
+		n.waiting++
+	case alert.RollbackWatching:
+		n.watching++
+		if a.lingers {
+			n.lingering++
 		}
 	}
-	g.waiting.Store(waiting)
-	g.watching.Store(watching)
-	g.lingering.Store(lingering)
 }

@@ -32,13 +32,13 @@ func (c *Core) ask(ctx context.Context, a *attempt) (*answer, error) {
 
 // check asks the guards, and writes down that the registry is about to be asked to promote.
 func (c *Core) check(ctx context.Context, j alert.Journal, a *attempt) {
-	if c.underWay(a) {
-		a.retry.at = time.Now().Add(look)
-		return
-	}
 	no, _ := c.refused(a, nil)
 	if no != nil {
 		c.refuse(ctx, j, a, no)
+		return
+	}
+	if c.underWay(a) {
+		a.retry.at = time.Now().Add(look)
 		return
 	}
 	seen, err := c.ask(ctx, a)
@@ -123,6 +123,10 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 		c.standDown(ctx, j, a, e.Current)
 		return
 	}
+	if e, ok := errors.AsType[*registry.Error](err); ok && e.Kind == registry.NoVersion {
+		c.refuse(ctx, j, a, &refusal{"unknown_target", fmt.Sprintf("the registry has no version %s", a.Step.Previous)})
+		return
+	}
 	if err != nil {
 		c.failed(ctx, j, a, err, "")
 		return
@@ -139,7 +143,8 @@ func (c *Core) setBack(ctx context.Context, a *attempt) bool {
 		return a.setBack
 	}
 	changes, err := h.History(ctx, a.Step.Prompt)
-	return err == nil && len(changes) > 0 && changes[0].To == a.Step.Version && changes[0].At.After(a.Last.Time)
+	return err == nil && len(changes) > 0 && changes[0].To == a.Step.Version &&
+		!changes[0].At.Before(a.Last.Time.Truncate(time.Second)) // commits have no more
 }
 
 // purpose is why, for the registry's own audit.
@@ -179,7 +184,7 @@ func (c *Core) verify(ctx context.Context, j alert.Journal, a *attempt) {
 // promoted writes that the target is current.
 func (c *Core) promoted(ctx context.Context, j alert.Journal, a *attempt, how string) {
 	if c.write(ctx, j, a, c.record(a, detector.RollbackPromoted, how)) {
-		c.annotate(ctx, a, fmt.Sprintf("rolled back to %s: %s", a.Step.Previous, purpose(a)))
+		c.annotate(ctx, a, "")
 	}
 }
 
@@ -201,11 +206,16 @@ func (c *Core) link(a *attempt) string {
 	return c.cfg.Link(a.Step.ID)
 }
 
-// annotate writes into the registry's own audit, where it has one. It is no part of the rollback.
-func (c *Core) annotate(ctx context.Context, a *attempt, note string) {
+// annotate writes into the registry's own audit, where it has one: what was done, why, and with what result. It is no part of the
+// rollback.
+func (c *Core) annotate(ctx context.Context, a *attempt, result string) {
 	n, ok := c.cfg.Registry.(Annotator)
 	if !ok {
 		return
+	}
+	note := fmt.Sprintf("rolled back to %s: %s", a.Step.Previous, purpose(a))
+	if result != "" {
+		note += "; " + result
 	}
 	if !a.ByHand() {
 		note += "; alert " + a.Step.ID

@@ -84,14 +84,18 @@ func newRig(t *testing.T) *rig {
 	g := &rig{t: t, reg: fakeregistry.New(fakeregistry.Config{Key: key, Now: time.Now}), off: map[string]bool{}}
 	g.reg.Set("p", "v22")
 	g.reg.Set("p", "v23")
-	client := webhook.New(webhook.Config{URL: "https://registry.test", Key: key, Transport: direct{g.reg}, Now: time.Now})
+	g.configure(mortal{g, webhook.New(webhook.Config{URL: "https://registry.test", Key: key, Transport: direct{g.reg}, Now: time.Now})})
+	return g
+}
+
+// configure begins with the usual limits.
+func (g *rig) configure(reg Registry) {
 	g.cfg = Config{
-		Registry: mortal{g, client}, Enabled: true, Cooldown: time.Hour, PromptPerDay: 2, FleetPerDay: 10, MinSamples: 200, Horizon: 7 * day,
+		Registry: reg, Enabled: true, Cooldown: time.Hour, PromptPerDay: 2, FleetPerDay: 10, MinSamples: 200, Horizon: 7 * day,
 		ApproveWithin: day, RemindAfter: time.Hour, Watch: time.Hour, Grace: time.Minute,
 		Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	}
 	g.start()
-	return g
 }
 
 // start begins with a new core and all of the log, as after a restart.
@@ -306,4 +310,29 @@ func (as told) fold(r *detector.Record) *alert.Attempt {
 	}
 	as[id] = a
 	return a
+}
+
+// named is a registry with names of its own.
+type named struct {
+	all     []registry.Version
+	current int
+	moved   registry.Move
+}
+
+func (n *named) Current(context.Context, string) (registry.Version, error) {
+	return n.all[n.current], nil
+}
+
+func (n *named) List(context.Context, string) ([]registry.Version, error) { return n.all, nil }
+
+func (n *named) Traits() registry.Traits { return registry.Traits{} }
+
+func (n *named) Move(_ context.Context, m registry.Move) error {
+	n.moved = m
+	for i, v := range n.all {
+		if v.ID == m.To.ID {
+			n.current = i
+		}
+	}
+	return nil
 }

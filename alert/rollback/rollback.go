@@ -78,6 +78,8 @@ type Core struct {
 	books  map[int]*book
 	open   map[*attempt]struct{} // attempts that may need something; what is over leaves it when it is next looked at
 	gauges gauges
+	ready  []*attempt // that may go on at once, as of looked, in their order
+	looked time.Time
 	// backoff is the wait after so many failures in a row.
 	backoff func(failures int) time.Duration
 }
@@ -107,6 +109,7 @@ func (c *Core) Live(part int) {
 
 // End implements alert.Core.
 func (c *Core) End(part int) {
+	c.ready = nil
 	delete(c.books, part)
 	for a := range c.open {
 		if a.part == part {
@@ -155,58 +158,6 @@ func (c *Core) whole() bool {
 func (c *Core) Due() (time.Time, bool) {
 	a, at := c.next()
 	return at, a != nil
-}
-
-// next returns the attempt that may go on first and when, on the machine's clock; among those that may at once, the one that
-// waits the longest. Nil is none.
-func (c *Core) next() (best *attempt, bestAt time.Time) {
-	if !c.whole() {
-		return nil, time.Time{}
-	}
-	now := c.cfg.Now()
-	for a := range c.open {
-		if c.over(a) {
-			delete(c.open, a)
-			continue
-		}
-		at := c.due(a, now)
-		if best == nil || at.Before(bestAt) || at.Equal(bestAt) && (a.offset < best.offset || a.offset == best.offset && a.part < best.part) {
-			best, bestAt = a, at
-		}
-	}
-	c.gauges.count(c.open)
-	return best, bestAt
-}
-
-// over says that an attempt needs nothing, and never will again.
-func (c *Core) over(a *attempt) bool {
-	if a.State == "" {
-		return !a.firing() || a.offset < c.books[a.part].committed
-	}
-	return a.State.Over()
-}
-
-// look is the longest time between two looks at Now, which may run faster than the machine's clock.
-const look = time.Second
-
-// due is when the attempt may go on, on the machine's clock.
-func (c *Core) due(a *attempt, now time.Time) time.Time {
-	var at time.Time
-	switch a.State {
-	case alert.RollbackWaiting:
-		at = c.patience(a)
-	case alert.RollbackWatching:
-		_, at = c.watched(a, now)
-	}
-	if d := at.Sub(now); d > 0 {
-		at = time.Now().Add(min(d, look))
-	} else {
-		at = time.Time{}
-	}
-	if a.retry.at.After(at) {
-		return a.retry.at
-	}
-	return at
 }
 
 // Outstanding implements alert.Core. What waits for a person, or is watched, holds nothing back: it stands in the log.

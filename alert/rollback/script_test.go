@@ -254,7 +254,7 @@ func (s *script) do(verb string, args []string, keys map[string]string) {
 			s.traits.Grace = s.span(g)
 		}
 	case "config":
-		s.configure(keys)
+		s.set(keys)
 	case "restart":
 		s.start()
 	default:
@@ -346,7 +346,7 @@ func (s *script) fire(id string, args []string, keys map[string]string) detector
 	return r
 }
 
-func (s *script) configure(keys map[string]string) {
+func (s *script) set(keys map[string]string) {
 	c := &s.cfg
 	for k, v := range keys {
 		switch k {

@@ -64,15 +64,16 @@ func TestStates(t *testing.T) {
 				t.Errorf("%s: %q leads to %+v", way.state, way.how, s.said(0))
 				return
 			}
-			says := string(a.Last.Type)
-			if a.Last.Guard != "" {
-				says += ", " + a.Last.Guard
+			last := s.attempt(a.ID()).Last
+			says := string(last.Type)
+			if last.Guard != "" {
+				says += ", " + last.Guard
 			}
-			if a.Last.Reason != "" {
-				says += ": " + a.Last.Reason
+			if last.Reason != "" {
+				says += ": " + last.Reason
 			}
-			if a.Last.Actor != "driftd" {
-				says += " (" + a.Last.Actor + ")"
+			if last.Actor != "driftd" {
+				says += " (" + last.Actor + ")"
 			}
 			fmt.Fprintf(&table, "%-12s %-45s %s\n", a.State, way.how, says)
 		})
@@ -90,7 +91,7 @@ func TestStates(t *testing.T) {
 func newest(g *rig) (found *attempt) {
 	for _, b := range g.core.books {
 		for _, a := range b.attempts {
-			if found == nil || a.Begun().After(found.Begun()) {
+			if found == nil || a.offset > found.offset {
 				found = a
 			}
 		}

@@ -238,7 +238,7 @@ func (c *Core) conclude(ctx context.Context, j alert.Journal, a *attempt, v *ver
 		r.Share, r.Target = seen.Share, seen.Target
 	}
 	if c.write(ctx, j, a, r) {
-		c.annotate(ctx, a, string(v.typ)+": "+v.reason)
+		c.annotate(ctx, a, fmt.Sprintf("%s: %s", v.typ, v.reason))
 	}
 }
 

@@ -1,0 +1,171 @@
+package rollback
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/registry"
+	"github.com/driftd/driftd/detector"
+)
+
+func TestPartitions(t *testing.T) {
+	in(t, "nothing is done before all of the topic was read", func(g *rig) {
+		g.core = New(g.cfg)
+		g.core.Begin(0, -1)
+		g.core.Begin(1, -1)
+		g.core.Live(0)
+		g.add(fire("a1", 2))
+		if _, ok := g.core.Due(); ok {
+			g.t.Error("due with a partition missing")
+		}
+		g.core.Act(g.t.Context(), g)
+		if len(g.said(0)) > 0 {
+			g.t.Errorf("acted: %q", g.said(0))
+		}
+		g.core.Live(1)
+		g.now()
+		g.moves(1)
+	})
+	in(t, "what is gone is not acted on", func(g *rig) {
+		g.add(fire("a1", 2))
+		g.core.End(0)
+		if _, ok := g.core.Due(); ok || g.core.Status().Outstanding != 0 {
+			g.t.Error("due without its partition")
+		}
+		g.core.Fold(0, alert.Entry{Offset: 7, Record: fire("b1", 2)})
+		g.now()
+		g.moves(0)
+	})
+	in(t, "what was dealt with before", func(g *rig) {
+		g.core = New(g.cfg)
+		g.core.Begin(0, 1)
+		g.core.Fold(0, alert.Entry{Offset: 0, Record: fire("a1", 2)})
+		g.core.Live(0)
+		g.now()
+		if len(g.said(0)) > 0 {
+			g.t.Errorf("acted: %q", g.said(0))
+		}
+	})
+	in(t, "stops of two partitions", func(g *rig) {
+		at := time.Now()
+		stop := func(n int, typ detector.RecordType, after time.Duration) {
+			g.core.Fold(n, alert.Entry{Offset: 5, Record: detector.Record{ID: "s", Step: 1, Type: typ, Time: at.Add(after), Actor: "jane"}})
+		}
+		q := g.core.question(&attempt{Attempt: alert.Attempt{Step: fire("a1", 2)}}, nil)
+		f := func(what string, stopped bool) {
+			g.t.Helper()
+			if (killSwitch(q) != "") != stopped {
+				g.t.Errorf("%s: %q", what, killSwitch(q))
+			}
+		}
+		f("none", false)
+		stop(1, detector.RollbacksStopped, 0)
+		f("one", true)
+		stop(0, detector.RollbacksResumed, 0)
+		f("at the same time the stop counts", true)
+		stop(0, detector.RollbacksResumed, time.Second)
+		f("resumed later", false)
+		stop(1, detector.RollbacksStopped, 2*time.Second)
+		f("stopped again", true)
+	})
+}
+
+func TestOutstanding(t *testing.T) {
+	in(t, "what is to be committed", func(g *rig) {
+		g.down = true
+		g.add(end("z1", 1), fire("a1", 2))
+		g.now()
+		if at, ok := g.core.Outstanding(0); !ok || at != 1 {
+			g.t.Errorf("outstanding %d, %v", at, ok)
+		}
+		if _, ok := g.core.Outstanding(1); ok {
+			g.t.Error("outstanding in the other partition")
+		}
+		g.down = false
+		g.advance(time.Minute)
+		if _, ok := g.core.Outstanding(0); ok || newest(g).State != alert.RollbackWatching {
+			g.t.Error("a promotion that is watched holds the log back")
+		}
+	})
+	in(t, "what waits for a person", func(g *rig) {
+		g.add(step("a1", 2, detector.Firing, "approve"))
+		g.now()
+		if _, ok := g.core.Outstanding(0); ok || newest(g).State != alert.RollbackWaiting {
+			g.t.Error("a proposal holds the log back")
+		}
+	})
+}
+
+// An accelerated clock is looked at each second.
+func TestFastClock(t *testing.T) {
+	in(t, "an hour in a minute", func(g *rig) {
+		began := time.Now()
+		g.cfg.Now = func() time.Time { return began.Add(60 * time.Since(began)) }
+		g.start()
+		g.add(step("a1", 2, detector.Firing, "approve"))
+		g.advance(2 * time.Minute)
+		if said := g.said(1); len(said) != 3 || !strings.HasPrefix(said[1], "rollback_reminded") || !strings.HasPrefix(said[2], "rollback_reminded") {
+			g.t.Errorf("%q", said)
+		}
+	})
+}
+
+// Versions are compared by all of their names, and moved by what the registry calls them.
+func TestNamesOfVersions(t *testing.T) {
+	in(t, "3 and v3", func(g *rig) {
+		reg := &named{current: 1, all: []registry.Version{{ID: "id-22", Names: []string{"22", "v22"}}, {ID: "id-23", Names: []string{"23", "v23"}}}}
+		g.cfg.Registry = reg
+		g.start()
+		g.add(fire("a1", 2))
+		g.now()
+		if a := newest(g); a.State != alert.RollbackWatching || reg.current != 0 || reg.moved.To.ID != "id-22" || reg.moved.Seen.ID != "id-23" {
+			g.t.Errorf("%q, %+v", g.said(0), reg)
+		}
+		g.add(end("a1", 3))
+		g.now()
+		if a := newest(g); a.State != alert.RollbackRecovered {
+			g.t.Errorf("%q", g.said(0))
+		}
+	})
+}
+
+func TestLogsAndMetrics(t *testing.T) {
+	in(t, "counted by what the records say", func(g *rig) {
+		g.add(fire("a1", 2))
+		g.now()
+		g.add(end("a1", 3))
+		g.now()
+		var b strings.Builder
+		g.cfg.Metrics.WritePrometheus(&b)
+		for _, want := range []string{`rollbacks_total{result="rollback_proposed"} 1`, `rollbacks_total{result="rollback_promoting"} 1`,
+			`rollbacks_total{result="rollback_promoted"} 1`, `rollbacks_total{result="recovered"} 1`, `rollback_waiting 0`} {
+			if !strings.Contains(b.String(), "driftd_alert_"+want) {
+				g.t.Errorf("no %s in %s", want, b.String())
+			}
+		}
+	})
+}
+
+// Ten thousand alerts whose rules allow a rollback come at once.
+func BenchmarkManyAttempts(b *testing.B) {
+	for b.Loop() {
+		g := &rig{off: map[string]bool{}}
+		g.configure(&named{all: []registry.Version{{ID: "v23"}, {ID: "v22"}}})
+		for i := range 10_000 {
+			r := fire("a1", 2)
+			r.ID, r.Rule, r.Prompt = fmt.Sprintf("a%d", i), fmt.Sprintf("r%d", i), "q"
+			r.Cause = detector.CauseUnclear
+			g.add(r)
+		}
+		for {
+			at, ok := g.core.Due()
+			if !ok || at.After(time.Now()) {
+				break
+			}
+			g.core.Act(b.Context(), g)
+		}
+	}
+}
