@@ -66,19 +66,32 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 // complete adds to the records of a tick, which are in order, what takes looking at more than their own figures: the likely cause, and the
 // annotations, which may tell it.
 func (e *engine) complete(made []emitted) {
-	reads := 0
+	left := maxReads
 	for i := range made {
 		rec, r := &made[i].Record, made[i].rule
 		if r == nil {
 			continue
 		}
 		if rec.Type == Firing {
-			reads += e.explain(r, made[i].side, rec, maxReads-reads)
-			target, n := e.target(r, rec, e.now.Add(-day), maxReads-reads)
-			rec.Target, reads = target, reads+n
+			left -= e.explain(r, made[i].side, rec, left)
 		}
 		// An annotation that cannot be filled in stays as its author wrote it, so there is always a text.
 		rec.Annotations, _ = rules.Expand(r.Rule, dataOf(r, rec))
+	}
+	// What only illustrates comes after the causes of all.
+	for i := range made {
+		if rec, r := &made[i].Record, made[i].rule; r != nil && rec.Type == Firing {
+			var reads int
+			rec.Target, reads = e.target(r, rec, e.now.Add(-day), dayReads, left)
+			left -= reads
+		}
+	}
+	for i := range made {
+		if rec, r := &made[i].Record, made[i].rule; r != nil && rec.Type == Firing {
+			var reads int
+			rec.Trend, reads = e.trend(r, rec, left)
+			left -= reads
+		}
 	}
 }
 

@@ -26,9 +26,10 @@ type engine struct {
 	steps  steps
 	lost   []*alert // of rules that are gone; they end at the next tick
 	lives  lives
+	days   days
 
-	calls *windows.View               // see targets; nil where no rule allows a rollback
-	cells map[[2]string]windows.Cells // of prompt and version, as they were asked for in this tick
+	calls *windows.View         // see targets; nil where no rule allows a rollback
+	cells map[sideKey]sideCells // that were asked for in this tick
 
 	now     time.Time
 	out     []emitted
@@ -48,7 +49,7 @@ type emitted struct {
 
 func newEngine(s *windows.Store, o *PartitionOptions) *engine {
 	return &engine{store: s, dims: o.Windows.Dimensions, axes: newAxes(), partitions: o.Partitions, alerts: make(map[ID]*alert), steps: newSteps(),
-		lives: make(lives), cells: make(map[[2]string]windows.Cells)}
+		lives: make(lives), cells: make(map[sideKey]sideCells)}
 }
 
 // use replaces the rules. Alerts live on in the rules that still watch their subjects, and so does what rules of the same
@@ -155,6 +156,7 @@ func (e *engine) tick(now time.Time) {
 	}
 	e.complete(e.out[from:])
 	e.observe(e.out[from:])
+	e.days.tick(e)
 }
 
 // step moves the alert of a subject, nil when it is inactive, by what rule r found, and returns the alert that is then

@@ -58,9 +58,12 @@ func FuzzAdvice(f *testing.F) {
 			records, lines := w.step()
 			for i := range records {
 				r := &records[i]
+				if !r.Type.IsStep() {
+					continue
+				}
 				was, open := phase[r.ID]
 				switch {
-				case r.Type == Resolved && !open, r.Type == Pending && open, r.Type == Firing && was == Firing:
+				case r.Type == Resolved && !open, r.Type == Pending && open, r.Type == Firing && was == Firing && r.Reason != reasonWorse:
 					t.Fatalf("%s after %q: %s", r.Type, was, lines[i])
 				case r.Onset == nil || r.Onset.After(r.Time), r.Value != nil && *r.Value < 0, r.Kind == "traffic_share" && r.Value != nil && *r.Value > 1:
 					t.Fatalf("record %s", lines[i])

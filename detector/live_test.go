@@ -53,7 +53,7 @@ func TestRestoreOfOlderVersion(t *testing.T) {
 	s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})}
 	s.run(block{input: "add for=3m series=p/v1/free latency=5 n=20\nadvance 3m\n"})
 	state := saved(t, s.p)
-	old := bytes.Clone(state[:len(state)-len(s.p.engine.lives.save(nil))])
+	old := bytes.Clone(state[:len(state)-len(s.p.engine.days.save(s.p.engine.lives.save(nil)))])
 	old[0] = 2
 	e := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)}).engine
 	if err := e.restore(old); err != nil {

@@ -11,7 +11,7 @@ import (
 const (
 	maxObserved   = 200              // alerts in a minute
 	observed      = 10 * time.Minute // that figures of an observation are of
-	observedReads = 20_000           // of a cell over that time, for all observations of a minute: about a hundredth of a second
+	observedReads = 20_000           // of a cell over that time, for all observations of a minute: some hundredths of a second
 )
 
 // watched is an alert that an observation is due of.
@@ -86,9 +86,9 @@ func (e *engine) observation(w *watched, totals map[string]int64, left int) (rea
 		part := share(e.axes.minuteCalls(w.prompt, w.version), all)
 		rec.Share = &part
 	}
-	rec.Value, rec.Samples, reads = e.figureOf(w.rule, &rec, w.version, e.now.Add(-observed), left)
+	rec.Value, rec.Samples, reads = e.figureOf(w.rule, &rec, w.version, e.now.Add(-observed), 1, left)
 	var more int
-	rec.Target, more = e.target(w.rule, &rec, e.now.Add(-observed), left-reads)
+	rec.Target, more = e.target(w.rule, &rec, e.now.Add(-observed), 1, left-reads)
 	e.out = append(e.out, emitted{Record: rec})
 	return reads + more
 }

@@ -10,7 +10,7 @@ import "time"
 // webhook and a line of `driftd backtest --json`. ID and Step name a record for ever: both come out the same in a replay.
 type Record struct {
 	ID   string     `json:"id"`   // identity of the alert: a hash of rule and labels, 32 hex digits
-	Step int        `json:"step"` // rises by one with each step of this alert, from 1 unless others were forgotten before it; an action carries the step it answers
+	Step int        `json:"step"` // rises by one with each step of this alert, from 1 unless others were forgotten before it; an action carries the step it answers, an observation the newest, and figures the day since the epoch
 	Type RecordType `json:"type"`
 	Time time.Time  `json:"time"` // event time of a step, the actor's clock for an action; UTC
 
@@ -24,15 +24,15 @@ type Record struct {
 	Rubric    string            `json:"rubric,omitempty"` // whose scores a score_coverage counts; absent: the one with the most of them
 	Kind      string            `json:"kind"`             // kind of rule: threshold, volume, …
 	Stat      string            `json:"stat,omitempty"`
-	Value     *float64          `json:"value,omitempty"`     // of the watched figure; absent where the window is empty
+	Value     *float64          `json:"value,omitempty"`     // of the watched figure; absent where the window is empty, and of the observation of a sum or count
 	Reference *float64          `json:"reference,omitempty"` // what it is compared with: the number in the rule, or the baseline's figure
 	Bound     *float64          `json:"bound,omitempty"`     // the limit that was crossed, in the metric's unit
 	Above     *float64          `json:"above,omitempty"`     // of an exceed: values above it count, in the metric's unit
 	Below     *float64          `json:"below,omitempty"`     // of an exceed: values below it count
 	Interval  []float64         `json:"interval,omitempty"`  // of the value: 95 %, low and high
-	Samples   int64             `json:"samples"`             // in the window; calls for a volume or coverage
-	Window    string            `json:"window,omitempty"`
-	Onset     *time.Time        `json:"onset,omitempty"` // first tick of the breach that led here
+	Samples   int64             `json:"samples"`             // in the window; calls for a volume, coverage or figures
+	Window    string            `json:"window,omitempty"`    // of an observation 10m, whatever the rule's
+	Onset     *time.Time        `json:"onset,omitempty"`     // first tick of the breach that led here
 
 	FalseAlarms string   `json:"false_alarms,omitempty"` // the rule's budget, such as 1/30d
 	Against     *Against `json:"against,omitempty"`
@@ -53,7 +53,7 @@ type Record struct {
 	Target   *Target    `json:"target,omitempty"`  // what a rollback would promote; of steps and observations of rules that allow one
 	Share    *float64   `json:"share,omitempty"`   // of an observation: of the prompt's calls in the last minute, how many were of Version; 0 to 1
 	Trend    *Trend     `json:"trend,omitempty"`   // of a firing step: how the watched figure went
-	Figures  []Figures  `json:"figures,omitempty"` // of a figures record: the day's, by version, the most called first
+	Figures  []Figures  `json:"figures,omitempty"` // of a figures record: the day's, by version, the twenty that were called most, most first
 
 	Labels      map[string]string `json:"labels,omitempty"`
 	Annotations map[string]string `json:"annotations,omitempty"`
@@ -61,7 +61,7 @@ type Record struct {
 	// Of actions only.
 	Actor    string `json:"actor,omitempty"`    // who did it: driftd, or a person
 	Receiver string `json:"receiver,omitempty"` // through which receiver
-	Reason   string `json:"reason,omitempty"`   // why it was refused, failed, or ended
+	Reason   string `json:"reason,omitempty"`   // why it was refused, failed, or ended; of a step also worse: it fired before
 	Ref      string `json:"ref,omitempty"`      // what the receiver gave back to find the message again
 	Guard    string `json:"guard,omitempty"`    // that refused, or that --force overrode
 	Force    string `json:"force,omitempty"`    // of a rollback_requested: the guard that its author overrides
@@ -72,30 +72,30 @@ type Record struct {
 // Target is the version that a rollback would promote, as detect knows it.
 type Target struct {
 	Version   string     `json:"version"`
-	Calls     int64      `json:"calls"`               // in the last 24 h
-	Last      *time.Time `json:"last,omitempty"`      // newest call
-	Templates int        `json:"templates,omitempty"` // distinct template hashes that it served, as far as is remembered; 0 for not known
-	Value     *float64   `json:"value,omitempty"`     // the watched figure in the alert's cohort; of an observation, over the last ten minutes
-	Samples   int64      `json:"samples"`             // that Value is of
+	Calls     int64      `json:"calls"`               // in the last 24 h, over all cohorts
+	Last      *time.Time `json:"last,omitempty"`      // end of the newest minute with a call, as far as is remembered
+	Templates int        `json:"templates,omitempty"` // distinct template hashes that it served, strays left out, as far as is remembered; 0 for not known
+	Value     *float64   `json:"value,omitempty"`     // the rule's figure in the alert's cohort, all variants together: over the last 24 h; of an observation, over the last ten minutes
+	Samples   int64      `json:"samples"`             // that Value is of; 0 also where too many alerts began in one minute to read it
 }
 
 // Trend is the watched figure of the alert's cohort by stretches of time up to the step, oldest first; null where there was nothing.
 type Trend struct {
 	From     time.Time  `json:"from"`
-	Every    string     `json:"every"`              // length of a stretch, such as 1m
+	Every    string     `json:"every"`              // length of a stretch: 1m, or 15m where the rule looks at more than an hour; the newest may be shorter
 	Values   []*float64 `json:"values"`             // of the alert's version
 	Previous []*float64 `json:"previous,omitempty"` // of the version before, over the same stretches
 }
 
 // Figures are a version's of one day, for people.
 type Figures struct {
-	Version string            `json:"version"`
+	Version string            `json:"version"` // empty for calls without one
 	Calls   int64             `json:"calls"`
-	P50     *float64          `json:"p50,omitempty"` // latency, seconds
+	P50     *float64          `json:"p50,omitempty"` // latency, seconds; absent where it is not known, as the others
 	P95     *float64          `json:"p95,omitempty"`
 	Cost    *float64          `json:"cost,omitempty"`   // USD, sum
 	Errors  *float64          `json:"errors,omitempty"` // share, 0 to 1
-	Scores  map[string]Scored `json:"scores,omitempty"` // by rubric
+	Scores  map[string]Scored `json:"scores,omitempty"` // by rubric, the fifty with the most scores
 }
 
 // Scored is a rubric's mean.
@@ -165,14 +165,14 @@ type RecordType string
 // Steps are decided by the detect stage, from event time alone.
 const (
 	Pending  RecordType = "pending"
-	Firing   RecordType = "firing" // also once more, when an alert that fires has become clearly worse
+	Firing   RecordType = "firing" // also once more, with the reason worse, when an alert that fires has become clearly worse
 	Resolved RecordType = "resolved"
 )
 
 // What else the detect stage tells. These are no steps: they carry the step that the alert is at, and may repeat.
 const (
-	Observed   RecordType = "observed" // each minute, of an alert that fires and whose rule allows a rollback: how version and target go on
-	DayFigures RecordType = "figures"  // once a day, of a prompt
+	Observed   RecordType = "observed" // each minute, of an alert that fires or ends in it and whose rule allows a rollback: how version and target go on
+	DayFigures RecordType = "figures"  // once a UTC day, of a prompt: behind its end, by a quarter of an hour at most
 )
 
 // Actions are what the act stage, or a person, did about a step.

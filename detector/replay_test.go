@@ -17,8 +17,8 @@ groups:
   - name: sliced
     slice_by: [tier, locale]
     rules:
-      - {alert: Mean, metric: latency, min_samples: 10, threshold: {stat: mean, window: 15m, above: 1.2s, recover_below: 1.1s}, for: 2m, keep_firing_for: 3m}
-      - {alert: Tail, metric: latency, min_samples: 10, threshold: {stat: p95, window: 1h, above: 3s}}
+      - {alert: Mean, metric: latency, min_samples: 10, threshold: {stat: mean, window: 15m, above: 1.2s, recover_below: 1.1s}, for: 2m, keep_firing_for: 3m, rollback: auto, auto_after: 4h}
+      - {alert: Tail, metric: latency, min_samples: 10, threshold: {stat: p95, window: 1h, above: 3s}, rollback: dry_run}
       - {alert: DayTail, metric: latency, min_samples: 10, threshold: {stat: p90, window: 2h, above: 105%, against: 24h}}
       - {alert: Stars, rubric: helpful, min_samples: 10, threshold: {stat: p50, window: 10m, below: 3}}
       - {alert: Worse, rubric: helpful, min_samples: 10, threshold: {stat: mean, window: 30m, below: 97%, against: previous_version}}
@@ -45,7 +45,7 @@ groups:
     rules:
       - {alert: Fixed, rubric: helpful, drift: {drop: 0.3, against: {fixed: 3.2}, false_alarms: 100/1d}}
       - {alert: Beside, rubric: helpful, canary: {drop: 0.1, against: previous_version, false_alarms: 100/1d}}
-      - {alert: Slow, metric: latency, exceed: {above: 2s, share: 10%, false_alarms: 100/1d}}
+      - {alert: Slow, metric: latency, exceed: {above: 2s, share: 10%, false_alarms: 100/1d}, rollback: approve}
 `
 
 // traffic makes the batches of a log in which everything happens: several sources with disorder, one of which falls silent
@@ -135,19 +135,33 @@ func TestReplayIsLive(t *testing.T) {
 	for seed := range seeds {
 		batches := traffic(seed, 600)
 		var want []string
-		kinds := make(map[string]bool)
+		kinds, told := make(map[string]bool), make(map[string]bool)
 		live := NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})
 		for _, raw := range batches {
 			steps := applyRaw(t, live, raw)
 			want = append(want, encoded(t, steps)...)
 			for _, r := range steps {
 				kinds[r.Rule+" "+string(r.Type)] = true
+				told[r.Reason] = true
+				told[r.Rollback] = told[r.Rollback] || r.Rule == "Mean"
+				told["target"] = told["target"] || r.Target != nil && r.Target.Value != nil
+				told["trend"] = told["trend"] || r.Trend != nil && r.Trend.Previous != nil
 			}
 		}
 		for _, rule := range []string{"Mean", "Tail", "DayTail", "Stars", "Worse", "Errors", "Linked", "LinkedLess", "Scored", "ScoredLess", "Volume", "Max",
 			"Edited", "Swapped", "FellBack", "Experiment", "Shape", "ShapeBefore", "Lingers", "Current", "Fixed", "Beside", "Slow"} {
 			if !kinds[rule+" firing"] || !kinds[rule+" resolved"] {
 				t.Errorf("seed %d: the traffic makes no alert of %s that fires and ends", seed, rule)
+			}
+		}
+		for _, what := range []string{reasonWorse, "approve", "auto", "target", "trend"} {
+			if !told[what] {
+				t.Errorf("seed %d: no record has %s", seed, what)
+			}
+		}
+		for _, rule := range []string{"Mean", "Tail", "Slow"} {
+			if !kinds[rule+" observed"] {
+				t.Errorf("seed %d: %s is never observed", seed, rule)
 			}
 		}
 		// Restarts at every batch of a stretch, and here and there.

@@ -36,7 +36,8 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	advance 5m                             lets event time go by
 //	restart                                checkpoint, and on in a partition restored from it
 //	status                                 where the rules with a budget stand
-//	tell observed target rollback          from now on records of these types are shown too, and what steps say of these
+//	tell observed target rollback          from now on records of these types are shown too, and what steps say of these:
+//	                                       types observed and figures; target, rollback and trend of steps and observations
 //	----
 //	the steps that came of it
 func TestScripts(t *testing.T) {
@@ -420,6 +421,17 @@ func (s *script) replay() {
 
 func (s *script) show(r *Record) string {
 	var b strings.Builder
+	if r.Type == DayFigures {
+		fmt.Fprintf(&b, "%s figures %s step=%d calls=%d", clock(r.Time), r.Prompt, r.Step, r.Samples)
+		for i := range r.Figures {
+			line, err := json.Marshal(&r.Figures[i])
+			if err != nil {
+				s.t.Fatal(err)
+			}
+			fmt.Fprintf(&b, "\n  %s", line)
+		}
+		return b.String()
+	}
 	fmt.Fprintf(&b, "%s %s %s %s", clock(r.Time), r.Type, r.Rule, r.Prompt)
 	if r.Version != "" {
 		fmt.Fprintf(&b, "/%s", r.Version)
@@ -451,6 +463,20 @@ func (s *script) show(r *Record) string {
 		if t.Value != nil {
 			fmt.Fprintf(&b, ",value=%.4g", *t.Value)
 		}
+	}
+	if r.Trend != nil && slices.Contains(s.tell, "trend") {
+		fmt.Fprintf(&b, " trend=%s,%d×%s", clock(r.Trend.From), len(r.Trend.Values), r.Trend.Every)
+		for _, values := range [][]*float64{r.Trend.Values, r.Trend.Previous} {
+			b.WriteString("\n ")
+			for _, v := range values {
+				if v == nil {
+					b.WriteString(" -")
+				} else {
+					fmt.Fprintf(&b, " %g", *v)
+				}
+			}
+		}
+		b.WriteString("\n ")
 	}
 	if slices.Contains(s.tell, "rollback") && r.Rollback != "" {
 		fmt.Fprintf(&b, " rollback=%s", r.Rollback)

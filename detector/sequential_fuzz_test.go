@@ -33,7 +33,7 @@ func anyRules(rng *rand.Rand) string {
 				value = "bad, %s: {rise: " + pick("0.1", "0.4", "5%%")
 			}
 			budget := pick("", ", false_alarms: 1/30d", ", false_alarms: 100/1d")
-			end := pick("", ", keep_firing_for: 5m", ", rollback: auto")
+			end := pick("", ", keep_firing_for: 5m", ", rollback: auto", ", auto_after: 3h, rollback: auto")
 			if strings.HasSuffix(end, "auto") {
 				budget = ""
 			}

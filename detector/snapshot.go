@@ -17,7 +17,7 @@ import (
 // errState is the error for an engine's state that cannot be read.
 var errState = errors.New("bad detector state")
 
-// Version 2 had no lives of rules.
+// Version 2 had no lives of rules and no days.
 const (
 	snapshotVersion  = 3
 	snapshotReadable = 2
@@ -25,7 +25,7 @@ const (
 
 // snapshot appends the engine's state:
 //
-//	version 1 byte · heads of rules, as JSON, each once · alerts · steps · memory of the rules · axes · lives of the rules
+//	version 1 byte · heads of rules, as JSON, each once · alerts · steps · memory of the rules · axes · lives of the rules · day
 //
 // The same state always gives the same bytes.
 func (e *engine) snapshot(dst []byte) ([]byte, error) {
@@ -80,7 +80,7 @@ func (e *engine) snapshot(dst []byte) ([]byte, error) {
 	for _, key := range slices.Sorted(maps.Keys(memory)) {
 		dst = windows.AppendKey(dst, []byte(key), memory[key])
 	}
-	return e.lives.save(e.axes.save(dst)), nil
+	return e.days.save(e.lives.save(e.axes.save(dst))), nil
 }
 
 // headState is what alerts of one rule share.
@@ -142,6 +142,7 @@ func (e *engine) restore(src []byte) error {
 	e.axes.load(&r)
 	if src[0] > 2 {
 		e.lives.load(&r)
+		e.days.load(&r)
 	}
 	if r.bad || len(r.rest) > 0 {
 		return fmt.Errorf("%w: cut short or too long", errState)

@@ -8,9 +8,6 @@ import (
 	"github.com/driftd/driftd/windows"
 )
 
-// shapeReads is how many reads of counts and sums one of distributions costs.
-const shapeReads = 20
-
 // targets is the view that the calls of the last day are counted in, of the prompts with rules that allow a rollback. ok is false where
 // there are none.
 func (e *engine) targets() (v windows.ViewSpec, ok bool) {
@@ -33,8 +30,8 @@ func (e *engine) targets() (v windows.ViewSpec, ok bool) {
 }
 
 // target is what a rollback of the record's version would promote: nil where the rule allows none, or nobody knows what was before. Its
-// figure is of the record's cohort since from, as far as left reads of the store allow.
-func (e *engine) target(r *rule, rec *Record, from time.Time, left int) (t *Target, reads int) {
+// figure is of the record's cohort since from, where left reads of the store are enough, of each cell as many as each says.
+func (e *engine) target(r *rule, rec *Record, from time.Time, each, left int) (t *Target, reads int) {
 	if rec.Rollback == "" || rec.Previous == "" || rec.Previous == rec.Version {
 		return nil, 0
 	}
@@ -47,18 +44,15 @@ func (e *engine) target(r *rule, rec *Record, from time.Time, left int) (t *Targ
 	if last, templates := e.axes.served(rec.Prompt, t.Version); !last.IsZero() {
 		t.Last, t.Templates = &last, templates
 	}
-	t.Value, t.Samples, reads = e.figureOf(r, rec, t.Version, from, left)
+	t.Value, t.Samples, reads = e.figureOf(r, rec, t.Version, from, each, left)
 	return t, reads
 }
 
 // figureOf is the rule's figure of a version in the record's cohort since from, and how many values it is of; nil and 0 where left reads
 // are not enough.
-func (e *engine) figureOf(r *rule, rec *Record, version string, from time.Time, left int) (value *float64, n int64, reads int) {
+func (e *engine) figureOf(r *rule, rec *Record, version string, from time.Time, each, left int) (value *float64, n int64, reads int) {
 	cells := e.cellsOf(r, rec, version)
-	if reads = cells.Len(); r.shaped() {
-		reads *= shapeReads
-	}
-	if reads > left {
+	if reads = r.reads(cells.Len(), each); reads > left {
 		return nil, 0, 0
 	}
 	st := cells.Between(r.Metric, from, e.now, r.shaped())

@@ -47,16 +47,116 @@ func (c Cells) Between(metric string, from, to time.Time, shape bool) Stretch {
 		return st
 	}
 	s.eachBetween(c.cells, from, to, func(blob []byte) {
-		payload := findEntry(blob, figuresKey(id))
-		switch {
-		case payload == nil:
-		case shape:
-			st.figures.add(payload)
-		default:
-			st.figures.addMomentsOf(payload)
-		}
+		st.add(findEntry(blob, figuresKey(id)), shape)
 	})
 	return st
+}
+
+// Panes reads a metric pane by pane, oldest first, and hands over those that hold something: the sixty minutes sealed last, or, of
+// quarters of an hour, the 96 of which the newest holds the minute sealed last. It returns when the first pane begins, held or not.
+func (c Cells) Panes(metric string, quarters, shape bool, each func(i int, st Stretch)) (from time.Time) {
+	s := c.store
+	st := Stretch{&s.merger.fig, &s.merger}
+	first, length, n := s.sealed-minutesKept, int64(1), minutesKept
+	if quarters {
+		first, length, n = (s.sealed-1)/quarterMinutes*quarterMinutes+quarterMinutes-quartersKept*quarterMinutes, quarterMinutes, quartersKept
+	}
+	id, ok := s.metricID[metric]
+	for i := 0; ok && i < n; i++ {
+		st.figures.reset()
+		at := first + int64(i)*length
+		add := func(blob []byte) {
+			if blob != nil {
+				st.add(findEntry(blob, figuresKey(id)), shape)
+			}
+		}
+		for _, one := range c.cells {
+			if quarters && at+length <= s.sealed {
+				add(s.quarterBlob(one, at/quarterMinutes))
+				continue
+			}
+			for m := at; m < min(at+length, s.sealed); m++ {
+				add(s.minuteBlob(one, m))
+			}
+		}
+		if st.N() > 0 {
+			each(i, st)
+		}
+	}
+	return time.Unix(60*first, 0).UTC()
+}
+
+// Total is a count of values and their exact sum.
+type Total struct {
+	N   int64
+	Sum float64
+}
+
+// Quarters reads the sealed quarters of an hour that begin in [from, to) in one go: the calls, what is held of each metric, and of one of
+// them the distribution.
+func (c Cells) Quarters(shaped string, from, to time.Time) (calls int64, of map[string]Total, st Stretch) {
+	s := c.store
+	st = Stretch{&s.merger.fig, &s.merger}
+	st.figures.reset()
+	type total struct {
+		n   int64
+		sum Sum
+	}
+	byID := make(map[uint16]total)
+	id, known := s.metricID[shaped]
+	first := func(t time.Time) int64 { return (max(t.Unix(), 0) + 60*quarterMinutes - 1) / (60 * quarterMinutes) }
+	for _, one := range c.cells {
+		for q := max(first(from), s.sealed/quarterMinutes-quartersKept); q < min(first(to), s.sealed/quarterMinutes); q++ {
+			blob := s.quarterBlob(one, q)
+			if blob == nil {
+				continue
+			}
+			b := readBlob(blob)
+			calls += b.calls
+			for e, ok := b.next(); ok; e, ok = b.next() {
+				switch metric := uint16(e.key >> 2); {
+				case e.key != figuresKey(metric): // exemplars
+				case known && metric == id:
+					st.add(e.payload, true)
+				default:
+					n, sum := payloadTotals(e.payload)
+					t := byID[metric]
+					byID[metric] = total{t.n + n, t.sum.Add(sum)}
+				}
+			}
+		}
+	}
+	of = make(map[string]Total, len(byID)+1)
+	for metric, t := range byID {
+		of[s.metrics[metric]] = Total{t.n, t.sum.Float()}
+	}
+	if st.N() > 0 {
+		of[shaped] = Total{st.N(), st.Sum()}
+	}
+	return calls, of, st
+}
+
+// Split sorts the cells by a key that is made of their values of the dimensions, in the order of Options.
+func (c Cells) Split(key func(dims []string) string) map[string]Cells {
+	parts := make(map[string]Cells)
+	for _, one := range c.cells {
+		k := key(one.dims)
+		part := parts[k]
+		part.store, part.cells = c.store, append(part.cells, one)
+		parts[k] = part
+	}
+	return parts
+}
+
+// add takes the payload of a pane, nil for none.
+func (st Stretch) add(payload []byte, shape bool) {
+	switch {
+	case payload == nil:
+	case shape:
+		st.figures.add(payload)
+	default:
+		st.figures.addMomentsOf(payload)
+	}
 }
 
 // N is the number of values.

@@ -1,6 +1,7 @@
 package windows
 
 import (
+	"maps"
 	"slices"
 	"time"
 )
@@ -117,4 +118,12 @@ func (s *Store) Live(prompt string, since time.Time) (names []string) {
 	}
 	slices.Sort(names)
 	return names
+}
+
+// VersionNames are all versions of a prompt that the store knows, sorted; "" of calls without one and Other among them.
+func (s *Store) VersionNames(prompt string) []string {
+	if p := s.prompts[prompt]; p != nil {
+		return slices.Sorted(maps.Keys(p.versions))
+	}
+	return nil
 }
