@@ -90,6 +90,23 @@ func (b *Board) Alerts() []Alert {
 	return out
 }
 
+// Open returns how many alerts fire, and how many rollbacks wait for a person.
+func (b *Board) Open() (firing, waiting int) {
+	b.each(func(p *part) {
+		for _, a := range p.alerts {
+			if a.step.Type == detector.Firing {
+				firing++
+			}
+		}
+		for _, a := range p.attempts {
+			if a.State == alert.RollbackWaiting {
+				waiting++
+			}
+		}
+	})
+	return firing, waiting
+}
+
 // Alert returns one alert by its id, or by the beginning of it where no other begins so. Errors are ErrNotFound and *InvalidError.
 func (b *Board) Alert(id string) (Alert, error) {
 	full, err := b.find("alert", id, func(p *part, each func(string)) {

@@ -148,6 +148,16 @@ func note(a *desk.Alert) string {
 	if a.Silenced != "" {
 		parts = append(parts, "silenced")
 	}
+	for i := range a.Events {
+		if e := &a.Events[i]; e.Type == detector.NotifyFailed && e.Step == a.Step.Step {
+			why := e.Reason // what was to be told, and why that was not possible
+			if _, cause, ok := strings.Cut(why, ": "); ok {
+				why = cause
+			}
+			parts = append(parts, phrase.Brief(e.Receiver)+" was not told: "+phrase.Brief(why))
+			break
+		}
+	}
 	return strings.Join(parts, ", ")
 }
 
@@ -197,21 +207,28 @@ func stopped(s *desk.Stop, now time.Time) string {
 
 // troubles are what a person has to mend, in the process that was asked.
 func troubles(checks []web.Check) (out []string) {
+	var elsewhere []string
 	for _, c := range checks {
-		if c.OK && !c.Trouble {
-			continue
-		}
 		name := c.Name
 		if receiver, ok := strings.CutPrefix(c.Name, "act "); ok && receiver != "registry" {
 			name = "receiver " + receiver
 		} else if ok {
 			name = "the registry"
 		}
+		if c.OK && c.Detail == standsBy {
+			elsewhere = append(elsewhere, name)
+		}
+		if c.OK && !c.Trouble {
+			continue
+		}
 		detail := c.Detail
 		if detail == "" {
 			detail = "is not ready"
 		}
-		out = append(out, "trouble: "+name+": "+strings.ReplaceAll(phrase.Clean(detail), "\n", "\n    "))
+		out = append(out, "trouble: "+name+": "+phrase.Clean(detail))
+	}
+	if elsewhere != nil {
+		out = append(out, "another process of driftd knows how they are: "+strings.Join(elsewhere, ", "))
 	}
 	return out
 }

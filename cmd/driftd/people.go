@@ -42,6 +42,15 @@ func (d *daemon) follow(ctx context.Context) error {
 	}, to)
 }
 
+// deskCheck tells whether people can be answered.
+func (d *daemon) deskCheck() web.Check {
+	c := web.Check{Name: "desk", OK: d.desk.Board().Ready()}
+	if !c.OK {
+		c.Detail = "the alerts topic is still being read"
+	}
+	return c
+}
+
 // tokens are those that let people and programs in.
 func tokens(h *config.HTTP) (out []web.Token) {
 	if !h.Token.IsZero() {

@@ -112,7 +112,7 @@ func TestPeople(t *testing.T) {
 			// trouble NAME TEXT has a part of the daemon say what is wrong.
 			"trouble": func(ts *testscript.TestScript, _ bool, args []string) {
 				o := of(ts)
-				o.checks = append(o.checks, web.Check{Name: args[0], OK: true, Trouble: true, Detail: args[1]})
+				o.checks = append(o.checks, web.Check{Name: args[0], OK: true, Trouble: args[1] != standsBy, Detail: args[1]})
 			},
 		},
 	})

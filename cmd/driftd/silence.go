@@ -8,6 +8,7 @@ import (
 	"regexp"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/alert/phrase"
@@ -87,7 +88,7 @@ var matcherText = regexp.MustCompile(`^\s*([\pL_][\pL\pN_.-]*)\s*(=~|!~|!=|=)\s*
 // parseMatcher reads one: label, operator, value. A * in the value of = and != stands for anything.
 func parseMatcher(text string) (m detector.Matcher, err error) {
 	parts := matcherText.FindStringSubmatch(text)
-	if parts == nil {
+	if parts == nil || !utf8.ValidString(text) {
 		return m, fmt.Errorf("%q is no matcher\n    write label=value, such as prompt=support_intent or severity!=page", text)
 	}
 	m = detector.Matcher{Label: parts[1], Op: parts[2], Value: strings.Trim(parts[3], `"`)}

@@ -89,6 +89,9 @@ func (d *daemon) use(set *rules.Set) {
 	d.Log.Info("rules are in force", "files", len(set.Files), "groups", len(set.Groups))
 }
 
+// standsBy is what is said of a receiver that another process tells.
+const standsBy = "stands by: another process tells"
+
 // ready tells how each part is. A receiver in trouble does not make driftd unready: nothing is lost, and the others go on.
 func (d *daemon) ready() []web.Check {
 	ok, detail := d.client.Reachable()
@@ -131,11 +134,14 @@ func (d *daemon) ready() []web.Check {
 		case s.Outstanding > 0:
 			c.Detail = fmt.Sprintf("%d to be told", s.Outstanding)
 		case members[d.groupID("act-"+s.Name)].Partitions == 0:
-			c.Detail = "stands by: another process tells"
+			c.Detail = standsBy
 		default:
 			c.Detail = ""
 		}
 		checks = append(checks, c)
+	}
+	if d.desk != nil {
+		checks = append(checks, d.deskCheck())
 	}
 	return append(checks, d.slackChecks()...)
 }

@@ -165,13 +165,13 @@ type Registry struct {
 	URL        string        `yaml:"url" doc:"http or https address; of git, what to clone and push to. Required but of git."`
 	Label      string        `yaml:"label" default:"production" doc:"The label, alias or tag that makes a version the current one; not of webhook and git."`
 	Secret     Secret        `yaml:"secret" doc:"Key of the signature, of webhook; as it is, or whsec_ and base64."`
-	Username   string        `yaml:"username" doc:"Of basic authentication: MLflow's user, Langfuse's public key."`
-	Password   Secret        `yaml:"password" doc:"Of basic authentication: MLflow's password, Langfuse's secret key."`
+	Username   string        `yaml:"username" doc:"Of basic authentication: MLflow's user, Langfuse's public key, or that of git over https."`
+	Password   Secret        `yaml:"password" doc:"Of basic authentication: MLflow's password, Langfuse's secret key, a password or token of git over https."`
 	Token      Secret        `yaml:"token" doc:"Bearer token: Phoenix's API key, MLflow behind a proxy."`
-	Dir        string        `yaml:"dir" doc:"Of git: the folder of the repository; made by cloning url where it does not exist. Required of git."`
-	Path       string        `yaml:"path" default:"prompts/{prompt}.current" doc:"Of git: the file that names the current version, from the top of the working copy."`
-	Branch     string        `yaml:"branch" default:"main" doc:"Of git."`
-	Push       bool          `yaml:"push" default:"true" doc:"Of git: push each commit to url."`
+	Dir        string        `yaml:"dir" doc:"Of git, and required of it: the folder where what is at url is kept, made where it does not exist; without url, a repository of your own, whose branch is moved."`
+	Path       string        `yaml:"path" default:"prompts/{prompt}.current" doc:"Of git: the file that names the current version of a prompt, from the top of the repository."`
+	Branch     string        `yaml:"branch" default:"main" doc:"Of git: the branch with the files."`
+	Push       bool          `yaml:"push" default:"true" doc:"Of git: what is at url counts, and commits are pushed there. With false the branch in dir counts."`
 	Grace      time.Duration `yaml:"grace" default:"1m" doc:"How long clients may go on with a version after the label has moved."`
 	Poll       time.Duration `yaml:"poll" default:"1m" doc:"How often to look whether someone has promoted a version; 0s for never."`
 	HookSecret Secret        `yaml:"hook_secret" doc:"Secret of the registry's own webhook, to /hooks/registry: promotions by others are known at once."`

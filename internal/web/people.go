@@ -8,7 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/strictyaml"
@@ -63,16 +62,7 @@ func (s *Server) getStatus(*call) (Status, error) {
 	}
 	b := s.cfg.Desk.Board()
 	out.Board, out.Stops = b.Ready(), b.Stops()
-	for _, a := range b.Alerts() {
-		if a.State == detector.Firing {
-			out.Firing++
-		}
-	}
-	for _, a := range b.Attempts() {
-		if a.State == alert.RollbackWaiting {
-			out.Waiting++
-		}
-	}
+	out.Firing, out.Waiting = b.Open()
 	return out, nil
 }
 
