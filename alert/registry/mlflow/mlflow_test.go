@@ -26,6 +26,22 @@ func (h handler) RoundTrip(r *http.Request) (*http.Response, error) {
 	return w.Result(), nil
 }
 
+// TestNumbersAreNoText: as text, 9 would come before 15.
+func TestNumbersAreNoText(t *testing.T) {
+	c := New(Config{URL: "http://mlflow.test", Alias: "production", Now: time.Now, Transport: handler{http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Content-Type", "application/json")
+		_, _ = io.WriteString(w, `{"model_versions":[{"name":"p","version":"9"},{"name":"p","version":"15"},{"name":"p","version":"2"},{"name":"p","version":"10"}]}`)
+	})}})
+	all, err := c.List(t.Context(), "p")
+	var got []string
+	for _, v := range all {
+		got = append(got, v.ID)
+	}
+	if err != nil || strings.Join(got, " ") != "15 10 9 2" {
+		t.Errorf("%v %v", got, err)
+	}
+}
+
 // FuzzMatches holds that no name gets out of its quotes: whatever it is, the filter is one that MLflow takes, and finds that prompt and
 // no other.
 func FuzzMatches(f *testing.F) {

@@ -63,7 +63,7 @@ func mlflowSubject(name string, w func(t *testing.T) world) subject {
 	tail := " " + rand.Text()[:6]
 	return subject{
 		name: name, world: w,
-		names:   []string{"o'brien" + tail, `say "hi"` + tail, `both ' and "` + tail, "a b?c#d" + tail, "ü&%2f🙂" + tail, "back\\slash" + tail, "<script>" + tail, "Case" + tail, "x_y%" + tail},
+		names:   []string{"o'brien" + tail, `say "hi"` + tail, `both ' and "` + tail, `both - and "` + tail, "a b?c#d" + tail, "ü&%2f🙂" + tail, "back\\slash" + tail, "<script>" + tail, "Case" + tail, "x_y%" + tail},
 		endless: `{"model_versions":[{"name":"p","version":"7","tags":[{"key":"mlflow.prompt.is_prompt","value":"true"}]}],"next_page_token":"more"}`,
 	}
 }

@@ -168,7 +168,7 @@ var moving = []testcase{
 		c := b.client(t, daemon, nil)
 		p := b.prompt(t, 2, 2)
 		m := b.move(t, c, p, 2, 1)
-		m.Reason += " " + strings.Repeat("ü", 20000)
+		m.Reason += " " + strings.Repeat("ü", 120_000)
 		if err := c.Move(t.Context(), m); err != nil {
 			t.Fatal(err)
 		}

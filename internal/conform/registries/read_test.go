@@ -112,6 +112,11 @@ var reading = []testcase{
 		for _, name := range b.names {
 			b.seed(t, name, 2)
 			b.label(t, name, "", 2)
+		}
+		for _, name := range b.names {
+			if all, err := c.List(t.Context(), name); err != nil || len(all) != 2 {
+				t.Errorf("%q: %+v %v", name, all, err)
+			}
 			if err := c.Move(t.Context(), b.move(t, c, name, 2, 1)); err != nil {
 				t.Errorf("%q: %v", name, err)
 			}
