@@ -33,6 +33,10 @@ const (
 	RollbackFailed      RollbackState = "failed"
 )
 
+// GuardSetBack is the guard of a rollback that a person has undone. It alone refuses what was promoted: any other refusal behind a
+// promotion is of a worker that had been replaced, and did not know.
+const GuardSetBack = "set_back"
+
 // Over says that nothing more happens.
 func (s RollbackState) Over() bool {
 	switch s {
@@ -139,7 +143,7 @@ func (a *Attempt) after(r *detector.Record) RollbackState {
 			return RollbackPromoting
 		}
 	case detector.RollbackRefused:
-		if early || s == RollbackWatching {
+		if early || s == RollbackWatching && r.Guard == GuardSetBack {
 			return RollbackRefused
 		}
 	case detector.RollbackFailed:

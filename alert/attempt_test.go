@@ -62,6 +62,10 @@ func foldAttempt(t *testing.T, input string) string {
 		case "requested":
 			a.Step.Type = detector.RollbackRequested
 			a.Step.Version, r.Version = "", ""
+		case "refused":
+			if r.Guard = "resolved"; len(words) > 1 {
+				r.Guard = words[1]
+			}
 		case "approved", "rejected":
 			r.Actor = words[1]
 		}

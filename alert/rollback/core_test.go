@@ -73,6 +73,47 @@ func TestPartitions(t *testing.T) {
 	})
 }
 
+// A worker that has been replaced ends the call that it is in. What it then writes comes behind what its successor did, and changes
+// nothing.
+func TestReplacedWorker(t *testing.T) {
+	successor := func(g *rig) {
+		old := g.core
+		g.start()
+		g.now()
+		if a := newest(g); a.State != alert.RollbackWatching {
+			g.t.Errorf("the successor: %q", g.said(0))
+		}
+		g.core = old
+	}
+	f := func(name string, forgets bool, arrange func(g *rig), late string) {
+		in(t, name, func(g *rig) {
+			g.forgets = forgets
+			arrange(g)
+			g.add(fire("a1", 2))
+			old := g.core
+			g.now()
+			said := g.said(0)
+			if last := said[len(said)-1]; !strings.HasPrefix(last, late) {
+				g.t.Errorf("the replaced worker wrote %q, want %q", last, late)
+			}
+			if g.core = old; g.attempt("a1-2").State != alert.RollbackWatching || g.reg.Current("p") != "v22" {
+				g.t.Errorf("%q", said)
+			}
+			g.moves(1)
+			g.start()
+			g.add(end("a1", 3))
+			g.now()
+			if a := g.attempt("a1-2"); a.State != alert.RollbackRecovered {
+				g.t.Errorf("in the end %s: %q", a.State, g.said(0))
+			}
+		})
+	}
+	during := func(g *rig) { g.before = func(registry.Move) { g.before = nil; successor(g) } }
+	f("in its move, of a registry with idempotency keys", false, during, "rollback_promoted")
+	f("in its move, of one without", true, during, "rollback_promoted: found by reading back")
+	f("in its first read", true, func(g *rig) { g.reading = func() { successor(g) } }, "rollback_refused: v22 is current")
+}
+
 func TestOutstanding(t *testing.T) {
 	in(t, "what is to be committed", func(g *rig) {
 		g.down = true

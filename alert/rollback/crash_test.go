@@ -164,14 +164,14 @@ func TestCrashThenOther(t *testing.T) {
 		g.reg.Set("p", "v23")
 		time.Sleep(time.Second)
 		g.add(detector.Record{ID: "m", Step: 1, Type: detector.RegistryPromoted, Time: time.Now(), Prompt: "p", Version: "v23", Previous: "v22", Actor: "jane"})
-		expect(g, n, 1, "registry_promoted", "rollback_refused: v23 was set back after v22 was promoted: driftd stands down [not_current]")
+		expect(g, n, 1, "registry_promoted", "rollback_refused: v23 was set back after v22 was promoted (jane promoted it at 00:00 UTC): driftd stands down [set_back]")
 	})
 	in(t, "a person has set it back, says the history", func(g *rig) {
 		g.traits.History = true
 		n := promoting(g, true)
 		g.reg.Set("p", "v23")
 		g.history = []registry.Change{{To: "v23", From: "v22", At: time.Now().Add(time.Second)}}
-		expect(g, n, 1, "rollback_refused: v23 was set back after v22 was promoted: driftd stands down [not_current]")
+		expect(g, n, 1, "rollback_refused: v23 was set back after v22 was promoted: driftd stands down [set_back]")
 	})
 }
 

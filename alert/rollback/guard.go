@@ -39,6 +39,7 @@ var guards = []guard{
 	{Guard{"advisory", "the rule is of a kind that never rolls back: `volume`, `shape`, `change`, `traffic_share`", false}, advisory},
 	{Guard{"no_previous", "the version before the bad one is not known, not from the traffic and not from the registry's history", false}, noPrevious},
 	{Guard{"not_current", "another version is current in the registry, by a person or another rollback: driftd stands down", false}, notCurrent},
+	{Guard{alert.GuardSetBack, "a person has moved the label again after driftd had moved it: driftd stands down", false}, setBack},
 	{Guard{"resolved", "the alert is over", false}, resolved},
 	{Guard{"unknown_target", "the registry has no such version", false}, unknownTarget},
 	{Guard{"too_late", "a person decided longer ago than `rollback.approve_within`, and nothing could be done since", false}, tooLate},
@@ -160,7 +161,12 @@ func notCurrent(q *question) string {
 		}
 		return ""
 	}
-	by, at := "", time.Time{}
+	return fmt.Sprintf("%s is current in the registry, not %s%s: driftd stands down", q.answer.current, q.s.Version, q.mover())
+}
+
+// mover says who has made current what is, where the topic tells.
+func (q *question) mover() (by string) {
+	at := time.Time{}
 	if m := q.p.moved; m != nil && q.answer.current.Is(m.Version) {
 		by, at = fmt.Sprintf(" (%s promoted it at %s)", who(m), clock(m.Time, q.now)), m.Time
 	}
@@ -169,7 +175,18 @@ func notCurrent(q *question) string {
 			by = fmt.Sprintf(" (driftd promoted it at %s, %s)", clock(last.time, q.now), last.why)
 		}
 	}
-	return fmt.Sprintf("%s is current in the registry, not %s%s: driftd stands down", q.answer.current, q.s.Version, by)
+	return by
+}
+
+// setBack is known of an attempt whose outcome was not, and of a promotion that is watched.
+func setBack(q *question) string {
+	switch {
+	case !q.a.setBack || q.answer == nil || q.answer.current.Is(q.s.Previous):
+		return ""
+	case q.answer.current.Is(q.s.Version):
+		return fmt.Sprintf("%s was set back after %s was promoted%s: driftd stands down", q.s.Version, q.s.Previous, q.mover())
+	}
+	return fmt.Sprintf("%s was promoted after %s%s: driftd stands down", q.answer.current, q.s.Previous, q.mover())
 }
 
 func resolved(q *question) string {

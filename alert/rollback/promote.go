@@ -96,13 +96,12 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 		c.failed(ctx, j, a, err, problem)
 		return
 	}
-	if again && seen.current.Is(a.Step.Previous) {
+	if seen.current.Is(a.Step.Previous) {
 		c.promoted(ctx, j, a, "found by reading back")
 		return
 	}
-	if again && c.setBack(ctx, a) {
-		c.standDown(ctx, j, a, seen.current)
-		return
+	if again {
+		c.recall(ctx, a)
 	}
 	if no, _ := c.refused(a, seen); no != nil {
 		c.refuse(ctx, j, a, no)
@@ -116,11 +115,11 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 	m := registry.Move{Prompt: a.Step.Prompt, To: to, Seen: seen.current, Alert: a.Step.ID, Reason: purpose(a), Link: c.link(a), Key: a.ID()}
 	err = c.cfg.Registry.Move(ctx, m)
 	if e, ok := errors.AsType[*registry.ConflictError](err); ok {
-		if again && e.Current.Is(a.Step.Previous) {
+		if e.Current.Is(a.Step.Previous) {
 			c.promoted(ctx, j, a, "found by reading back")
 			return
 		}
-		c.standDown(ctx, j, a, e.Current)
+		c.refuse(ctx, j, a, &refusal{"not_current", notCurrent(c.question(a, &answer{current: e.Current}))})
 		return
 	}
 	if e, ok := errors.AsType[*registry.Error](err); ok && e.Kind == registry.NoVersion {
@@ -135,15 +134,15 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 	c.verify(ctx, j, a)
 }
 
-// setBack says that someone is known to have moved the label back since the registry was asked: the topic says so, or the
-// registry's history. Where neither does, a crash between the two is taken for one before the registry was asked.
-func (c *Core) setBack(ctx context.Context, a *attempt) bool {
+// recall asks the registry's history whether someone has moved the label back since it was asked to move. Where there is none, and
+// the topic does not say so either, a crash after which someone set it back is taken for one before the registry was asked.
+func (c *Core) recall(ctx context.Context, a *attempt) {
 	h, ok := c.cfg.Registry.(Historian)
 	if a.setBack || !ok || !c.cfg.Registry.Traits().History {
-		return a.setBack
+		return
 	}
 	changes, err := h.History(ctx, a.Step.Prompt)
-	return err == nil && len(changes) > 0 && changes[0].To == a.Step.Version &&
+	a.setBack = err == nil && len(changes) > 0 && changes[0].To == a.Step.Version &&
 		!changes[0].At.Before(a.Last.Time.Truncate(time.Second)) // commits have no more
 }
 
@@ -171,7 +170,7 @@ func (c *Core) verify(ctx context.Context, j alert.Journal, a *attempt) {
 		c.failed(ctx, j, a, err, "; the registry said yes, but could not be read back")
 	case current.Is(a.Step.Previous):
 		c.promoted(ctx, j, a, "")
-	case !current.Is(a.Step.Version) || c.setBack(ctx, a):
+	case !current.Is(a.Step.Version) || a.setBack:
 		c.standDown(ctx, j, a, current)
 	case a.rereads+1 < rereads:
 		a.rereads++
@@ -188,14 +187,10 @@ func (c *Core) promoted(ctx context.Context, j alert.Journal, a *attempt, how st
 	}
 }
 
-// standDown gives way to someone who has moved the label.
+// standDown gives way to someone who has moved the label after it was promoted.
 func (c *Core) standDown(ctx context.Context, j alert.Journal, a *attempt, current registry.Version) {
-	q := c.question(a, &answer{current: current})
-	why := notCurrent(q)
-	if why == "" {
-		why = fmt.Sprintf("%s was set back after %s was promoted: driftd stands down", current, a.Step.Previous)
-	}
-	c.refuse(ctx, j, a, &refusal{"not_current", why})
+	a.setBack = true
+	c.refuse(ctx, j, a, &refusal{alert.GuardSetBack, setBack(c.question(a, &answer{current: current}))})
 }
 
 // link is where people find the alert; empty of one by hand, or where there is no such place.

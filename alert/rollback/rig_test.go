@@ -54,6 +54,7 @@ type rig struct {
 	notes   []string
 	before  func(m registry.Move) // runs before a move arrives
 	liar    bool                  // moves are answered and not made
+	reading func()                // runs before a read is answered
 	down    bool                  // nothing is answered
 	forgets bool                  // it takes no idempotency key: what is asked twice is done twice
 }
@@ -197,6 +198,10 @@ type mortal struct {
 }
 
 func (m mortal) Current(ctx context.Context, prompt string) (v registry.Version, err error) {
+	if hook := m.g.reading; hook != nil {
+		m.g.reading = nil
+		hook()
+	}
 	if m.g.down {
 		return v, &registry.Error{Op: "read", Kind: registry.Unavailable, Reason: "no answer"}
 	}

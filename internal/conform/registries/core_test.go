@@ -124,7 +124,7 @@ var whole = []testcase{
 		p := b.prompt(t, 4, 3)
 		a := fires(p)
 		a.process(t, b.client(t, daemon, onWrite(nil, func() { b.label(t, p, "", 4) })))
-		a.expect(t, proposed, promoting, standsDown)
+		a.expect(t, proposed, promoting, "rollback_refused set_back")
 		b.stands(t, p, 4)
 	}},
 	{name: "rollback: target is not there", run: func(t *testing.T, b *bench) {
