@@ -53,6 +53,9 @@ func nextOfRollback(n *alert.Notification, v View, look string) (s string, ok bo
 		}
 		return "*Next*: nothing to do. Clients may cache " + bad + " for some minutes; this resolves when its window is clean.", true
 	case alert.RollbackIneffective:
+		if share := a.Last.Share; share != nil && *share >= 0.05 {
+			return "*Next*: restart what calls " + bad + ", or empty its caches: it does not know yet that " + target(&a.Step) + " is current.", true
+		}
 		return "*Next*: " + look + ": the cause lies elsewhere. " + target(&a.Step) + " stays current until a person promotes another.", true
 	case alert.RollbackRefused:
 		if mend := advice(n); mend != "" {
@@ -76,5 +79,6 @@ var guardHints = map[string]string{
 	"no_registry": "promote by hand; with registry in the config driftd could.",
 	"no_previous": "promote a version that you know to be good.",
 	"cooldown":    "a rollback was made just now: look whether it helps before another.",
+	"set_back":    "someone has moved the label since: ask them before it is moved again.",
 	"not_current": "the version is not the current one any more: its callers hold on to it, or someone has promoted another.",
 }
