@@ -300,3 +300,23 @@ func TestSilenceGoesOnAndEnds(t *testing.T) {
 		t.Errorf("%+v", s)
 	}
 }
+
+// BenchmarkAlerts reads a board on which ten thousand alerts fire at once, with ten silences.
+func BenchmarkAlerts(b *testing.B) {
+	board := NewBoard(BoardConfig{Partitions: 16, Now: func() time.Time { return noon }})
+	for i := range 10_000 {
+		r := firing(fmt.Sprintf("%032x", i), 1, 0.7)
+		r.Prompt = fmt.Sprintf("prompt%d", i%100)
+		board.Fold(i%100%16, alert.Entry{Offset: int64(i), Record: r})
+	}
+	for i := range 10 {
+		board.Fold(0, alert.Entry{Offset: int64(20_000 + i), Record: detector.Record{ID: fmt.Sprint("s", i), Step: 1, Type: detector.Silenced, Time: noon,
+			Silence: &detector.Silence{Matchers: []detector.Matcher{{Label: "prompt", Op: "=~", Value: fmt.Sprintf("prompt%d.", i)}}, Starts: noon, Ends: noon.Add(time.Hour)}}})
+	}
+	b.ReportAllocs()
+	for b.Loop() {
+		if len(board.Alerts()) != 10_000 {
+			b.Fatal("alerts are missing")
+		}
+	}
+}

@@ -77,16 +77,28 @@ var order = map[detector.RecordType]int{detector.Firing: 0, detector.Pending: 1,
 
 // Alerts returns all alerts: firing, pending, resolved; within these the newest first.
 func (b *Board) Alerts() []Alert {
-	out := []Alert{}
-	b.each(func(p *part) {
+	// What is sorted is small; an alert is not.
+	type place struct {
+		*alertState
+		part   *part
+		newest map[version]*attemptState
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	var all []place
+	for _, p := range b.mu.parts {
 		newest := p.newestAttempts()
 		for _, a := range p.alerts {
-			out = append(out, b.alert(p, a, newest))
+			all = append(all, place{a, p, newest})
 		}
+	}
+	slices.SortFunc(all, func(x, y place) int {
+		return cmp.Or(cmp.Compare(order[x.step.Type], order[y.step.Type]), y.since.Compare(x.since), strings.Compare(x.step.ID, y.step.ID))
 	})
-	slices.SortFunc(out, func(x, y Alert) int {
-		return cmp.Or(cmp.Compare(order[x.State], order[y.State]), y.Since.Compare(x.Since), strings.Compare(x.ID, y.ID))
-	})
+	out := make([]Alert, len(all))
+	for i, a := range all {
+		out[i] = b.alert(a.part, a.alertState, a.newest)
+	}
 	return out
 }
 

@@ -111,10 +111,13 @@ func TestPeopleOnTwoInstances(t *testing.T) {
 		}
 		return all
 	}
-	before := shown(one)
-	if other := shown(two); other != before {
-		t.Errorf("the two disagree:\n%s\n%s", before, other)
-	}
+	before, other := "", ""
+	t.Cleanup(func() {
+		if t.Failed() {
+			t.Logf("shown before the kill:\n%s\nby the other, or after it:\n%s", before, other)
+		}
+	})
+	w.until("the two agree", func() bool { before, other = shown(one), shown(two); return before != "" && other == before })
 	crash.Store(true)
 	one.stop()
 	two.stop()
@@ -124,11 +127,7 @@ func TestPeopleOnTwoInstances(t *testing.T) {
 	}
 	one, two = w.start(), w.start()
 	for _, d := range []*instance{one, two} {
-		var after string
-		w.until("it answers again", func() bool { after = shown(d); return after != "" })
-		if after != before {
-			t.Errorf("before the kill:\n%s\nafter it:\n%s", before, after)
-		}
+		w.until("it answers again, and the same", func() bool { other = shown(d); return other == before })
 	}
 
 	// The silence is ended on the other: what fires is told now.
