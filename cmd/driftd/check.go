@@ -184,7 +184,7 @@ func summarize(w io.Writer, cfg *config.Config, set *rules.Set, past *history) {
 		fmt.Fprintf(w, "receivers  %s\n", strings.Join(receivers, ", "))
 		registry := "none: nothing is rolled back"
 		if cfg.Registry != nil {
-			registry = cfg.Registry.URL
+			registry = cmp.Or(cfg.Registry.URL, cfg.Registry.Dir)
 			if !cfg.Rollback.Enabled {
 				registry += ", but rollback.enabled is false: nothing is rolled back"
 			}

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,14 +115,15 @@ func TestStaleLock(t *testing.T) {
 // TestSecrets: password and token reach the server and nobody else.
 func TestSecrets(t *testing.T) {
 	newWorld(t)
-	var asked string
-	status := http.StatusForbidden
+	var asked atomic.Pointer[string]
+	var answer atomic.Int32
 	s := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		if user, word, ok := r.BasicAuth(); ok {
-			asked = user + " " + word
+			shown := user + " " + word
+			asked.Store(&shown)
 		}
 		rw.Header().Set("WWW-Authenticate", `Basic realm="x"`)
-		http.Error(rw, "no "+r.Header.Get("Authorization"), status)
+		http.Error(rw, "no "+r.Header.Get("Authorization"), int(answer.Load()))
 	}))
 	defer s.Close()
 	inURL := strings.Replace(s.URL, "http://", "http://user:geheim-token@", 1) + "/x.git?key=very-secret"
@@ -129,15 +131,16 @@ func TestSecrets(t *testing.T) {
 		New(Config{URL: s.URL + "/x.git", Username: "user", Password: "geheim-token", Dir: filepath.Join(t.TempDir(), "c"), Path: template, Branch: "main", Push: true}),
 		New(Config{URL: inURL, Dir: filepath.Join(t.TempDir(), "c"), Path: template, Branch: "main", Push: true}),
 	} {
-		for _, status = range []int{http.StatusForbidden, http.StatusUnauthorized, http.StatusBadGateway} {
-			asked = ""
+		for _, status := range []int32{http.StatusForbidden, http.StatusUnauthorized, http.StatusBadGateway} {
+			asked.Store(new(string))
+			answer.Store(status)
 			_, err := c.Current(t.Context(), "support")
 			e, ok := errors.AsType[*registry.Error](err)
 			if want := status != http.StatusBadGateway; !ok || (e.Kind == registry.Denied) != want {
 				t.Errorf("%d: %v", status, err)
 			}
-			if c.cfg.Password != "" && asked != "user geheim-token" {
-				t.Errorf("%d: the server was shown %q", status, asked)
+			if c.cfg.Password != "" && *asked.Load() != "user geheim-token" {
+				t.Errorf("%d: the server was shown %q", status, *asked.Load())
 			}
 			for _, secret := range []string{"geheim", "very-secret", "dXNlcjpn"} {
 				if strings.Contains(err.Error(), secret) || e != nil && strings.Contains(e.Hint, secret) {
