@@ -147,6 +147,13 @@ func TestDigestGoesOn(t *testing.T) {
 				t.Fatal(err)
 			}
 		}
+		posts := 0
+		w.topic.Appended = func(int, []detector.Record) {
+			if posts++; posts == 2 { // killed between two messages
+				w.worker.Cut()
+				w.slack.Archive("C012", true)
+			}
+		}
 		w.slack.Archive("C012", true)
 		w.start()
 		w.until("2026-11-21 09:30")
@@ -155,13 +162,6 @@ func TestDigestGoesOn(t *testing.T) {
 			t.Errorf("problem %q", p)
 		}
 		w.slack.Archive("C012", false)
-		posts := 0
-		w.topic.Appended = func(int, []detector.Record) {
-			if posts++; posts == 2 { // killed between two messages
-				w.worker.Cut()
-				w.slack.Archive("C012", true)
-			}
-		}
 		w.until("2026-11-21 09:40")
 		w.worker.Stop()
 		w.topic.Appended = nil

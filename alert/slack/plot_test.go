@@ -79,16 +79,15 @@ func TestCharts(t *testing.T) {
 
 // Nothing that a trend can hold stops a chart from being drawn.
 func TestOddCharts(t *testing.T) {
-	for _, v := range [][4]float64{
+	spans := []string{"x", "24h", "1000000h", "1ns", "-1h"}
+	for i, v := range [][4]float64{
 		{math.Inf(1), math.NaN(), -1e300, 1e300}, {5e-324, 0, 0, 0}, {-1, -1, -1, -1}, {1e-9, 2e-9, 3e-9, 1e9}, {math.NaN(), math.NaN(), math.NaN(), math.NaN()},
 	} {
-		for _, every := range []string{"1m", "x", "24h", "1000000h", "1ns", "-1h"} {
-			r := grounding()
-			r.Bound = &v[3]
-			r.Trend = &detector.Trend{From: t0, Every: every, Values: []*float64{&v[0], nil, &v[1], &v[2]}, Previous: []*float64{&v[2], &v[0]}}
-			if _, err := drawTrend(&r); err != nil {
-				t.Fatal(err)
-			}
+		r := grounding()
+		r.Bound = &v[3]
+		r.Trend = &detector.Trend{From: t0, Every: spans[i], Values: []*float64{&v[0], nil, &v[1], &v[2]}, Previous: []*float64{&v[2], &v[0]}}
+		if _, err := drawTrend(&r); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
@@ -217,4 +216,15 @@ func TestChartComesLater(t *testing.T) {
 			t.Errorf("%d files", got)
 		}
 	})
+}
+
+func BenchmarkChart(b *testing.B) {
+	r := grounding()
+	r.Trend = fell()
+	b.ReportAllocs()
+	for b.Loop() {
+		if _, err := drawTrend(&r); err != nil {
+			b.Fatal(err)
+		}
+	}
 }

@@ -4,10 +4,12 @@
 package fakeslack
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -69,6 +71,7 @@ type Server struct {
 		watchReplies func(Message)
 		archived     map[string]bool
 		outside      map[string]bool // channels that the bot is not in
+		next         chan struct{}   // closed when something has happened
 
 		files      []*File
 		views      []View
@@ -86,7 +89,7 @@ func New(cfg Config) *Server {
 	s.mu.last, s.mu.triggers = map[string]time.Time{}, map[string]time.Time{}
 	s.mu.archived, s.mu.outside = map[string]bool{}, map[string]bool{}
 	s.mu.responses = map[string]*responseURL{}
-	s.mu.app.sockets = map[*socket]bool{}
+	s.mu.app.sockets, s.mu.next = map[*socket]bool{}, make(chan struct{})
 	return s
 }
 
@@ -178,6 +181,33 @@ func (s *Server) Calls() []string {
 	return append([]string(nil), s.mu.calls...)
 }
 
+// Called waits until a method has been called with that answer, as in Calls.
+func (s *Server) Called(ctx context.Context, call string) error {
+	return s.await(ctx, "no call "+call, func() bool { return slices.Contains(s.mu.calls, call) })
+}
+
+// Opened waits until a dialog has been opened.
+func (s *Server) Opened(ctx context.Context) error {
+	return s.await(ctx, "no dialog was opened", func() bool { return len(s.mu.views) > 0 })
+}
+
+// await waits until ok, which is asked with the lock held after each call.
+func (s *Server) await(ctx context.Context, why string, ok func() bool) error {
+	for {
+		s.mu.Lock()
+		done, next := ok(), s.mu.next
+		s.mu.Unlock()
+		if done {
+			return nil
+		}
+		select {
+		case <-next:
+		case <-ctx.Done():
+			return fmt.Errorf("%s: %w", why, ctx.Err())
+		}
+	}
+}
+
 // request is a message that someone wants to post or change.
 type request struct {
 	channel, ts, text   string
@@ -260,6 +290,12 @@ func (s *Server) fault(method string) *Fault {
 	return nil
 }
 
+// changed wakes who awaits something.
+func (s *Server) changed() {
+	close(s.mu.next)
+	s.mu.next = make(chan struct{})
+}
+
 func (s *Server) note(method string, a answer) {
 	result := a.code
 	if result == "" {
@@ -270,6 +306,7 @@ func (s *Server) note(method string, a answer) {
 	}
 	s.mu.Lock()
 	s.mu.calls = append(s.mu.calls, method+" "+result)
+	s.changed()
 	watch := s.mu.watch
 	if a.message != nil && a.message.ThreadTS != "" {
 		watch = s.mu.watchReplies

@@ -24,7 +24,7 @@ func (s *Server) api(method string, r *http.Request) answer {
 	r.Body = io.NopCloser(io.LimitReader(r.Body, maxRequest))
 	var body json.RawMessage
 	if strings.HasPrefix(r.Header.Get("Content-Type"), "application/json") {
-		if json.NewDecoder(r.Body).Decode(&body) != nil {
+		if err := json.NewDecoder(r.Body).Decode(&body); err != nil && err != io.EOF { // one without arguments has no body
 			return answer{code: "invalid_json"}
 		}
 	} else if err := r.ParseForm(); err != nil {

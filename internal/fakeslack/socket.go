@@ -48,6 +48,11 @@ func (s *Server) Sockets() int {
 	return len(s.mu.app.sockets)
 }
 
+// Connected waits until the app has opened a connection.
+func (s *Server) Connected(ctx context.Context) error {
+	return s.await(ctx, "the app has opened no connection", func() bool { return len(s.mu.app.sockets) > 0 })
+}
+
 // Disconnect drops all connections, as a network does.
 func (s *Server) Disconnect() {
 	s.mu.Lock()
@@ -95,6 +100,7 @@ func (s *Server) serveSocket(w http.ResponseWriter, r *http.Request) {
 	}
 	s.mu.Lock()
 	s.mu.app.sockets[so] = true
+	s.changed()
 	s.mu.Unlock()
 	defer func() {
 		s.mu.Lock()

@@ -1,0 +1,129 @@
+package slack
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/fakeslack"
+)
+
+// told is People that hands on what it is asked for.
+type told chan string
+
+func (c told) Acknowledge(_ context.Context, who, id, _ string) error {
+	c <- who + " " + id
+	return nil
+}
+
+func (c told) Silence(_ context.Context, who string, s detector.Silence) (string, error) {
+	c <- who + " " + s.Comment
+	return "s1", nil
+}
+
+func (c told) Decide(context.Context, string, string, bool, string) error { return nil }
+
+// socketWorld is an Interactions that hears by Socket Mode over the loopback address.
+func socketWorld(t *testing.T, appToken string) (*fakeslack.Server, *Socket, told) {
+	s := fakeslack.New(fakeslack.Config{
+		Token: token, Channels: map[string]string{"llm-alerts": "C012"}, AppToken: "xapp-very-secret", Users: map[string]string{"U012": "jane"}, Now: time.Now,
+	})
+	url, stop, err := s.Start()
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := make(told, 10)
+	g := grounding()
+	in := NewInteractions(InteractionsConfig{
+		Apps: []App{{Token: token, AppToken: appToken}}, People: asked, APIURL: url + "/api/", Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
+		Find: func(string, string) (desk.Alert, alert.Leg, error) {
+			return desk.Alert{State: detector.Firing, Labels: alert.Labels(&g), Step: g}, alert.Leg{}, nil
+		},
+	})
+	ctx, cancel := context.WithCancel(context.Background())
+	sockets := in.Sockets()
+	done := make(chan struct{}, 2)
+	go func() { _ = in.Run(ctx); done <- struct{}{} }()
+	go func() { _ = sockets[0].Run(ctx); done <- struct{}{} }()
+	t.Cleanup(func() { cancel(); <-done; <-done; stop() })
+	b := New(Config{Token: token, Channel: "#llm-alerts", APIURL: url + "/api/", Now: time.Now, Buttons: true, Transport: http.DefaultTransport})
+	if _, err := b.Deliver(t.Context(), firing(g)); err != nil {
+		t.Fatal(err)
+	}
+	return s, sockets[0], asked
+}
+
+// A daemon that nobody can reach hears what is pressed, and connects anew when the connection ends, for whatever reason.
+func TestSocketMode(t *testing.T) {
+	s, socket, asked := socketWorld(t, "xapp-very-secret")
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	ts := s.Messages()[0].TS
+	for _, end := range []func(){func() {}, s.Disconnect, func() {
+		if err := s.Refresh(); err != nil {
+			t.Error(err)
+		}
+	}} {
+		if err := s.Connected(ctx); err != nil {
+			t.Fatal(err)
+		}
+		end()
+		if err := s.Connected(ctx); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.Press(ctx, ts, actAcknowledge, "U012"); err != nil {
+			t.Fatal(err)
+		}
+		if got := <-asked; got != "slack:U012 (jane) 9f3c" {
+			t.Errorf("asked for %q", got)
+		}
+	}
+	if err := s.Press(ctx, ts, actSilenceDialog, "U012"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Opened(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.Submit(ctx, "U012", map[string]any{dialogFor: "4h", dialogText: "deploying"}); err != nil {
+		t.Fatal(err)
+	}
+	if got := <-asked; got != "slack:U012 (jane) deploying" {
+		t.Errorf("asked for %q", got)
+	}
+	if p := socket.Problem(); p != "" {
+		t.Errorf("problem %q", p)
+	}
+}
+
+// A token that Slack does not take is said, with what to do, and nothing stops.
+func TestSocketToken(t *testing.T) {
+	s, socket, _ := socketWorld(t, "xapp-very-secret-wrong")
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := s.Called(ctx, "apps.connections.open invalid_auth"); err != nil {
+		t.Fatal(err)
+	}
+	socket.said(ctx, func(p string) bool { return strings.HasPrefix(p, "invalid_auth") })
+	if p := socket.Problem(); p != "invalid_auth (set a valid app_token: an app-level token, xapp-…)" {
+		t.Errorf("problem %q", p)
+	}
+}
+
+// said waits until the problem is such.
+func (s *Socket) said(ctx context.Context, is func(string) bool) {
+	for t := time.NewTicker(time.Millisecond); !is(s.Problem()); {
+		select {
+		case <-t.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
