@@ -13,8 +13,8 @@ const (
 	looksPerTick = 50
 	// lookWithin is how long one look may take. Git fetches with it.
 	lookWithin = 30 * time.Second
-	// unknownFor is how long a prompt is left alone that the registry does not have, or that has no label there.
-	unknownFor = 15 * time.Minute
+	// asideFor is how long a prompt is left alone that the registry does not have, or with which something is wrong there.
+	asideFor = 15 * time.Minute
 	// longestPause bounds the time between two ticks that ask a registry in trouble.
 	longestPause = 15 * time.Minute
 
@@ -47,15 +47,16 @@ type Poller struct {
 	intake *Intake
 
 	last     string               // prompt that was looked at last
-	unknown  map[string]time.Time // until when to leave them alone
+	aside    map[string]time.Time // until when to leave prompts alone
 	failures int                  // in a row
 	pause    time.Time            // no look before
-	problem  string               // that was logged last
+	problem  string               // that was logged last, of the registry
+	wrong    map[string]string    // and of prompts
 }
 
 // NewPoller returns a poller; it does nothing until it is ticked.
 func NewPoller(cfg PollerConfig, intake *Intake) *Poller {
-	return &Poller{cfg: cfg, intake: intake, unknown: map[string]time.Time{}}
+	return &Poller{cfg: cfg, intake: intake, aside: map[string]time.Time{}, wrong: map[string]string{}}
 }
 
 // Tick looks at some prompts, the next in turn, and writes down what others have promoted. The first look at a label of which the
@@ -72,14 +73,23 @@ func (p *Poller) Tick(ctx context.Context) {
 		}
 		p.last = prompt
 		p.intake.count(metricLooks, res)
-		if res == absent {
-			p.unknown[prompt] = now.Add(unknownFor)
-		}
-		if err != nil {
+		e, _ := errors.AsType[*registry.Error](err)
+		switch {
+		case res == absent:
+			p.aside[prompt] = now.Add(asideFor)
+		case e != nil && e.Kind == registry.Wrong: // with this one, as far as can be known
+			p.aside[prompt] = now.Add(asideFor)
+			if p.wrong[prompt] != e.Reason {
+				p.wrong[prompt] = e.Reason
+				p.intake.cfg.Logger.Warn("cannot look where a prompt's label points in the registry", "prompt", prompt, "error", err, "hint", e.Hint)
+			}
+			continue
+		case err != nil:
 			p.failed(now, prompt, err)
 			return
 		}
 		p.failures = 0
+		delete(p.wrong, prompt)
 	}
 	if p.failures == 0 && p.problem != "" {
 		p.problem = ""
@@ -91,10 +101,10 @@ func (p *Poller) Tick(ctx context.Context) {
 func (p *Poller) turn(all []string, now time.Time) []string {
 	var before, after []string
 	for _, prompt := range all {
-		if until, ok := p.unknown[prompt]; ok && now.Before(until) {
+		if until, ok := p.aside[prompt]; ok && now.Before(until) {
 			continue
 		}
-		delete(p.unknown, prompt)
+		delete(p.aside, prompt)
 		if prompt > p.last {
 			after = append(after, prompt)
 		} else {

@@ -30,6 +30,8 @@ func (l *labels) Current(_ context.Context, prompt string) (registry.Version, er
 	switch {
 	case l.err != nil:
 		return registry.Version{}, l.err
+	case v == "two":
+		return registry.Version{}, &registry.Error{Op: "read", Kind: registry.Wrong, Reason: "two versions have the label"}
 	case !ok:
 		return registry.Version{}, &registry.Error{Op: "read", Kind: registry.NoPrompt, Reason: "unknown"}
 	}
@@ -151,13 +153,34 @@ func TestUnknownPrompts(t *testing.T) {
 		if want := []string{"p", "q", "p"}; !slices.Equal(l.asked, want) {
 			t.Errorf("asked %v", l.asked)
 		}
-		time.Sleep(unknownFor)
+		time.Sleep(asideFor)
 		l.asked = nil
 		p.Tick(t.Context())
 		if want := []string{"q", "p"}; !slices.Equal(l.asked, want) {
 			t.Errorf("asked %v", l.asked)
 		}
 		w.counted(metricLooks, absent, 2)
+	})
+}
+
+// TestWrongPrompt: what is wrong with one prompt does not keep driftd from looking at the others.
+func TestWrongPrompt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newTopic(t)
+		l := &labels{current: map[string]string{"p": "two", "q": "v1"}}
+		p := w.poller(l, "p", "q")
+		for range 3 {
+			p.Tick(t.Context())
+			time.Sleep(time.Minute)
+		}
+		if want := []string{"p", "q", "q", "q"}; !slices.Equal(l.asked, want) {
+			t.Errorf("asked %v", l.asked)
+		}
+		l.current["p"] = "v1"
+		time.Sleep(asideFor)
+		p.Tick(t.Context())
+		w.counted(metricLooks, failed, 1)
+		w.counted(metricLooks, known, 5)
 	})
 }
 
