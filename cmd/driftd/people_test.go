@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -14,6 +15,7 @@ import (
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/web"
 )
 
@@ -116,4 +118,24 @@ func TestPeople(t *testing.T) {
 			},
 		},
 	})
+}
+
+// TestTokens: those of the config, with their names and what they may.
+func TestTokens(t *testing.T) {
+	w := &world{t: t, dir: t.TempDir()}
+	w.file("rules.yaml", "groups: []\n")
+	path := w.file("driftd.yaml", `
+kafka: {brokers: [localhost:9092]}
+sources: [{topic: t}]
+rules: [rules.yaml]
+http: {token: "${ONE}", tokens: [{name: grafana, secret: "${TWO}", scope: read}, {name: ci, secret: "${THREE}"}]}
+`)
+	cfg, problems := config.Load(config.Sources{File: path, Environ: []string{"ONE=the first secret of all", "TWO=the second secret of all", "THREE=the third secret of all"}})
+	if problems.Err() != nil {
+		t.Fatal(problems.Text())
+	}
+	want := []web.Token{{Name: "token", Secret: "the first secret of all", Write: true}, {Name: "grafana", Secret: "the second secret of all"}, {Name: "ci", Secret: "the third secret of all", Write: true}}
+	if got := tokens(&cfg.HTTP); !slices.Equal(got, want) {
+		t.Errorf("got %+v", got)
+	}
 }

@@ -10,10 +10,24 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/driftd/driftd/alert/registry/hooks"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/testkit"
 )
+
+// TestPathsReference: what has its own way to know who asks stands in the reference too; internal/web holds the rest against it.
+func TestPathsReference(t *testing.T) {
+	text, err := os.ReadFile("../../configs/METRICS.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pattern := range []string{slackPath, hooks.Pattern} {
+		if !bytes.Contains(text, []byte("\n| `"+pattern+"` |")) {
+			t.Errorf("%s is not in configs/METRICS.md", pattern)
+		}
+	}
+}
 
 // Every metric that a daemon shows after it has done its main job stands in the reference, and no other.
 func TestMetricsReference(t *testing.T) {
