@@ -4,7 +4,7 @@ GO          ?= go
 FUZZTIME    ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race lint fuzz bench bench-detect demo check test-kafka test-collector test-registries
+.PHONY: help build test race lint fuzz bench bench-detect demo check test-kafka test-collector test-registries test-alertmanager
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -45,6 +45,9 @@ test-kafka: ## what talks to a broker, against Apache Kafka itself; wants Java 1
 
 test-collector: ## what real producers write through a real Collector, which it builds; wants the network and Python 3
 	@GO="$(GO)" internal/producers/test
+
+test-alertmanager: ## the receiver of Alertmanagers against Alertmanager itself, which it builds; wants the network once
+	@GO="$(GO)" .ci/test-alertmanager
 
 test-registries: ## the clients of prompt registries against MLflow and Phoenix, which it installs; wants the network and Python 3
 	@GO="$(GO)" .ci/test-registries
