@@ -75,6 +75,8 @@ type Traits struct {
 	Acks bool
 	// Resend is how often a firing group is sent again, changed or not, for receivers that forget; 0 is never.
 	Resend time.Duration
+	// Batch is how many groups may be sent again in one notification, the alerts of all of them in Firing; 0 is one.
+	Batch int
 }
 
 // FailureKind says what a failed delivery means for the next.

@@ -397,6 +397,13 @@ func (o *Outbox) tell(ctx context.Context, j Journal, g *groupState) {
 		o.ledger.touch(g)
 		return
 	}
+	var with []*groupState
+	if g.task == resend {
+		with = o.others(g)
+		for _, m := range with {
+			n.Firing = append(n.Firing, o.notification(m, now).Firing...)
+		}
+	}
 	ref, f := o.deliver(ctx, n)
 	if f != nil && ctx.Err() != nil {
 		return // given up by us: the next worker tells it
@@ -417,6 +424,10 @@ func (o *Outbox) tell(ctx context.Context, j Journal, g *groupState) {
 	}
 	if g.task == resend {
 		o.ledger.touch(g)
+		for _, m := range with {
+			m.sentAt, m.retry = now, outcome{}
+			o.ledger.touch(m)
+		}
 		return
 	}
 	records := o.notices(g, n, ref, f, now)

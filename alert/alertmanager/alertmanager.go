@@ -32,6 +32,8 @@ const (
 	// ahead is how far the end of a firing alert lies ahead of the time at which it is sent, when nothing more comes: three
 	// repetitions may be lost, and driftd may be away for as long as a restart takes.
 	ahead = max(3*resend, 5*time.Minute)
+	// batch is how many are sent again in one call: some hundred kilobytes.
+	batch = 200
 )
 
 // Config is what a receiver for Alertmanagers needs.
@@ -91,7 +93,9 @@ func New(cfg Config) *Receiver {
 }
 
 // Traits implements alert.Receiver.
-func (*Receiver) Traits() alert.Traits { return alert.Traits{PerAlert: true, Resend: resend} }
+func (*Receiver) Traits() alert.Traits {
+	return alert.Traits{PerAlert: true, Resend: resend, Batch: batch}
+}
 
 // Deliver implements alert.Receiver: one POST to each Alertmanager, all at the same time. It fails when none of them took it:
 // then it is worth another try where it is with one of them. One that failed before is left alone for up to a minute, so that

@@ -380,9 +380,20 @@ func sentAgain(w *world) {
 	if n := len(w.wire.Calls()); n < 55 || n > 65 {
 		w.t.Errorf("sent %d times in an hour", n)
 	}
-	w.step("RuleA", detector.Resolved)
-	w.settled(10 * time.Second)
+	for i := range 500 {
+		w.step(fmt.Sprintf("Rule%d", i), detector.Firing)
+	}
+	w.settled(time.Minute)
 	calls := len(w.wire.Calls())
+	w.run(30 * time.Minute)
+	if n := len(w.wire.Calls()) - calls; n > 200 || !w.shown() {
+		w.t.Errorf("half a thousand alerts took %d calls in half an hour", n)
+	}
+	for rule := range w.want {
+		w.step(rule, detector.Resolved)
+	}
+	w.settled(10 * time.Second)
+	calls = len(w.wire.Calls())
 	if w.run(10 * time.Minute); len(w.wire.Calls()) != calls {
 		w.t.Error("what is over is sent again")
 	}
