@@ -9,6 +9,8 @@ import (
 	"mime"
 	"net/http"
 	"net/url"
+	"regexp"
+	"slices"
 	"strings"
 	"time"
 
@@ -138,16 +140,18 @@ func (p *Peer) silent(op string, r *http.Request, err error) *Error {
 	return e
 }
 
+var secretHeader = regexp.MustCompile(`(?i)authorization|key|token|secret|signature`)
+
 // hide takes secrets out of what a peer says.
 func (p *Peer) hide(s string, r *http.Request) string {
-	secrets := p.secrets
-	if auth := r.Header.Get("Authorization"); auth != "" {
-		_, word, _ := strings.Cut(auth, " ")
-		secrets = append(secrets[:len(secrets):len(secrets)], word)
-	}
+	secrets := slices.Clone(p.secrets)
 	for name, values := range r.Header {
-		if strings.HasSuffix(name, "-Signature") {
-			secrets = append(secrets[:len(secrets):len(secrets)], values...)
+		if !secretHeader.MatchString(name) {
+			continue
+		}
+		for _, v := range values {
+			_, word, _ := strings.Cut(v, " ") // behind Bearer, Basic
+			secrets = append(secrets, v, word)
 		}
 	}
 	return outbound.Redact(s, secrets...)

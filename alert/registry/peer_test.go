@@ -91,3 +91,18 @@ func TestNoAddress(t *testing.T) {
 		t.Errorf("%v", err)
 	}
 }
+
+// TestHeadersOfAnyName holds that credentials are no more shown where a client sends them under a name of their own.
+func TestHeadersOfAnyName(t *testing.T) {
+	p := NewPeer(PeerConfig{URL: "https://registry.test", Now: time.Now, Sign: func(r *http.Request, _ []byte) { r.Header.Set("X-Api-Key", "very-secret") },
+		Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			return answer(500, "text/plain", "wrong header: "+r.Header.Get("X-Api-Key")), nil
+		})})
+	a, err := p.Call(t.Context(), Request{Op: "read", Method: "GET"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if e := a.Refused(); e.Kind != Unavailable || strings.Contains(e.Error(), "very-secret") {
+		t.Errorf("%v", e)
+	}
+}

@@ -1,5 +1,8 @@
 // Package registry holds the words that rollback and the clients of prompt registries share. The interface stands with
-// its caller, in alert/rollback; the clients are in the folders below, one each.
+// its caller, in alert/rollback; the clients are in the folders below, one each, and those that are asked over HTTP stand on a [Peer].
+//
+// One more is a folder with its client, a file with its subject in internal/conform/registries, its keys in a row of
+// internal/config/check_registry.go, and its constructor in a row of cmd/driftd/registry.go.
 package registry
 
 import (
