@@ -66,7 +66,7 @@ func (e *engine) emit(a *alert, happened RecordType, reason string, r *rule, wor
 // complete adds to the records of a tick, which are in order, what takes looking at more than their own figures: the likely cause, and the
 // annotations, which may tell it.
 func (e *engine) complete(made []emitted) {
-	left := maxReads
+	left := maxReads - illustrateReads
 	for i := range made {
 		rec, r := &made[i].Record, made[i].rule
 		if r == nil {
@@ -78,14 +78,25 @@ func (e *engine) complete(made []emitted) {
 		// An annotation that cannot be filled in stays as its author wrote it, so there is always a text.
 		rec.Annotations, _ = rules.Expand(r.Rule, dataOf(r, rec))
 	}
-	// What only illustrates comes after the causes of all.
+	e.illustrate(made, max(left, 0)+illustrateReads)
+}
+
+// illustrateReads are the reads of a minute that are kept for what only illustrates: the causes of all alerts come before it.
+const illustrateReads = maxReads / 4
+
+// illustrate adds targets and trends to the firing steps of a tick, in their order, as far as left reads allow. Either has half of them,
+// and trends what targets have left.
+func (e *engine) illustrate(made []emitted, left int) {
+	targets := left / 2
+	left -= targets
 	for i := range made {
 		if rec, r := &made[i].Record, made[i].rule; r != nil && rec.Type == Firing {
 			var reads int
-			rec.Target, reads = e.target(r, rec, e.now.Add(-day), dayReads, left)
-			left -= reads
+			rec.Target, reads = e.target(r, rec, e.now.Add(-day), dayReads, targets)
+			targets -= reads
 		}
 	}
+	left += targets
 	for i := range made {
 		if rec, r := &made[i].Record, made[i].rule; r != nil && rec.Type == Firing {
 			var reads int

@@ -20,7 +20,7 @@ const (
 	maxVersions = 20               // other versions that are looked at, the first by name
 	maxPrompts  = 20               // versions of other prompts that can be judged
 	maxOnModel  = 200              // and that are looked at for it, the first by name
-	maxReads    = 100_000          // of a cell over a stretch, for all alerts of a minute: about half a second
+	maxReads    = 100_000          // of a cell over a stretch, for all alerts of a minute: about half a second; see illustrateReads
 )
 
 // inquiry finds out why an alert fires. It reads the windows and the axes at the tick of the firing step, and keeps nothing.

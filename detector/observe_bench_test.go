@@ -67,3 +67,34 @@ func BenchmarkFigures(b *testing.B) {
 		}
 	}
 }
+
+// BenchmarkStorm is a minute in which 10,000 alerts begin: causes, targets, trends and observations share their reads.
+func BenchmarkStorm(b *testing.B) {
+	const n = 10000
+	p, next := cells(b, n, fmt.Sprintf(benchedRule, "threshold: {stat: mean, window: 1h, above: 100s}"))
+	var size int
+	for b.Loop() {
+		b.StopTimer()
+		for _, above := range []string{"100s", "100ms"} { // they end, and begin
+			if err := p.SetRules(parsed(b, fmt.Sprintf(benchedRule, "threshold: {stat: mean, window: 1h, above: "+above+"}"))); err != nil {
+				b.Fatal(err)
+			}
+			if above == "100s" {
+				applyRaw(b, p, next())
+			}
+		}
+		raw := next()
+		b.StartTimer()
+		out := applyRaw(b, p, raw)
+		b.StopTimer()
+		size = 0
+		for _, line := range encoded(b, out) {
+			size += len(line)
+		}
+		if len(out) < n {
+			b.Fatalf("%d records", len(out))
+		}
+		b.StartTimer()
+	}
+	b.ReportMetric(float64(size)/n, "B/alert")
+}

@@ -51,14 +51,14 @@ groups:
     slice_by: [tier, locale]
     labels: {team: support}
     rules:
-      - {alert: Low, rubric: grounding, threshold: {stat: mean, window: 20m, below: 0.8, recover_above: 0.82}, min_samples: 20, for: 2m,
+      - {alert: Low, rubric: grounding, threshold: {stat: mean, window: 20m, below: 0.8, recover_above: 0.82}, min_samples: 20, for: 2m, rollback: dry_run,
          annotations: {summary: "{{ .Prompt }} {{ .Version }}: {{ .Value }}"}}
       - {alert: Slow, metric: latency, threshold: {stat: p95, window: 15m, above: 2.5s}, min_samples: 20}
       - {alert: Failing, metric: error, threshold: {stat: rate, window: 30m, above: 5%}, min_samples: 50, keep_firing_for: 5m}
       - {alert: Worse, rubric: grounding, threshold: {stat: mean, window: 30m, below: 95%, against: previous_version}, min_samples: 20}
       - {alert: Regressed, rubric: grounding, drift: {drop: 0.05, against: previous_version, false_alarms: 1/30d}}
       - {alert: Failed, rubric: verdict, drift: {drop: 0.1, against: {fixed: 0.9}}}
-      - {alert: Tail, metric: latency, exceed: {above: 2.1s, share: 5%, false_alarms: 1/30d}}
+      - {alert: Tail, metric: latency, exceed: {above: 2.1s, share: 5%, false_alarms: 1/30d}, rollback: auto, auto_after: 4h}
       - {alert: CanaryWorse, rubric: grounding, canary: {drop: 0.05, against: previous_version}}
       - {alert: Reshaped, metric: latency, shape: {distance: wasserstein, above: 0.3s, window: 2h, against: previous_version}}
       - {alert: Edited, change: template_hash}
@@ -226,13 +226,21 @@ func (w *world) daemonSteps(cfg *config.Config, events [][]byte, partitions int)
 		line      string
 	}
 	var steps []step
+	told := 0 // what a backtest does not print
 	w.read("alerts", func(rec *kafkalog.Record) {
 		var r detector.Record
 		if err := json.Unmarshal(rec.Value, &r); err != nil {
 			w.t.Fatal(err)
 		}
+		if !r.Type.IsStep() {
+			told++
+			return
+		}
 		steps = append(steps, step{r.Time, kafkalog.PartitionFor(r.Prompt, ownTopics), string(rec.Value)})
 	})
+	if told == 0 {
+		w.t.Error("no alert that a rollback is allowed of was observed")
+	}
 	slices.SortStableFunc(steps, func(a, b step) int { return cmp.Or(a.at.Compare(b.at), cmp.Compare(a.partition, b.partition)) })
 	var lines []string
 	for _, s := range steps {
