@@ -114,6 +114,69 @@ func TestReplacedWorker(t *testing.T) {
 	f("in its first read", true, func(g *rig) { g.reading = func() { successor(g) } }, "rollback_refused: v22 is current")
 }
 
+// A registry that hangs is asked by one attempt at a time, and people are asked all the same.
+func TestRegistryThatHangs(t *testing.T) {
+	in(t, "twenty attempts", func(g *rig) {
+		reads := 0
+		g.cfg.Registry = hanging{g.cfg.Registry, &reads}
+		g.start()
+		for i := range 20 {
+			r := step(fmt.Sprintf("%c1", 'a'+i), 2, detector.Firing, []string{"auto", "approve"}[i%2])
+			g.add(r)
+		}
+		began := time.Now()
+		g.now()
+		if d := time.Since(began); d > 15*time.Second || reads != 1 {
+			g.t.Errorf("%d reads in %s", reads, d)
+		}
+		waiting := 0
+		for _, said := range g.said(0) {
+			if strings.HasSuffix(said, "the registry could not be asked: no answer") {
+				waiting++
+			}
+		}
+		if waiting != 10 {
+			g.t.Errorf("%d of 10 are proposed: %q", waiting, g.said(0))
+		}
+		g.advance(10 * time.Minute)
+		if reads > 30 {
+			g.t.Errorf("%d reads", reads)
+		}
+	})
+}
+
+// The registry may be gone from the config when a daemon comes back.
+func TestRegistryThatIsGone(t *testing.T) {
+	in(t, "with a promotion under way", func(g *rig) {
+		g.dieAt = 5
+		g.add(fire("a1", 2))
+		g.now()
+		g.cfg.Registry = nil
+		n := len(g.all)
+		g.start()
+		g.now()
+		want := "rollback_failed: ask the registry: no registry is configured; whether it was promoted is not known, look at the registry"
+		if got := g.said(n); len(got) != 1 || got[0] != want {
+			g.t.Errorf("%q", got)
+		}
+	})
+	in(t, "with a proposal, and a promotion that is watched", func(g *rig) {
+		g.add(step("a1", 2, detector.Firing, "approve"), step("b1", 2, detector.Firing, "approve"))
+		g.now()
+		g.add(decision(g, "a1-2", detector.RollbackApproved, "jane"))
+		n := len(g.all)
+		g.cfg.Registry = nil
+		g.start()
+		g.advance(61 * time.Minute)
+		g.add(decision(g, "b1-2", detector.RollbackApproved, "jane"))
+		g.now()
+		if got := strings.Join(g.said(n), "|"); got != "rollback_refused: no registry is configured [no_registry]|"+
+			"rollback_reminded: promote v22 in place of v23? It has waited for 1h, and is rejected in 23h|rollback_approved|rollback_refused: no registry is configured [no_registry]" {
+			g.t.Errorf("%q", got)
+		}
+	})
+}
+
 func TestOutstanding(t *testing.T) {
 	in(t, "what is to be committed", func(g *rig) {
 		g.down = true

@@ -318,3 +318,30 @@ func interleave(g *rig, ops []byte) {
 		}
 	}
 }
+
+// Twelve prompts fire at once, five promotions are allowed in a day, and the process dies somewhere: there are five.
+func TestFleetLimitOverCrashes(t *testing.T) {
+	for at := 0; at <= 48; at += 3 {
+		for _, after := range []bool{false, true} {
+			in(t, fmt.Sprintf("dies at %d after=%v", at, after), func(g *rig) {
+				g.cfg.FleetPerDay, g.forgets = 5, true
+				g.start()
+				g.dieAt, g.dieAfter = at, after
+				for i := range 12 {
+					r := fire("a1", 2)
+					r.ID, r.Prompt = fmt.Sprintf("a%d", i), fmt.Sprintf("q%d", i)
+					g.reg.Set(r.Prompt, "v22")
+					g.reg.Set(r.Prompt, "v23")
+					g.add(r)
+				}
+				g.now()
+				if at > 0 && !g.dead {
+					g.t.Fatalf("did not die in %d calls", len(g.ops))
+				}
+				g.start()
+				g.advance(5 * time.Minute)
+				g.moves(5)
+			})
+		}
+	}
+}

@@ -11,9 +11,33 @@ import (
 	"github.com/driftd/driftd/detector"
 )
 
+// pause is of a registry that does not answer: it is left alone for a while, whoever wants to ask, so that one that hangs does not hold
+// up all attempts one after the other.
+type pause struct {
+	failures int // in a row
+	until    time.Time
+	err      error
+}
+
 // ask reads from the registry what the guards need.
 func (c *Core) ask(ctx context.Context, a *attempt) (*answer, error) {
-	prompt := a.Step.Prompt
+	if c.cfg.Registry == nil { // there was one when the attempt began
+		return nil, &registry.Error{Op: "ask the registry", Kind: registry.Wrong, Reason: "no registry is configured"}
+	}
+	if time.Now().Before(c.pause.until) {
+		return nil, c.pause.err
+	}
+	seen, err := c.read(ctx, a.Step.Prompt)
+	if _, later := unavailable(err); err == nil || !later {
+		c.pause = pause{}
+	} else if ctx.Err() == nil {
+		c.pause.failures++
+		c.pause.until, c.pause.err = time.Now().Add(max(after(err), c.backoff(c.pause.failures))), err
+	}
+	return seen, err
+}
+
+func (c *Core) read(ctx context.Context, prompt string) (*answer, error) {
 	current, err := c.cfg.Registry.Current(ctx, prompt)
 	if err != nil {
 		return nil, err
@@ -279,6 +303,9 @@ func (c *Core) failed(ctx context.Context, j alert.Journal, a *attempt, err erro
 func (c *Core) retry(a *attempt, reason string, wait time.Duration, err error) {
 	a.retry.failures++
 	a.retry.at = time.Now().Add(max(wait, c.backoff(a.retry.failures)))
+	if a.retry.at.Before(c.pause.until) {
+		a.retry.at = c.pause.until
+	}
 	if a.retry.problem != reason {
 		a.retry.problem = reason
 		c.cfg.Log.Warn("rollback is delayed, will try again", "prompt", a.Step.Prompt, "version", a.Step.Version, "reason", reason, "error", err)

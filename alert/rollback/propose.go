@@ -25,6 +25,9 @@ func (c *Core) propose(ctx context.Context, j alert.Journal, a *attempt) {
 		c.write(ctx, j, a, c.record(a, detector.RollbackProposed, what+"; "+budget(&a.Step)))
 	case "approve":
 		no, problem, _ := c.foresee(ctx, a)
+		if ctx.Err() != nil {
+			return // the next worker asks anew
+		}
 		proposed := c.record(a, detector.RollbackProposed, what+"; "+budget(&a.Step))
 		if no != nil {
 			c.write(ctx, j, a, proposed, c.refusal(a, no))
@@ -34,7 +37,7 @@ func (c *Core) propose(ctx context.Context, j alert.Journal, a *attempt) {
 		c.write(ctx, j, a, proposed)
 	default:
 		no, problem, later := c.foresee(ctx, a)
-		if later && c.delay(a, problem) {
+		if ctx.Err() != nil || later && c.delay(a, problem) {
 			return
 		}
 		r := c.record(a, detector.RollbackProposed, "Dry run: would "+what+"; "+budget(&a.Step)+problem)

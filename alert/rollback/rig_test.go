@@ -341,3 +341,15 @@ func (n *named) Move(_ context.Context, m registry.Move) error {
 	}
 	return nil
 }
+
+// hanging is a registry that takes ten seconds to give no answer.
+type hanging struct {
+	Registry
+	reads *int
+}
+
+func (h hanging) Current(context.Context, string) (registry.Version, error) {
+	*h.reads++
+	time.Sleep(10 * time.Second)
+	return registry.Version{}, &registry.Error{Op: "read", Kind: registry.Unavailable, Reason: "no answer"}
+}

@@ -80,6 +80,7 @@ type Core struct {
 	gauges gauges
 	ready  []*attempt // that may go on at once, as of looked, in their order
 	looked time.Time
+	pause  pause
 	// backoff is the wait after so many failures in a row.
 	backoff func(failures int) time.Duration
 }
