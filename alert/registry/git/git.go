@@ -54,16 +54,38 @@ func (c *Client) Traits() registry.Traits { return registry.Traits{Grace: c.cfg.
 
 // Current returns the version that the prompt's file names. Failures are a *registry.Error.
 func (c *Client) Current(ctx context.Context, prompt string) (registry.Version, error) {
-	op := fmt.Sprintf("read current version of %q", prompt)
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	r, err := c.open(ctx, op, prompt)
+	r, err := c.open(ctx, reads(prompt), prompt)
 	if err != nil {
 		return registry.Version{}, err
 	}
 	name, err := r.current()
 	return registry.Version{ID: name}, err
 }
+
+// Snapshot fetches once, and returns what tells the current versions of prompts as they were then. Failures of both are a
+// *registry.Error.
+func (c *Client) Snapshot(ctx context.Context) (func(ctx context.Context, prompt string) (registry.Version, error), error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	whole := &reading{c: c, ctx: ctx, op: "read the repository"}
+	if err := whole.update(); err != nil {
+		return nil, err
+	}
+	return func(ctx context.Context, prompt string) (registry.Version, error) {
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		r := &reading{c: c, ctx: ctx, op: reads(prompt), prompt: prompt, tip: whole.tip}
+		if err := r.locate(); err != nil {
+			return registry.Version{}, err
+		}
+		name, err := r.current()
+		return registry.Version{ID: name}, err
+	}, nil
+}
+
+func reads(prompt string) string { return fmt.Sprintf("read current version of %q", prompt) }
 
 // List returns the versions that can be promoted, newest first: the files and folders of prompts/NAME/, where the prompt has
 // such a folder (see place), and else all that its file has ever named on the branch. A version's age is that of the

@@ -35,32 +35,45 @@ func (r *reading) git(k command, args ...string) (string, error) { return r.c.gi
 // open fetches what is new and finds the prompt's place. The caller holds the lock.
 func (c *Client) open(ctx context.Context, op, prompt string) (*reading, error) {
 	r := &reading{c: c, ctx: ctx, op: op, prompt: prompt}
-	var ok bool
-	if r.place, ok = locate(c.cfg.Path, prompt); !ok {
-		return nil, r.wrong(registry.NoPrompt, "no file can be of a prompt of this name", "")
-	}
-	if err := r.clone(); err != nil {
+	if err := r.locate(); err != nil {
 		return nil, err
 	}
-	if c.shared() {
+	return r, r.update()
+}
+
+func (r *reading) locate() error {
+	var ok bool
+	if r.place, ok = locate(r.c.cfg.Path, r.prompt); !ok {
+		return r.wrong(registry.NoPrompt, "no file can be of a prompt of this name", "")
+	}
+	return nil
+}
+
+// update fetches what is new and finds the newest commit.
+func (r *reading) update() error {
+	if err := r.clone(); err != nil {
+		return err
+	}
+	if r.c.shared() {
 		within := callWithin
 		if _, err := r.git(command{}, "rev-parse", "--verify", "--quiet", r.ref()); err != nil {
 			within = cloneWithin
 		}
-		from := fmt.Sprintf("+refs/heads/%s:%s", c.cfg.Branch, r.ref())
-		if _, err := r.git(command{remote: true, within: within}, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", c.cfg.URL, from); err != nil {
-			return nil, r.failed(err)
+		from := fmt.Sprintf("+refs/heads/%s:%s", r.c.cfg.Branch, r.ref())
+		_, err := r.git(command{remote: true, within: within}, "fetch", "--quiet", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", r.c.cfg.URL, from)
+		if err != nil {
+			return r.failed(err)
 		}
 	}
 	tip, err := r.git(command{}, "rev-parse", "--verify", "--quiet", r.ref()+"^{commit}")
 	switch {
 	case saysNo(err):
-		return nil, r.wrong(registry.Wrong, fmt.Sprintf("the repository has no branch %q", c.cfg.Branch), "mend registry.branch")
+		return r.wrong(registry.Wrong, fmt.Sprintf("the repository has no branch %q", r.c.cfg.Branch), "mend registry.branch")
 	case err != nil:
-		return nil, r.failed(err)
+		return r.failed(err)
 	}
 	r.tip = strings.TrimSpace(tip)
-	return r, nil
+	return nil
 }
 
 // clone makes Dir where it is missing.

@@ -34,6 +34,11 @@ type historian interface {
 	History(ctx context.Context, prompt string) ([]registry.Change, error)
 }
 
+// snapshotter is a registry that is asked once for many prompts.
+type snapshotter interface {
+	Snapshot(ctx context.Context) (func(ctx context.Context, prompt string) (registry.Version, error), error)
+}
+
 // PollerConfig is what a Poller needs.
 type PollerConfig struct {
 	Registry Registry
@@ -66,8 +71,27 @@ func (p *Poller) Tick(ctx context.Context) {
 	if now.Before(p.pause) || !p.intake.cfg.Book.Ready() {
 		return
 	}
-	for _, prompt := range p.turn(p.cfg.Prompts(), now) {
-		res, err := p.look(ctx, prompt)
+	turn := p.turn(p.cfg.Prompts(), now)
+	if len(turn) == 0 {
+		return
+	}
+	before := make([]label, len(turn)) // before the registry is asked
+	for i, prompt := range turn {
+		before[i] = p.intake.cfg.Book.label(prompt)
+	}
+	current := p.cfg.Registry.Current
+	if s, ok := p.cfg.Registry.(snapshotter); ok {
+		var err error
+		if current, err = s.Snapshot(ctx); err != nil && ctx.Err() == nil {
+			p.intake.count(metricLooks, failed)
+			p.failed(now, turn[0], err)
+		}
+		if err != nil {
+			return
+		}
+	}
+	for i, prompt := range turn {
+		res, err := p.look(ctx, prompt, before[i], current)
 		if ctx.Err() != nil {
 			return
 		}
@@ -130,12 +154,11 @@ func (p *Poller) failed(now time.Time, prompt string, err error) {
 	}
 }
 
-// look looks at one prompt.
-func (p *Poller) look(ctx context.Context, prompt string) (result, error) {
+// look looks at one prompt, of which the topic told before that it was so.
+func (p *Poller) look(ctx context.Context, prompt string, before label, current func(context.Context, string) (registry.Version, error)) (result, error) {
 	ctx, cancel := context.WithTimeout(ctx, lookWithin)
 	defer cancel()
-	before := p.intake.cfg.Book.label(prompt)
-	v, err := p.cfg.Registry.Current(ctx, prompt)
+	v, err := current(ctx, prompt)
 	if e, ok := errors.AsType[*registry.Error](err); ok && (e.Kind == registry.NoPrompt || e.Kind == registry.NoLabel || e.Kind == registry.NoVersion) {
 		return absent, nil
 	}

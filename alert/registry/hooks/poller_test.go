@@ -120,6 +120,37 @@ func TestWhoItWas(t *testing.T) {
 	}
 }
 
+// once is a registry that is asked once for all.
+type once struct {
+	labels
+	snapshots int
+}
+
+func (o *once) Snapshot(context.Context) (func(context.Context, string) (registry.Version, error), error) {
+	o.snapshots++
+	if o.err != nil {
+		return nil, o.err
+	}
+	return o.Current, nil
+}
+
+func TestSnapshot(t *testing.T) {
+	w := newTopic(t, promoted("v22", noon.Add(-time.Hour)))
+	l := &once{labels: labels{current: map[string]string{"p": "v23", "q": "v1"}}}
+	p := w.poller(l, "p", "q")
+	p.Tick(t.Context())
+	if l.snapshots != 1 || len(l.asked) != 2 || !strings.HasSuffix(w.told(), `p 23 for "v22" by registry at 12:00:00`) {
+		t.Errorf("%d snapshots, asked %v, told %s", l.snapshots, l.asked, w.told())
+	}
+	l.err = &registry.Error{Op: "read", Kind: registry.Unavailable, Reason: "no answer"}
+	p.Tick(t.Context())
+	p.Tick(t.Context()) // too soon
+	w.counted(metricLooks, failed, 1)
+	if l.snapshots != 2 || len(l.asked) != 2 {
+		t.Errorf("%d snapshots, asked %v", l.snapshots, l.asked)
+	}
+}
+
 // TestTurns: all prompts are looked at, some each tick.
 func TestTurns(t *testing.T) {
 	w := newTopic(t)
