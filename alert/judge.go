@@ -107,8 +107,11 @@ func (o *Outbox) judge(g *groupState, now time.Time) {
 		if !a.firing || a.leg == nil && !a.toldFiring {
 			continue
 		}
-		firing++
 		j.hushed[a.hush] = true
+		if a.hush != notHushed && !a.toldFiring {
+			continue
+		}
+		firing++
 		if a.hush == silenced {
 			silent++
 			if j.silent == nil || by.Silence.Ends.After(j.silent.Silence.Ends) {
@@ -240,8 +243,8 @@ func (l *ledger) untoldRollback(g *groupState) bool {
 	if at == nil || g.toldLog >= len(at.Log) || g.attemptOffset < l.parts[g.attemptPart].committed || !g.known() {
 		return false
 	}
-	if a := l.alerts[at.Step.ID]; a != nil && at.Step.Step < a.sinceStep {
-		return false // of an earlier time
+	if a := l.alerts[at.Step.ID]; a != nil && (at.Step.Step < a.sinceStep || a.hush != notHushed && !a.toldFiring) {
+		return false // of an earlier time, or of what is not told
 	}
 	for i := range at.Log[g.toldLog:] {
 		r := &at.Log[g.toldLog+i]

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -285,4 +286,14 @@ func testConfig(r Receiver) OutboxConfig {
 // recordNow is the clock of records in a bubble: it begins at t0, as events do.
 func recordNow() time.Time {
 	return t0.Add(time.Since(time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC)))
+}
+
+// aliveUnless is the pipeline as a test says it is.
+func aliveUnless(problem *atomic.Pointer[string]) func(context.Context) string {
+	return func(context.Context) string {
+		if p := problem.Load(); p != nil {
+			return *p
+		}
+		return ""
+	}
 }

@@ -130,8 +130,14 @@ func (o *Outbox) notices(g *groupState, n *Notification, ref string, f *Failure,
 // whose news were told, and in any case one.
 func (o *Outbox) newsOf(g *groupState, n *Notification, now time.Time) []*alertState {
 	var out []*alertState
+	resolved := make(map[string]bool, len(n.Resolved))
+	for i := range n.Resolved {
+		resolved[n.Resolved[i].Record.ID] = true
+	}
 	for _, a := range g.members {
-		if due, _ := o.due(a, now); due {
+		due, _ := o.due(a, now)
+		// The end of what waits to be told, but stands in the message all the same, is told with it.
+		if due || !a.firing && a.toldFiring && resolved[a.id] {
 			out = append(out, a)
 		}
 	}
