@@ -206,9 +206,12 @@ func (a Answer) Refused() *Error {
 }
 
 // Text is the start of the answer as one line, for errors.
-func (a Answer) Text() string {
+func (a Answer) Text() string { return a.Quote(string(a.Body)) }
+
+// Quote is the start of what the answer says, as one line without a secret, for errors.
+func (a Answer) Quote(said string) string {
 	const enough = 4 << 10 // a secret in the line that is shown lies within
-	return outbound.Excerpt([]byte(a.peer.hide(string(a.Body[:min(len(a.Body), enough)]), a.request)))
+	return outbound.Excerpt([]byte(a.peer.hide(said[:min(len(said), enough)], a.request)))
 }
 
 // Segment escapes a name for a path. It is false for what would name something else there.

@@ -7,6 +7,7 @@ import (
 	"cmp"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
@@ -234,7 +235,8 @@ func (c *Client) refused(a registry.Answer) *registry.Error {
 	if json.Unmarshal(a.Body, &body) != nil || body.Code == "" {
 		return c.refusedByText(e, a)
 	}
-	e.Reason += " " + registry.Cut(body.Code, 60)
+	e.Reason += " " + a.Quote(body.Code)
+	e.Wrapped = errors.New(a.Quote(body.Message))
 	if e.Kind != registry.Wrong { // its status says enough
 		return e
 	}
@@ -248,7 +250,7 @@ func (c *Client) refused(a registry.Answer) *registry.Error {
 	case strings.HasPrefix(said, "Parameter 'version'"), strings.HasPrefix(said, "Missing value for required parameter 'version'"):
 		e.Kind = registry.NoVersion
 	case body.Code == "INVALID_PARAMETER_VALUE" && strings.HasPrefix(said, "Registered model alias") && strings.HasSuffix(said, "not found."):
-		e.Kind, e.Reason = registry.NoLabel, "no version has the alias "+c.cfg.Alias
+		e.Kind, e.Reason, e.Wrapped = registry.NoLabel, "no version has the alias "+c.cfg.Alias, nil
 		e.Hint = "set it on the version that is live; deleting a version deletes its aliases"
 	}
 	return e
