@@ -90,7 +90,7 @@ func TestAlert(t *testing.T) {
 		if !maps.Equal(got.Annotations, annotations) {
 			t.Errorf("annotations %v", got.Annotations)
 		}
-		if !got.StartsAt.Equal(began) || got.EndsAt.Sub(time.Now()) != 5*time.Minute || got.GeneratorURL != "https://driftd.test/alerts/9f3c" {
+		if !got.StartsAt.Equal(began) || time.Until(got.EndsAt) != 5*time.Minute || got.GeneratorURL != "https://driftd.test/alerts/9f3c" {
 			t.Errorf("%+v", got)
 		}
 
@@ -98,7 +98,7 @@ func TestAlert(t *testing.T) {
 		worse := record(detector.Firing, time.Now())
 		*worse.Value, worse.Step, worse.Cause = 0.5, 4, detector.CauseUnclear
 		deliver(t, r, firing(worse, began))
-		if all := a.Alerts(); len(all) != 1 || all[0].EndsAt.Sub(time.Now()) != 5*time.Minute || all[0].Annotations["value"] != "0.5" {
+		if all := a.Alerts(); len(all) != 1 || time.Until(all[0].EndsAt) != 5*time.Minute || all[0].Annotations["value"] != "0.5" {
 			t.Errorf("%+v", all)
 		}
 

@@ -26,6 +26,7 @@ type subject struct {
 	secrets []string
 	keyless bool // whom it tells cannot know a repetition by anything, so that one may be seen
 	acks    bool // it tells acknowledgements
+	pages   bool // and whom it tells pages someone for each incident
 	resends bool // whom it tells forgets
 }
 
@@ -59,7 +60,7 @@ func subjects() []subject {
 	}
 	return []subject{
 		{
-			name: "slack bot", peer: slackPeer, secrets: []string{slackToken}, keyless: true,
+			name: "slack bot", peer: slackPeer, secrets: []string{slackToken}, keyless: true, acks: true,
 			open: func(rt http.RoundTripper, _ *metrics.Set, _ *slog.Logger) alert.Receiver {
 				return slack.New(slack.Config{Token: slackToken, Channel: "#llm-alerts", APIURL: "https://slack.test/api/", TraceURL: traceURL, Transport: rt, Now: time.Now})
 			},
@@ -85,7 +86,7 @@ func subjects() []subject {
 			},
 		},
 		{
-			name: "webhook opsgenie", peer: func() Peer { return NewOpsgenie(genieKey) }, secrets: []string{genieKey}, acks: true,
+			name: "webhook opsgenie", peer: func() Peer { return NewOpsgenie(genieKey) }, secrets: []string{genieKey}, acks: true, pages: true,
 			open: func(rt http.RoundTripper, _ *metrics.Set, _ *slog.Logger) alert.Receiver {
 				return webhook.New(webhook.Config{
 					URL: "https://api.opsgenie.test", Template: webhook.Opsgenie, Token: genieKey, PublicURL: publicURL, TraceURL: traceURL, Transport: rt, Now: time.Now,
@@ -108,7 +109,7 @@ func subjects() []subject {
 			},
 		},
 		{
-			name: "pagerduty", peer: func() Peer { return NewPagerDuty(routingKey) }, secrets: []string{routingKey}, acks: true,
+			name: "pagerduty", peer: func() Peer { return NewPagerDuty(routingKey) }, secrets: []string{routingKey}, acks: true, pages: true,
 			open: func(rt http.RoundTripper, _ *metrics.Set, _ *slog.Logger) alert.Receiver {
 				return pagerduty.New(pagerduty.Config{
 					RoutingKey: routingKey, URL: "https://events.pagerduty.test/v2/enqueue", PublicURL: publicURL, TraceURL: traceURL, Transport: rt, Now: time.Now,
@@ -151,7 +152,12 @@ func stateOf(text string) string {
 func (c *slackChannel) Shown(time.Time) map[string]string {
 	out := map[string]string{}
 	for _, m := range c.Messages() {
-		if rule := ruleOf(m.Text); rule != "" {
+		rule := ruleOf(m.Text)
+		switch {
+		case rule == "":
+		case stateOf(m.Text) == "firing" && strings.Contains(string(m.Blocks)+string(m.Attachments), "cknowledged by"):
+			out[rule] = "acknowledged"
+		default:
 			out[rule] = stateOf(m.Text)
 		}
 	}
