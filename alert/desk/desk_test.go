@@ -222,7 +222,6 @@ func TestRollbackByHand(t *testing.T) {
 	f("no version known", "intent", "", "why", "", "invalid: it is not known which version of intent was before")
 	f("no guard", "intent", "v1", "why", "everything", `invalid: there is no guard "everything" that can be overridden`)
 	l.add(firing("aaaa1", 1, 0.7))
-	f("to itself", "intent", "v23", "why", "", "invalid: v23 is the current version of intent already")
 	id := f("previous by the alert", "intent", "", "why", "cooldown", "fine")
 	r := l.newest()
 	if r.Type != detector.RollbackRequested || r.Version != "v23" || r.Previous != "v22" || r.Force != "cooldown" || r.Actor != "jane" || r.Reason != "why" || id != alert.AttemptID(&r) {
@@ -237,7 +236,16 @@ func TestRollbackByHand(t *testing.T) {
 	if r := l.newest(); r.Version != "v9" || r.Previous != "v7" {
 		t.Errorf("written: %+v", r)
 	}
-	f("a prompt that nobody knows", "new", "v1", "why", "", "fine")
+	if id := f("a prompt that nobody knows", "new", "v1", "", "", "fine"); id == "" || l.newest().Version != "" {
+		t.Errorf("written: %+v", l.newest())
+	}
+	other := firing("bbbb1", 1, 0.7)
+	other.Prompt = "others"
+	l.add(other)
+	f("a version that is named", "others", "v7", "", "", "fine")
+	if r := l.parts[1][len(l.parts[1])-1]; r.Version != "" || r.Previous != "v7" {
+		t.Errorf("written: %+v", r)
+	}
 }
 
 func TestKillSwitches(t *testing.T) {

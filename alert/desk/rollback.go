@@ -67,9 +67,10 @@ func (b *Board) decided(n int, id string) (r *detector.Record, offset int64) {
 	return nil, 0
 }
 
-// Rollback asks for a rollback by hand and returns its id; the guards are checked as for any other. Without a version to promote
-// it is the one before the newest that the board knows of, by an alert that fires or by what registries told. Force names the one
-// guard that is passed over; that is audited, and needs a reason.
+// Rollback asks for a rollback by hand and returns its id; the guards are checked as for any other. With a version to promote it is
+// of whatever is current then. Without, it is of the newest version that the board knows of, by an alert that fires or by what
+// registries told, to the one before, and only while that version is current. Force names the one guard that is passed over; that is
+// audited, and needs a reason.
 func (d *Desk) Rollback(ctx context.Context, who, prompt, to, reason, force string) (attemptID string, err error) {
 	prompt, to, force = strings.TrimSpace(prompt), strings.TrimSpace(to), strings.TrimSpace(force)
 	if prompt == "" {
@@ -84,14 +85,11 @@ func (d *Desk) Rollback(ctx context.Context, who, prompt, to, reason, force stri
 	if force != "" && !slices.Contains(d.guards, force) {
 		return "", &InvalidError{fmt.Sprintf("there is no guard %q that can be overridden", force), "one of " + strings.Join(d.guards, ", ")}
 	}
-	from, before := d.board.current(prompt)
+	from := "" // whatever is current: who names the target has made up their mind
 	if to == "" {
-		if to = before; to == "" {
+		if from, to = d.board.current(prompt); to == "" {
 			return "", &InvalidError{fmt.Sprintf("it is not known which version of %s was before", prompt), "name the version to promote"}
 		}
-	}
-	if to == from {
-		return "", &InvalidError{fmt.Sprintf("%s is the current version of %s already", to, prompt), "name another one"}
 	}
 	for _, a := range d.board.Attempts() {
 		if a.Prompt == prompt && underWay(a.State) {

@@ -145,6 +145,11 @@ func TestPeopleOnTwoInstances(t *testing.T) {
 	if code, _, errs = two.cli(runReject, id, "--reason", "no"); code != 1 || !strings.Contains(errs, "already approved by local for jane") {
 		t.Errorf("reject: %d %s", code, errs)
 	}
+	// By hand, to where it came from: the guards stand in the way, and it is said which.
+	code, out, errs = two.cli(runRollback, storyPrompt, "--to", "v18")
+	if code != 1 || !strings.Contains(out, "asked for by local for jane") || !strings.Contains(out, "refused by the guard ") || w.registry.Current(storyPrompt) != "v17" {
+		t.Errorf("rollback: %d\n%s%s", code, out, errs)
+	}
 	var audit web.Audit
 	_, text := two.get("/audit")
 	if err := json.Unmarshal([]byte(text), &audit); err != nil {
@@ -157,7 +162,7 @@ func TestPeopleOnTwoInstances(t *testing.T) {
 		}
 		seen[e.Type]++
 	}
-	for typ, n := range map[detector.RecordType]int{detector.Silenced: 2, detector.Acknowledged: 1, detector.RollbackProposed: 1, detector.RollbackApproved: 1, detector.RollbackPromoted: 1} {
+	for typ, n := range map[detector.RecordType]int{detector.Silenced: 2, detector.Acknowledged: 1, detector.RollbackProposed: 1, detector.RollbackApproved: 1, detector.RollbackPromoted: 1, detector.RollbackRequested: 1, detector.RollbackRefused: 1} {
 		if seen[typ] != n {
 			t.Errorf("the audit log has %d of %s, want %d: %v", seen[typ], typ, n, seen)
 		}
