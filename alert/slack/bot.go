@@ -15,14 +15,18 @@ import (
 type bot struct {
 	cfg Config
 	api *api.Client
-	// posted are messages whose delivery has failed after they were posted: the next try changes them.
-	posted map[alert.Key]string
+	// moved are the messages of groups that the outbox does not know of: their delivery failed after they were posted, or they
+	// took the place of one that was deleted, or have a chart now, and the outbox did not write it down.
+	moved  map[alert.Key]moved
 	last   time.Time // of the newest message that was posted
 	images images
 }
 
 // Traits implements alert.Receiver.
 func (*bot) Traits() alert.Traits { return alert.Traits{Interval: interval, Updates: true} }
+
+// moved says that what the outbox knows as one message is another now.
+type moved struct{ from, to string }
 
 // reference says where a message is: channel id, timestamp and, where it has one, its chart.
 type reference struct{ channel, ts, chart string }
@@ -46,27 +50,26 @@ func (r reference) String() string {
 // Deliver implements alert.Receiver: it posts or changes the group's message, and replies in its thread with what is new.
 // Where Slack refuses the blocks or the size of a message, its text alone is sent: an alert in plain words is better than none.
 func (b *bot) Deliver(ctx context.Context, n *alert.Notification) (string, error) {
-	at := parseRef(n.Ref)
-	if n.Ref == "" {
-		at = parseRef(b.posted[n.Key])
+	known := n.Ref
+	if m, ok := b.moved[n.Key]; ok && m.from == n.Ref {
+		known = m.to
 	}
-	fresh := at.ts == ""
-	b.draw(ctx, n, &at)
+	at := parseRef(known)
 	old := at.ts
+	b.draw(ctx, n, &at)
 	at, err := b.show(ctx, n, at)
 	if err != nil {
 		return "", err
 	}
-	if at.ts != old {
-		fresh = true
+	err = b.reply(ctx, at, replyTo(n, at.ts != old))
+	if to := at.String(); to != n.Ref && (err != nil || n.Ref != "") {
+		b.moved[n.Key] = moved{n.Ref, to}
+	} else {
+		delete(b.moved, n.Key)
 	}
-	if err := b.reply(ctx, at, replyTo(n, fresh)); err != nil {
-		if fresh {
-			b.posted[n.Key] = at.String()
-		}
+	if err != nil {
 		return "", err
 	}
-	delete(b.posted, n.Key)
 	return at.String(), nil
 }
 

@@ -185,6 +185,7 @@ func (d *drawing) image(alt, margin string) {
 var (
 	linkForm    = regexp.MustCompile(`<[^<>|]*\|([^<>]*)>`)
 	mentionForm = regexp.MustCompile(`<(?:@|!subteam\^)([A-Z0-9]+)>`)
+	codeForm    = regexp.MustCompile("`([^`\n]+)`")
 	boldForm    = regexp.MustCompile(`\*([^*\n]+)\*`)
 )
 
@@ -194,7 +195,7 @@ func shown(t *api.TextBlockObject) string {
 		return t.Text
 	}
 	s := mentionForm.ReplaceAllString(linkForm.ReplaceAllString(t.Text, "$1"), "@$1")
-	return unescape(boldForm.ReplaceAllString(s, "$1"))
+	return unescape(boldForm.ReplaceAllString(codeForm.ReplaceAllString(s, "$1"), "$1"))
 }
 
 // unmarked is a mrkdwn text for where nothing is formatted.

@@ -61,10 +61,7 @@ func nextOfRollback(n *alert.Notification, v View, look string) (s string, ok bo
 		if mend := advice(n); mend != "" {
 			return "*Next*: " + mend, true
 		}
-		if hint := guardHints[a.Last.Guard]; hint != "" {
-			return "*Next*: " + hint, true
-		}
-		return "*Next*: " + look + " and decide by hand.", true
+		return "*Next*: " + refused(a, look), true
 	case alert.RollbackFailed:
 		return "*Next*: promote " + target(&a.Step) + " by hand, and see what the registry says.", true
 	case alert.RollbackRejected:
@@ -73,12 +70,38 @@ func nextOfRollback(n *alert.Notification, v View, look string) (s string, ok bo
 	return "", false
 }
 
-// guardHints say what to do when a guard refuses. One that is missing leaves it to the reader.
-var guardHints = map[string]string{
-	"kill_switch": "rollbacks are switched off: promote by hand, or let driftd roll back again.",
-	"no_registry": "promote by hand; with registry in the config driftd could.",
-	"no_previous": "promote a version that you know to be good.",
-	"cooldown":    "a rollback was made just now: look whether it helps before another.",
-	"set_back":    "someone has moved the label since: ask them before it is moved again.",
-	"not_current": "the version is not the current one any more: its callers hold on to it, or someone has promoted another.",
+// refused is what to do when a guard has refused: the guard's own advice, and how to pass over it where that can be right.
+func refused(a *alert.Attempt, look string) string {
+	g, ok := guards[a.Last.Guard]
+	if !ok {
+		return look + " and decide by hand."
+	}
+	if g.pass {
+		g.hint += " If it is to be rolled back all the same: `driftd rollback " + escape(brief(a.Step.Prompt)) + " --to " + target(&a.Step) + " --force " + a.Last.Guard + "`, with a --reason."
+	}
+	return g.hint
+}
+
+// guards say what to do when they refuse, and whether --force passes over them. What is missing here leaves it to the reader.
+var guards = map[string]struct {
+	hint string
+	pass bool
+}{
+	"kill_switch":        {"rollbacks are switched off: promote by hand, or let driftd roll back again.", false},
+	"no_registry":        {"promote by hand; with a registry in the config driftd could.", false},
+	"no_previous":        {"promote a version that you know to be good.", false},
+	"not_current":        {"the version is not the current one any more: its callers hold on to it, or someone has promoted another.", false},
+	"set_back":           {"someone has moved the label since: ask them before it is moved again.", false},
+	"unknown_target":     {"promote a version that the registry has.", false},
+	"too_late":           {"it was decided too late: see whether it still fires, and roll back by hand if so.", false},
+	"cause_unclear":      {"look at recent traces; what else has changed?", true},
+	"target_firing":      {"the version before is no better: promote one that is well.", true},
+	"target_rolled_back": {"the version before was bad itself: promote one that was well.", true},
+	"target_edited":      {"see which template the version before would serve now.", true},
+	"target_few_samples": {"see whether the version before was well.", true},
+	"already_promoted":   {"it was rolled back already: see who has moved the label since, or whose clients do not know of it.", true},
+	"cooldown":           {"a rollback was made just now: see whether it helps.", true},
+	"prompt_limit":       {"rolling back again and again does not hold: find out why.", true},
+	"fleet_limit":        {"many prompts were rolled back today: see what they have in common.", true},
+	"flapping":           {"two rollbacks did not hold: find out why before a third.", true},
 }

@@ -8,10 +8,13 @@ import (
 	"github.com/driftd/driftd/detector"
 )
 
-// people says who has taken it on, who silenced it, and who brought the version in.
+// people says in whose place the message is, who has taken it on, who silenced it, and who brought the version in.
 func people(n *alert.Notification) string {
 	ref := n.Worst().Record.Time
 	var out []string
+	if n.StandIn != "" {
+		out = append(out, "📮 in place of "+escape(brief(n.StandIn))+", which cannot be told at the moment")
+	}
 	if r := n.Introduced; r != nil {
 		out = append(out, "📦 "+escape(brief(r.Version))+" was promoted by "+who(r.Actor)+" at "+clock(r.Time, ref)+" UTC")
 	}

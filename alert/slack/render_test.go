@@ -203,6 +203,10 @@ func renderCases() map[string]*alert.Notification {
 	promoted := act(detector.RollbackPromoted, 12*time.Minute)
 	nobody := rolling(firing(g), proposed)
 	nobody.Leg.Approvers = nil
+	byHand := rolling(firing(g), promoted)
+	byHand.Attempt.Step = act(detector.RollbackRequested, 11*time.Minute, by(bob, "it is plainly worse"))
+	byHand.Attempt.Step.Version, byHand.Attempt.Step.Force = "", "cooldown"
+	byHand.Attempt.State, byHand.Attempt.Promoted = alert.RollbackWatching, promoted.Time
 	later := rolling(firing(g, func(r *detector.Record) { r.AutoFrom = ptr(t0.Add(60 * 24 * time.Hour)) }), proposed)
 
 	return map[string]*alert.Notification{
@@ -211,8 +215,8 @@ func renderCases() map[string]*alert.Notification {
 			member(drift)}},
 		"drift, cause is one cohort": {Firing: []alert.Member{member(drift, caused(detector.CauseOneCohort,
 			"v23 had 0.91 over 3,888 scores in enterprise × de before 14:22, and 0.78 over 127 scores since", "the drop is in enterprise × de alone, 4 % of the traffic: the rest has not moved"))}},
-		"drift, everything moved": {Firing: []alert.Member{member(drift, caused(detector.CauseEverything, "v22 serves the same cohorts beside it and moved too: 0.91, then 0.79 over 812 scores"))},
-			Rollback: ptr(act(detector.RollbackRefused, 0, guard("everything_moved", "v23 is not alone: other versions, or other prompts on its model, moved too")))},
+		"drift, everything moved": rolling(firing(drift, caused(detector.CauseEverything, "v22 serves the same cohorts beside it and moved too: 0.91, then 0.79 over 812 scores")),
+			act(detector.RollbackRefused, 0, guard("everything_moved", "v23 is not alone: other versions, or other prompts on its model, moved too"))),
 		"drift, model":    {Firing: []alert.Member{member(drift, caused(detector.CauseModelSnapshot, "model of v23 changed at 14:20, 2 min before the onset: a → b"))}},
 		"drift, unclear":  {Firing: []alert.Member{member(drift, caused(detector.CauseUnclear, "no other version, and no other prompt on the same model in this partition, has enough scores to compare with"))}},
 		"drift, resolved": {Resolved: []alert.Member{member(drift, resolved(72*time.Minute, 0.902))}},
@@ -263,7 +267,9 @@ func renderCases() map[string]*alert.Notification {
 		"rejected":            rolling(firing(g), proposed, act(detector.RollbackRejected, 5*time.Minute, by(jane, "we fix it forward"))),
 		"rejected by time":    rolling(firing(g), proposed, act(detector.RollbackRejected, 24*time.Hour, by("driftd", "nobody has decided within 24h"))),
 		"failed":              rolling(firing(g), act(detector.RollbackProposed, 0, mode("auto", "")), act(detector.RollbackFailed, 0, by("driftd", "the registry still shows v23"))),
-		"by hand":             rolling(firing(g), act(detector.RollbackRequested, 0, by(bob, "it is plainly worse")), promoted),
+		"by hand":             byHand,
+		"refused, forcible":   rolling(firing(g), proposed, approved, act(detector.RollbackRefused, 12*time.Minute, guard("cooldown", "v22 was promoted 12m0s ago, rollbacks of a prompt are 1h0m0s apart"))),
+		"stand-in":            {Firing: []alert.Member{member(g)}, StandIn: "pager"},
 		"ineffective": observed(rolling(firing(g), proposed, approved, promoted,
 			act(detector.Ineffective, 72*time.Minute, by("driftd", "citation_grounding of v22 is 0.79 over 1,204 scores, an hour after the promotion"))), 72*time.Minute, 0, 0.79, 1204),
 		"acknowledged":             {Firing: []alert.Member{member(g)}, Acknowledged: ptr(act(detector.Acknowledged, -10*time.Minute, by(jane, "looking")))},
@@ -286,7 +292,7 @@ func renderCases() map[string]*alert.Notification {
 		"latency":                        {Firing: []alert.Member{member(latency)}},
 		"volume":                         {Firing: []alert.Member{member(gone)}},
 		"empty":                          {Firing: []alert.Member{member(empty)}},
-		"hostile":                        {Firing: []alert.Member{member(hostile)}, Rollback: ptr(act(detector.RollbackRefused, 0, guard("not_current", "<!channel>")))},
+		"hostile":                        rolling(firing(hostile), act(detector.RollbackRefused, 0, guard("not_current", "<!channel>"))),
 	}
 }
 

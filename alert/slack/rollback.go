@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"strings"
 	"time"
 
@@ -15,21 +16,17 @@ const (
 	linger = 5 * time.Minute
 )
 
-// attempt is the group's rollback; nil where there is none.
+// attempt is the group's rollback, with the versions that a request by hand did not name; nil where there is none.
 func attempt(n *alert.Notification) *alert.Attempt {
-	if n.Attempt != nil && n.Attempt.State != "" {
-		return n.Attempt
+	if n.Attempt == nil || n.Attempt.State == "" {
+		return nil
 	}
-	if r := n.Rollback; r != nil {
-		a := &alert.Attempt{Step: *r}
-		if a.Fold(r) || r.Type != detector.Recovered && r.Type != detector.Ineffective {
-			return a
-		}
-		a.State = alert.RollbackWatching
-		a.Fold(r)
-		return a
+	a := *n.Attempt
+	a.Step.Version = cmp.Or(a.Last.Version, a.Step.Version)
+	if a.ByHand() {
+		a.Step.Previous = cmp.Or(a.Last.Previous, a.Step.Previous)
 	}
-	return nil
+	return &a
 }
 
 // target names the version that a rollback promotes.
@@ -105,16 +102,19 @@ func why1(r *detector.Record) string {
 	return r.Reason
 }
 
-// decidedBy says who approved, or asked by hand; empty where driftd decided.
+// decidedBy says who approved, or asked by hand and past which guard; empty where driftd decided.
 func decidedBy(a *alert.Attempt, ref time.Time) string {
-	d, word := a.Decided, ", approved by "
-	if d == nil && len(a.Log) > 0 && a.Log[0].Type == detector.RollbackRequested {
-		d, word = &a.Log[0], ", asked for by "
+	d, word, past := a.Decided, ", approved by ", ""
+	if a.ByHand() {
+		d, word = &a.Step, ", asked for by "
+		if d.Force != "" {
+			past = ", passing over the guard " + escape(brief(d.Force))
+		}
 	}
 	if d == nil || d.Type == detector.RollbackRejected {
 		return ""
 	}
-	return word + who(d.Actor) + " at " + clock(d.Time, ref) + " UTC"
+	return word + who(d.Actor) + " at " + clock(d.Time, ref) + " UTC" + past
 }
 
 func promotedAt(a *alert.Attempt, ref time.Time) string {

@@ -44,7 +44,7 @@ func New(cfg Config) alert.Receiver {
 	if cfg.WebhookURL != "" {
 		return &incoming{cfg, outbound.NewClient(cfg.Transport)}
 	}
-	return &bot{cfg: cfg, api: newAPI(cfg.Token, "", cfg.APIURL, cfg.Transport), posted: map[alert.Key]string{}}
+	return &bot{cfg: cfg, api: newAPI(cfg.Token, "", cfg.APIURL, cfg.Transport), moved: map[alert.Key]moved{}}
 }
 
 // newAPI returns a client of the Web API. AppToken is for Socket Mode and may be empty.

@@ -252,7 +252,7 @@ func FuzzRender(f *testing.F) {
 		r.Changed = []detector.Changed{{Axis: metric, From: fact, To: version, Time: t0}}
 		act := alert.Action(&r, detector.RollbackRefused, t0)
 		act.Reason = reason
-		n := &alert.Notification{Firing: []alert.Member{member(r)}, Rollback: &act}
+		n := &alert.Notification{Firing: []alert.Member{member(r)}, Rollback: &act, Attempt: &alert.Attempt{Step: r, State: alert.RollbackRefused, Last: act}}
 		s := newFake()
 		if _, err := newBot(s).Deliver(t.Context(), n); err != nil {
 			t.Fatal(err)

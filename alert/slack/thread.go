@@ -14,9 +14,12 @@ type reply struct {
 	loud bool // shown in the channel too
 }
 
-// replyTo tells what has happened since the message was last told, a line each; the zero reply where that is nothing. The step
-// with which a new message begins stands in the message itself.
+// replyTo tells what has happened since the message was last told, a line each; the zero reply where that is nothing. What stands
+// in a new message is not said again below it.
 func replyTo(n *alert.Notification, fresh bool) reply {
+	if n.Repeat && fresh {
+		return reply{} // the message itself says it
+	}
 	if n.Repeat {
 		return reply{repeated(n), true}
 	}
@@ -24,17 +27,14 @@ func replyTo(n *alert.Notification, fresh bool) reply {
 	var out reply
 	for i := range n.News {
 		line, loud := news(&n.News[i], n)
-		if line == "" {
+		if line == "" || fresh && stands(&n.News[i], n) {
 			continue
 		}
 		lines = append(lines, line)
 		out.loud = out.loud || loud
 	}
-	if fresh && len(lines) < 2 {
-		return reply{}
-	}
 	if fresh {
-		out.loud = false
+		out.loud = false // the message is
 	}
 	if len(lines) > 1 {
 		for i := range lines {
@@ -43,6 +43,23 @@ func replyTo(n *alert.Notification, fresh bool) reply {
 	}
 	out.text = cut(strings.Join(lines, "\n"), maxSection)
 	return out
+}
+
+// stands says that the message shows a record itself: the step that an alert is at, or what holds for the group.
+func stands(r *detector.Record, n *alert.Notification) bool {
+	for _, ms := range [][]alert.Member{n.Firing, n.Resolved} {
+		for i := range ms {
+			if r.Type.IsStep() && ms[i].Record.ID == r.ID && ms[i].Record.Step == r.Step {
+				return true
+			}
+		}
+	}
+	for _, shown := range []*detector.Record{n.Rollback, n.Acknowledged, n.Silenced, n.Introduced} {
+		if shown != nil && shown.Type == r.Type && shown.ID == r.ID && shown.Step == r.Step {
+			return true
+		}
+	}
+	return false
 }
 
 // repeated says that it still fires.

@@ -134,3 +134,26 @@ func TestPlainTextReplacesBlocks(t *testing.T) {
 		t.Errorf("the message still has blocks %s and attachments %s", m.Blocks, m.Attachments)
 	}
 }
+
+// A message that was deleted is posted anew once, also where the outbox does not write down what it is told of it.
+func TestDeletedOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFake()
+		b := newBot(s)
+		n := firing(grounding())
+		ref, err := b.Deliver(t.Context(), n)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.Delete(parseRef(ref).ts)
+		n.Ref = ref
+		for range 3 {
+			if _, err := b.Deliver(t.Context(), n); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if ms := s.Messages(); len(ms) != 1 || ms[0].Edits != 2 {
+			t.Errorf("messages %+v, calls %s", ms, s.Calls())
+		}
+	})
+}
