@@ -177,6 +177,28 @@ func TestRegistryThatIsGone(t *testing.T) {
 	})
 }
 
+// What is under way may have been made, and counts.
+func TestLimitCountsWhatIsUnderWay(t *testing.T) {
+	in(t, "one of one", func(g *rig) {
+		g.cfg.FleetPerDay = 1
+		g.start()
+		g.before = func(registry.Move) { g.before, g.down = nil, true }
+		g.add(fire("a1", 2))
+		g.now()
+		if a := newest(g); a.State != alert.RollbackVerifying {
+			g.t.Fatalf("%s: %q", a.State, g.said(0))
+		}
+		n := len(g.all)
+		r := fire("b1", 2)
+		r.Prompt = "q"
+		g.add(r)
+		g.now()
+		if got := g.said(n); len(got) != 2 || !strings.HasSuffix(got[1], "[fleet_limit]") {
+			g.t.Errorf("%q", got)
+		}
+	})
+}
+
 func TestOutstanding(t *testing.T) {
 	in(t, "what is to be committed", func(g *rig) {
 		g.down = true
