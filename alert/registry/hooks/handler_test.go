@@ -85,8 +85,8 @@ func mlflow(alias, version string) string {
 }
 
 func langfuse(id string, version int, user, labels string) string {
-	return fmt.Sprintf(`{"id":%q,"timestamp":"2026-11-21T11:58:00.000Z","type":"prompt-version","apiVersion":"v1","action":"updated",%s
-		"prompt":{"id":"cm1","name":"p","version":%d,"projectId":"x","labels":%s,"prompt":"You are","type":"text","config":{},"tags":[]}}`, id, user, version, labels)
+	return fmt.Sprintf(`{"id":%q,"timestamp":"2026-11-21T11:59:59.000Z","type":"prompt-version","apiVersion":"v1","action":"updated",%s
+		"prompt":{"id":"cm1","name":"p","version":%d,"projectId":"x","labels":%s,"prompt":"You are","type":"text","config":{},"tags":[],"updatedAt":"2026-11-21T11:58:00.000Z"}}`, id, user, version, labels)
 }
 
 func TestMLflow(t *testing.T) {
@@ -113,7 +113,7 @@ func TestLangfuse(t *testing.T) {
 	c.call(204, langfuse("e3", 23, "", `["latest","production"]`))
 	c.counted(metricHooks, known, 1)
 	c.call(204, strings.Replace(langfuse("e4", 24, "", `["production"]`), "updated", "deleted", 1))
-	c.call(204, strings.Replace(langfuse("e5", 24, `"user":{"name":"","email":"joe@example.com"},`, `["production"]`), "updated", "created", 1))
+	c.call(204, strings.Replace(langfuse("e5", 24, `"user":{"name":null,"email":"joe@example.com"},`, `["production"]`), "updated", "created", 1))
 	c.want(`p v23 for "" by Jane Doe at 11:58:00; p 24 for "v23" by joe@example.com at 11:58:00`)
 }
 

@@ -172,6 +172,7 @@ func parseMLflow(body []byte, label string) (delivery, error) {
 
 // parseLangfuse reads an event of Langfuse. A move is told once for the version that has the label now, and once for the one that had
 // it, in no order; a change of anything else of the version that has it looks the same as a move. Users are named, API keys are not.
+// The call's own timestamp is when it was made, which may be long after: the time is that of the version's last change.
 func parseLangfuse(body []byte, label string) (delivery, error) {
 	var b struct {
 		ID        string `json:"id"`
@@ -186,6 +187,7 @@ func parseLangfuse(body []byte, label string) (delivery, error) {
 			Name    string   `json:"name"`
 			Version text     `json:"version"`
 			Labels  []string `json:"labels"`
+			Updated moment   `json:"updatedAt"`
 		} `json:"prompt"`
 	}
 	switch err := json.Unmarshal(body, &b); {
@@ -200,5 +202,9 @@ func parseLangfuse(body []byte, label string) (delivery, error) {
 	if author == "" {
 		author = b.User.Email
 	}
-	return move(b.ID+"/"+string(b.Prompt.Version), b.Prompt.Name, b.Prompt.Version, author, b.Timestamp)
+	at := b.Prompt.Updated
+	if time.Time(at).IsZero() {
+		at = b.Timestamp
+	}
+	return move(b.ID+"/"+string(b.Prompt.Version), b.Prompt.Name, b.Prompt.Version, author, at)
 }
