@@ -223,6 +223,19 @@ func (b *Board) Silence(id string) (Silence, error) {
 	return all[i], nil
 }
 
+// Labels returns the names of all labels that alerts have or may have, as far as is known, sorted.
+func (b *Board) Labels() []string {
+	names := map[string]bool{"alert": true, "group": true, "prompt": true, "version": true, "variant": true}
+	b.each(func(p *part) {
+		for _, a := range p.alerts {
+			for name := range alert.Labels(a.step) {
+				names[name] = true
+			}
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
+}
+
 // Matching returns how many of the alerts that fire have labels that match.
 func (b *Board) Matching(ms []detector.Matcher) (n int) {
 	one := alert.NewSilences()

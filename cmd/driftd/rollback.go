@@ -18,7 +18,7 @@ import (
 )
 
 const (
-	rollbackArgs = "PROMPT [--to V] [--reason TEXT] [--force GUARD] | --list | --stop [PROMPT] | --resume [PROMPT]"
+	rollbackArgs = "PROMPT [--to V] [--reason TEXT] | --list | --stop | --resume"
 
 	lookEach  = 300 * time.Millisecond
 	lookUntil = 2 * time.Minute // a rollback that takes longer goes on by itself

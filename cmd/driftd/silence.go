@@ -80,6 +80,9 @@ func runSilence(ctx context.Context, args []string, stdout, stderr io.Writer) in
 	}
 	fmt.Fprintf(stdout, "silence %s until %s UTC: %s; %s now\n", shortIDs(nil)(made.ID), made.Ends.UTC().Format("2006-01-02 15:04"), matchersText(made.Matchers),
 		phrase.Plural(int64(made.Alerts), "alert that fires matches", "alerts that fire match"))
+	if made.Note != "" {
+		fmt.Fprintln(stdout, phrase.Clean(made.Note))
+	}
 	return exitFine
 }
 

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"slices"
 	"time"
 
 	"github.com/driftd/driftd/alert/desk"
@@ -35,7 +36,8 @@ type NewSilence struct {
 // Made is a silence, and how many alerts that fire it keeps quiet.
 type Made struct {
 	desk.Silence
-	Alerts int `json:"alerts"`
+	Alerts int    `json:"alerts"`
+	Note   string `json:"note,omitempty"` // what may be a mistake
 }
 
 func (m Made) written() string { return m.ID }
@@ -69,8 +71,23 @@ func (s *Server) silence(c *call, in NewSilence) (Made, error) {
 	if out.Silence, err = d.Board().Silence(id); err != nil {
 		return out, err
 	}
-	out.Alerts = d.Board().Matching(out.Matchers)
+	out.Alerts, out.Note = d.Board().Matching(out.Matchers), strange(out.Matchers, d.Board().Labels())
 	return out, nil
+}
+
+// strange says which label of the matchers no alert has had, empty where all are known.
+func strange(ms []detector.Matcher, known []string) string {
+	for _, m := range ms {
+		if slices.Contains(known, m.Label) {
+			continue
+		}
+		note := "no alert so far has a label " + m.Label
+		if near := strictyaml.Nearest(m.Label, known); near != "" {
+			note += "; did you mean " + near + "?"
+		}
+		return note
+	}
+	return ""
 }
 
 func (s *Server) unsilence(c *call, _ By) (desk.Silence, error) {
