@@ -101,10 +101,10 @@ func (in *Interactions) pressed(ctx context.Context, p *press, action string) st
 			return in.tell(ctx, p, "stale", stale)
 		}
 	}
-	s := detector.Silence{Matchers: matchers(&found, &leg), Ends: now.Add(time.Hour), Comment: "for an hour, " + byButton}
+	s := detector.Silence{Matchers: matchers(&found, &leg), Ends: now.Add(time.Hour), Comment: byButton}
 	switch action {
 	case actSilenceResolved:
-		s.UntilResolved, s.Ends, s.Comment = true, now.Add(resolvedWithin), "until it resolves, "+byButton
+		s.UntilResolved, s.Ends = true, now.Add(resolvedWithin)
 	case actSilenceHour:
 	case actSilenceDialog:
 		if _, err := p.app.api.OpenViewContext(ctx, p.trigger, dialog(p, s.Matchers)); err != nil {

@@ -28,6 +28,7 @@ import (
 
 const (
 	slackToken  = "xoxb-end-to-end"
+	slackSecret = "signed by the fake Slack"
 	hookSecret  = "a secret of the hook"
 	regSecret   = "a secret of the registry"
 	channelID   = "C0123456789"
@@ -53,6 +54,8 @@ type world struct {
 	regURL    string
 	receivers string // more of them, lines of YAML
 	regKeys   string // more of the registry's, each behind a comma
+	slackKeys string // more of Slack's
+	routeKeys string // more of the top route's
 	hook      *hook
 	now       atomic.Int64 // the daemons' clock, Unix ns
 	log       *logBuffer
@@ -66,6 +69,7 @@ func newWorld(t *testing.T, brokers []string, rules string, now time.Time) *worl
 	w.now.Store(now.UnixNano())
 	w.slack = fakeslack.New(fakeslack.Config{
 		Token: slackToken, Channels: map[string]string{"llm-alerts": channelID}, RateLimit: true, Now: time.Now,
+		SigningSecret: slackSecret, Users: map[string]string{"U012": "jane", "U013": "bob"}, Groups: map[string][]string{"S0ML": {"U012"}},
 	})
 	var stop func()
 	var err error
@@ -137,14 +141,14 @@ sources:
   - {topic: %s, encoding: driftd_json}
 rules: [rules.yaml]
 receivers:
-  - {name: oncall, slack: {token: "${SLACK_TOKEN}", channel: "#llm-alerts"}}
+  - {name: oncall, slack: {token: "${SLACK_TOKEN}", channel: "#llm-alerts"%s}}
   - {name: hook, webhook: {url: %s, secret: "${HOOK_SECRET}"}}
-%sroute: {receiver: oncall, routes: [{receiver: hook, continue: true}, {receiver: oncall}]}
+%sroute: {receiver: oncall%s, routes: [{receiver: hook, continue: true}, {receiver: oncall}]}
 registry: {kind: webhook, url: %s, secret: "${REGISTRY_SECRET}"%s}
 http: {listen: "127.0.0.1:0"}
-`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.hook.URL, w.receivers, w.regURL, w.regKeys))
+`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.slackKeys, w.hook.URL, w.receivers, w.routeKeys, w.regURL, w.regKeys))
 	cfg, _, problems := load(config.Sources{File: path, Environ: []string{
-		"SLACK_TOKEN=" + slackToken, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
+		"SLACK_TOKEN=" + slackToken, "SLACK_SIGNING_SECRET=" + slackSecret, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
 	}})
 	if problems.Err() != nil {
 		w.t.Fatal(problems.Text())
