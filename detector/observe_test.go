@@ -7,17 +7,17 @@ import (
 	"time"
 )
 
-// TestObservationsAreBounded holds that of many alerts that fire the worst of each version are observed first, and always the same ones.
+// TestObservationsAreBounded holds that of many alerts that fire the worst of each version are observed, and always the same ones.
 func TestObservationsAreBounded(t *testing.T) {
+	const prompts, cohorts = 15, 30
 	set := parsed(t, `groups: [{name: g, slice_by: [tier, locale], rules: [{alert: A, min_samples: 5, metric: latency, threshold: {stat: mean, window: 5m, above: 1s}, rollback: approve}]}]`)
-	observations := func() (told []Record) {
+	observations := func(prompts int) (told []Record) {
 		s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})}
-		for i := range 300 {
-			prompt := "p"
-			if i%30 == 0 {
-				prompt = "q"
-			}
-			s.run(block{input: fmt.Sprintf("add for=4m series=%s/v2/t%d/l latency=%d n=5\n", prompt, i, 10+i)})
+		for i := range prompts * cohorts {
+			s.run(block{input: fmt.Sprintf("add for=4m series=p%d/v2/t%d/l latency=%d n=5\n", i%prompts, i, 10+i/prompts)})
+		}
+		for i := range 10 {
+			s.run(block{input: fmt.Sprintf("add for=4m series=q/v2/t%d/l latency=2 n=5\n", i)})
 		}
 		s.now = time.Minute
 		for _, r := range applyRaw(t, s.p, s.batch()) {
@@ -27,27 +27,33 @@ func TestObservationsAreBounded(t *testing.T) {
 		}
 		return told
 	}
-	want := observations()
-	if !slices.Equal(encoded(t, want), encoded(t, observations())) {
+	want := observations(prompts)
+	if !slices.Equal(encoded(t, want), encoded(t, observations(prompts))) {
 		t.Error("others are observed when it is done again")
 	}
 	if len(want) != maxObserved {
 		t.Fatalf("%d alerts observed, want %d", len(want), maxObserved)
 	}
-	count := map[string]int{}
-	worst := map[string]float64{}
+	count, least := make(map[string]int), make(map[string]float64)
 	for i := range want {
 		r := &want[i]
-		count[r.Prompt]++
 		if r.Value == nil {
 			t.Fatalf("%s is observed without a value", r.ID)
 		}
-		if before, ok := worst[r.Prompt]; ok && *r.Value > before {
-			t.Errorf("%s: %v behind %v", r.Prompt, *r.Value, before)
+		if before, ok := least[r.Prompt]; !ok || *r.Value < before {
+			least[r.Prompt] = *r.Value
 		}
-		worst[r.Prompt] = *r.Value
+		count[r.Prompt]++
 	}
-	if count["q"] != 11 { // ten cohorts and the total
-		t.Errorf("%d of 11 alerts of the small prompt are observed", count["q"])
+	for prompt, n := range count {
+		switch {
+		case prompt == "q" && n != 11: // ten cohorts and the total
+			t.Errorf("%d of 11 alerts of the small prompt are observed", n)
+		case prompt != "q" && (n < 12 || n > 13 || least[prompt] < 10+cohorts-float64(n)):
+			t.Errorf("of %s %d are observed, down to %v", prompt, n, least[prompt])
+		}
+	}
+	if n := len(observations(1)); n != maxOfVersion+11 {
+		t.Errorf("%d alerts observed of one prompt and a small one, want %d", n, maxOfVersion+11)
 	}
 }

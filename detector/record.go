@@ -171,8 +171,12 @@ const (
 
 // What else the detect stage tells. These are no steps: they carry the step that the alert is at, and may repeat.
 const (
-	Observed   RecordType = "observed" // each minute, of an alert that fires or ends in it and whose rule allows a rollback: how version and target go on
-	DayFigures RecordType = "figures"  // once a UTC day, of a prompt: behind its end, by a quarter of an hour at most
+	// Observed tells, each minute, of an alert that fires or ends in it and whose rule allows a rollback, how its version and target go
+	// on. Of a version of which nothing is new for three hours, and whose traffic stays, it comes each fifth minute; of many cohorts not
+	// all are told.
+	Observed RecordType = "observed"
+	// DayFigures tells a prompt's figures once a UTC day, behind its end by a quarter of an hour at most.
+	DayFigures RecordType = "figures"
 )
 
 // Actions are what the act stage, or a person, did about a step.
