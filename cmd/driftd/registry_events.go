@@ -13,6 +13,7 @@ import (
 	"github.com/driftd/driftd/alert/registry/hooks"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/web"
 )
 
 // registryWorker is the act worker that asks the registry.
@@ -78,6 +79,15 @@ func (d *daemon) pollRegistry(ctx context.Context) error {
 			}
 		}
 	}
+}
+
+// registryChecks tell whether promotions by others can be looked for.
+func (d *daemon) registryChecks() []web.Check {
+	if d.events.poller == nil {
+		return nil
+	}
+	trouble := d.events.poller.Trouble()
+	return []web.Check{{Name: "looking at the registry", OK: true, Trouble: trouble != "", Detail: trouble}}
 }
 
 // seenWithin is how long a prompt is looked after since it was last heard of.

@@ -143,7 +143,7 @@ func (d *daemon) ready() []web.Check {
 	if d.desk != nil {
 		checks = append(checks, d.deskCheck())
 	}
-	return append(checks, d.slackChecks()...)
+	return append(append(checks, d.slackChecks()...), d.registryChecks()...)
 }
 
 // standing tells where the rules with a budget stand, in the partitions of this process.

@@ -3,6 +3,11 @@ package hooks
 import (
 	"context"
 	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/driftd/driftd/alert/registry"
@@ -57,12 +62,20 @@ type Poller struct {
 	pause    time.Time            // no look before
 	problem  string               // that was logged last, of the registry
 	wrong    map[string]string    // and of prompts
+
+	trouble atomic.Pointer[string] // for people
 }
 
 // NewPoller returns a poller; it does nothing until it is ticked.
 func NewPoller(cfg PollerConfig, intake *Intake) *Poller {
-	return &Poller{cfg: cfg, intake: intake, aside: map[string]time.Time{}, wrong: map[string]string{}}
+	p := &Poller{cfg: cfg, intake: intake, aside: map[string]time.Time{}, wrong: map[string]string{}}
+	p.publish()
+	return p
 }
+
+// Trouble says what keeps the poller from looking, and what to do where that is known; empty when all is well. It may be called at any
+// time, by any goroutine.
+func (p *Poller) Trouble() string { return *p.trouble.Load() }
 
 // Tick looks at some prompts, the next in turn, and writes down what others have promoted. The first look at a label of which the
 // topic tells nothing writes nothing. A registry in trouble is asked ever more seldom.
@@ -71,7 +84,12 @@ func (p *Poller) Tick(ctx context.Context) {
 	if now.Before(p.pause) || !p.intake.cfg.Book.Ready() {
 		return
 	}
-	turn := p.turn(p.cfg.Prompts(), now)
+	defer p.publish()
+	all := p.cfg.Prompts()
+	gone := func(prompt string) bool { return !slices.Contains(all, prompt) }
+	maps.DeleteFunc(p.aside, func(prompt string, _ time.Time) bool { return gone(prompt) })
+	maps.DeleteFunc(p.wrong, func(prompt, _ string) bool { return gone(prompt) })
+	turn := p.turn(all, now)
 	if len(turn) == 0 {
 		return
 	}
@@ -82,11 +100,11 @@ func (p *Poller) Tick(ctx context.Context) {
 	current := p.cfg.Registry.Current
 	if s, ok := p.cfg.Registry.(snapshotter); ok {
 		var err error
-		if current, err = s.Snapshot(ctx); err != nil && ctx.Err() == nil {
-			p.intake.count(metricLooks, failed)
-			p.failed(now, turn[0], err)
-		}
-		if err != nil {
+		if current, err = s.Snapshot(ctx); err != nil {
+			if ctx.Err() == nil {
+				p.intake.count(metricLooks, failed)
+				p.failed(now, turn[0], err)
+			}
 			return
 		}
 	}
@@ -97,20 +115,15 @@ func (p *Poller) Tick(ctx context.Context) {
 		}
 		p.last = prompt
 		p.intake.count(metricLooks, res)
-		e, _ := errors.AsType[*registry.Error](err)
-		switch {
-		case res == absent:
-			p.aside[prompt] = now.Add(asideFor)
-		case e != nil && e.Kind == registry.Wrong: // with this one, as far as can be known
-			p.aside[prompt] = now.Add(asideFor)
-			if p.wrong[prompt] != e.Reason {
-				p.wrong[prompt] = e.Reason
-				p.intake.cfg.Logger.Warn("cannot look where a prompt's label points in the registry", "prompt", prompt, "error", err, "hint", e.Hint)
-			}
+		if p.spoilt(now, prompt, err) {
 			continue
-		case err != nil:
+		}
+		if err != nil {
 			p.failed(now, prompt, err)
 			return
+		}
+		if res == absent {
+			p.aside[prompt] = now.Add(asideFor)
 		}
 		p.failures = 0
 		delete(p.wrong, prompt)
@@ -119,6 +132,52 @@ func (p *Poller) Tick(ctx context.Context) {
 		p.problem = ""
 		p.intake.cfg.Logger.Info("labels in the registry can be looked at again")
 	}
+}
+
+// spoilt puts a prompt aside with which, as far as can be known, alone something is wrong.
+func (p *Poller) spoilt(now time.Time, prompt string, err error) bool {
+	e, ok := errors.AsType[*registry.Error](err)
+	if !ok || e.Kind != registry.Wrong {
+		return false
+	}
+	p.aside[prompt] = now.Add(asideFor)
+	if problem := said(err); p.wrong[prompt] != problem {
+		p.wrong[prompt] = problem
+		p.intake.cfg.Logger.Warn("cannot look where a prompt's label points in the registry", "prompt", prompt, "error", err, "hint", e.Hint)
+	}
+	return true
+}
+
+// said is an error as people see it: the same each time for the same fault.
+func said(err error) string {
+	e, ok := errors.AsType[*registry.Error](err)
+	switch {
+	case !ok:
+		return err.Error()
+	case e.Hint != "":
+		return e.Reason + " (" + e.Hint + ")"
+	}
+	return e.Reason
+}
+
+// shown is how many prompts with trouble of their own are named.
+const shown = 3
+
+// publish says what the trouble is.
+func (p *Poller) publish() {
+	text := p.problem
+	if text == "" {
+		var parts []string
+		for _, prompt := range slices.Sorted(maps.Keys(p.wrong)) {
+			if len(parts) == shown {
+				parts = append(parts, fmt.Sprintf("and %d more", len(p.wrong)-shown))
+				break
+			}
+			parts = append(parts, prompt+": "+p.wrong[prompt])
+		}
+		text = strings.Join(parts, "; ")
+	}
+	p.trouble.Store(&text)
 }
 
 // turn returns whose turn it is, after the one that was looked at last.
@@ -142,13 +201,11 @@ func (p *Poller) turn(all []string, now time.Time) []string {
 func (p *Poller) failed(now time.Time, prompt string, err error) {
 	wait := min(p.cfg.Every<<min(p.failures, 10), longestPause)
 	p.failures++
-	problem := err.Error()
 	if e, ok := errors.AsType[*registry.Error](err); ok {
-		problem = e.Reason
 		wait = max(wait, e.After)
 	}
 	p.pause = now.Add(wait)
-	if problem != p.problem {
+	if problem := said(err); problem != p.problem {
 		p.problem = problem
 		p.intake.cfg.Logger.Warn("cannot look where labels point in the registry, will try again", "prompt", prompt, "error", err)
 	}

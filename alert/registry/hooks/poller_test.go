@@ -31,7 +31,7 @@ func (l *labels) Current(_ context.Context, prompt string) (registry.Version, er
 	case l.err != nil:
 		return registry.Version{}, l.err
 	case v == "two":
-		return registry.Version{}, &registry.Error{Op: "read", Kind: registry.Wrong, Reason: "two versions have the label"}
+		return registry.Version{}, &registry.Error{Op: "read", Kind: registry.Wrong, Reason: "two versions have the label", Hint: "set it again"}
 	case !ok:
 		return registry.Version{}, &registry.Error{Op: "read", Kind: registry.NoPrompt, Reason: "unknown"}
 	}
@@ -207,11 +207,17 @@ func TestWrongPrompt(t *testing.T) {
 		if want := []string{"p", "q", "q", "q"}; !slices.Equal(l.asked, want) {
 			t.Errorf("asked %v", l.asked)
 		}
+		if got := p.Trouble(); got != "p: two versions have the label (set it again)" {
+			t.Errorf("%q", got)
+		}
 		l.current["p"] = "v1"
 		time.Sleep(asideFor)
 		p.Tick(t.Context())
 		w.counted(metricLooks, failed, 1)
 		w.counted(metricLooks, known, 5)
+		if got := p.Trouble(); got != "" {
+			t.Errorf("%q", got)
+		}
 	})
 }
 
@@ -233,6 +239,9 @@ func TestTrouble(t *testing.T) {
 		}
 		if want := []int{0, 1, 3, 7, 15, 30, 45}; !slices.Equal(at, want) || len(l.asked) != len(want) {
 			t.Errorf("asked %d times, after %v minutes", len(l.asked), at)
+		}
+		if got := p.Trouble(); got != "no answer" {
+			t.Errorf("%q", got)
 		}
 		l.err = &registry.Error{Op: "read", Kind: registry.Unavailable, Reason: "the registry answered 429", After: 40 * time.Minute}
 		p.Tick(t.Context())
