@@ -226,7 +226,7 @@ func (l *loop) act(ctx context.Context) {
 	ctx, cancel := l.graceful(ctx)
 	defer cancel()
 	l.core.Act(ctx, journal{l})
-	if at, more := l.core.Due(); !more || at.After(now) || time.Since(l.checked) >= l.commit {
+	if at, more := l.core.Due(); !more || at.Sub(now) > l.commit || time.Since(l.checked) >= l.commit {
 		l.commitAll(ctx)
 	}
 }

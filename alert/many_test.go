@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -30,6 +31,7 @@ func many(n, step int, typ detector.RecordType) []Entry {
 // board is a channel: the newest text of each message.
 type board struct {
 	interval time.Duration
+	mu       sync.Mutex
 	shows    map[string]string // by prompt
 	times    int
 }
@@ -37,6 +39,8 @@ type board struct {
 func (b *board) Traits() Traits { return Traits{Interval: b.interval, Updates: true} }
 
 func (b *board) Deliver(_ context.Context, n *Notification) (string, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.times++
 	r := &n.Worst().Record
 	b.shows[r.Prompt] = fmt.Sprintf("%s %d", r.Type, r.Step)
@@ -57,14 +61,15 @@ func TestOutboxTenThousand(t *testing.T) {
 		}
 		add(many(n, 2, detector.Firing))
 		l, stop := m.run(t, newTestOutbox(r))
-		defer func() { stop() }()
 		time.Sleep(10 * time.Second)
 		worse := many(n, 3, detector.Firing)
 		add(worse) // nearly all of them before they are told
 		resolved := many(1000, 4, detector.Resolved)
 		add(resolved)
 		synctest.Wait()
+		r.mu.Lock()
 		early := len(r.shows)
+		r.mu.Unlock()
 		if early > 12 {
 			t.Fatalf("%d were told in 10 s", early)
 		}
@@ -79,6 +84,7 @@ func TestOutboxTenThousand(t *testing.T) {
 		if took := time.Since(begin); took > (n+2*12)*time.Second+2*time.Minute {
 			t.Errorf("drained in %v", took)
 		}
+		r.mu.Lock()
 		if r.times > n+2*12 {
 			t.Errorf("%d messages for %d alerts", r.times, n)
 		}
@@ -88,11 +94,13 @@ func TestOutboxTenThousand(t *testing.T) {
 				t.Fatalf("%s shows %q", e.Record.Prompt, got)
 			}
 		}
+		r.mu.Unlock()
 		stop()
 		r.times = 0
 		_, stop = m.run(t, newTestOutbox(r))
 		time.Sleep(time.Minute)
-		if synctest.Wait(); r.times > 0 {
+		stop()
+		if r.times > 0 {
 			t.Errorf("a restart told %d again", r.times)
 		}
 	})

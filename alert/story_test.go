@@ -63,6 +63,7 @@ type story struct {
 	t        *testing.T
 	client   *kafkalog.Client
 	prefix   string
+	began    time.Time // event time before the first step
 	slack    *fakeslack.Server
 	registry *fakeregistry.Server
 	workers  []*alert.Worker
@@ -78,7 +79,7 @@ func newStory(t *testing.T) *story {
 		t.Fatal(err)
 	}
 	name := testkit.Name(t)
-	s := &story{t: t, prefix: name + "."}
+	s := &story{t: t, prefix: name + ".", began: time.Now().Add(-4 * time.Minute)}
 	if s.client, err = kafkalog.Dial(kafkalog.Config{Brokers: testkit.Broker(t)}, quiet); err != nil {
 		t.Fatal(err)
 	}
@@ -136,9 +137,10 @@ func newStory(t *testing.T) *story {
 func (s *story) step(locale string, n int, typ detector.RecordType, value float64) {
 	s.t.Helper()
 	bound := 0.85
-	b, err := json.Marshal(detector.Record{ID: locale, Step: n, Type: typ, Time: time.Date(2026, 11, 20, 14, 40+n, 0, 0, time.UTC), Group: "g", Rule: "R",
+	b, err := json.Marshal(detector.Record{ID: locale, Step: n, Type: typ, Time: s.began.Add(time.Duration(n) * time.Minute), Group: "g", Rule: "R",
 		Prompt: "p", Version: "v23", Previous: "v22", Cohort: map[string]string{"tier": "enterprise", "locale": locale}, Metric: "citation_grounding",
-		Kind: "threshold", Value: &value, Bound: &bound, Samples: 412, Cause: detector.CausePromptVersion, Rollback: "auto"})
+		Kind: "threshold", Value: &value, Bound: &bound, Samples: 412, Cause: detector.CausePromptVersion, Rollback: "auto",
+		Target: &detector.Target{Version: "v22", Calls: 5000, Templates: 1, Samples: 1200}})
 	if err != nil {
 		s.t.Fatal(err)
 	}
