@@ -15,6 +15,7 @@ import (
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/config"
+	"github.com/driftd/driftd/internal/web"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -52,6 +53,7 @@ var generated = map[string]func() ([]byte, error){
 		return jsonSchema(reflect.TypeFor[nativeEvent](), "event_test.go", "event.schema.json", "A native event: a span or a score")
 	},
 	"ROLLBACK.md":   rollbackPage,
+	"openapi.json":  web.OpenAPI,
 	"ATTRIBUTES.md": func() ([]byte, error) { return []byte(consumer.Reference()), nil },
 	"REFERENCE.md": func() ([]byte, error) {
 		return []byte("# Reference\n\nAll keys of the config and of rule files, made from the code. Durations are written 250ms, 90s, 5m, 1h30m, 7d; sizes 256MiB. " +

@@ -15,19 +15,19 @@ type Attempt struct {
 	ID       string              `json:"id"`
 	State    alert.RollbackState `json:"state"`
 	Prompt   string              `json:"prompt"`
-	Version  string              `json:"version,omitempty"` // that is to go; absent while a request by hand has not found out
-	Target   string              `json:"target,omitempty"`  // that is to come
-	Mode     string              `json:"mode"`              // what the rule allows: dry_run, approve, auto; or by_hand
+	Version  string              `json:"version,omitempty" doc:"The version that is to go; absent while a request by hand has not found out."`
+	Target   string              `json:"target,omitempty" doc:"The version that is to take its place."`
+	Mode     string              `json:"mode" doc:"What the rule allows: dry_run, approve, auto; or by_hand."`
 	Began    time.Time           `json:"began"`
-	Step     detector.Record     `json:"step"`               // that it answers: a step of an alert, or the request
-	Log      []Event             `json:"log"`                // what was done, oldest first
-	Decided  *Event              `json:"decided,omitempty"`  // who approved or rejected
-	Observed *detector.Record    `json:"observed,omitempty"` // newest observation of its alert
+	Step     detector.Record     `json:"step" doc:"What it answers: a step of an alert, or the request."`
+	Log      []Event             `json:"log" doc:"What was done, oldest first."`
+	Decided  *Event              `json:"decided,omitempty" doc:"Who approved or rejected."`
+	Observed *detector.Record    `json:"observed,omitempty" doc:"Newest observation of its alert."`
 }
 
 // Stop is a kill switch that is thrown.
 type Stop struct {
-	Prompt string    `json:"prompt,omitempty"` // empty: all prompts
+	Prompt string    `json:"prompt,omitempty" doc:"Empty: all prompts."`
 	By     string    `json:"by"`
 	At     time.Time `json:"at"`
 	Reason string    `json:"reason,omitempty"`

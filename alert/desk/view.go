@@ -11,38 +11,38 @@ import (
 	"github.com/driftd/driftd/detector"
 )
 
-// Alert is one alert as people see it.
+// Alert is one alert as people see it. Here and below, the doc tags are for the API's own document.
 type Alert struct {
 	ID     string              `json:"id"`
-	State  detector.RecordType `json:"state"`  // pending, firing, resolved
-	Since  time.Time           `json:"since"`  // event time since which it is in that state
-	Labels map[string]string   `json:"labels"` // by which it is routed and silenced
-	Step   detector.Record     `json:"step"`   // newest
-	Events []Event             `json:"events"` // of this alert, newest first: steps and what was done about them
+	State  detector.RecordType `json:"state" doc:"One of pending, firing, resolved."`
+	Since  time.Time           `json:"since" doc:"Event time since which it is in that state."`
+	Labels map[string]string   `json:"labels" doc:"What it is routed and silenced by."`
+	Step   detector.Record     `json:"step" doc:"The newest step of the alert, a record as in the alerts topic."`
+	Events []Event             `json:"events" doc:"Of this alert, newest first: steps and what was done about them."`
 
-	Acknowledged *Event `json:"acknowledged,omitempty"` // who has taken its group on, while that holds
-	Silenced     string `json:"silenced,omitempty"`     // id of the silence in force that matches it; of several the one that ends last
-	Attempt      string `json:"attempt,omitempty"`      // id of the newest rollback of its version
+	Acknowledged *Event `json:"acknowledged,omitempty" doc:"Who has taken its group on, while that holds."`
+	Silenced     string `json:"silenced,omitempty" doc:"Id of the silence in force that matches it; of several the one that ends last."`
+	Attempt      string `json:"attempt,omitempty" doc:"Id of the newest rollback of its version."`
 
-	Observed *detector.Record `json:"observed,omitempty"` // newest observation, of one whose rule allows a rollback
+	Observed *detector.Record `json:"observed,omitempty" doc:"Newest observation, of one whose rule allows a rollback."`
 }
 
 // Event is something that happened: a step of an alert, or what a person or driftd did.
 type Event struct {
 	Time     time.Time           `json:"time"`
 	Type     detector.RecordType `json:"type"`
-	ID       string              `json:"id"`   // of the alert, silence or request
-	Step     int                 `json:"step"` // with the id, the rollback that it is of, where it is of one
+	ID       string              `json:"id" doc:"Of the alert, silence or request."`
+	Step     int                 `json:"step" doc:"With the id, the rollback that it is of, where it is of one."`
 	Rule     string              `json:"rule,omitempty"`
 	Prompt   string              `json:"prompt,omitempty"`
 	Version  string              `json:"version,omitempty"`
-	Previous string              `json:"previous,omitempty"` // version that is, or was, to take its place
+	Previous string              `json:"previous,omitempty" doc:"Version that is, or was, to take its place."`
 	Value    *float64            `json:"value,omitempty"`
-	Actor    string              `json:"actor,omitempty"` // driftd, or a person: slack:…, token:…, local
+	Actor    string              `json:"actor,omitempty" doc:"Who: driftd, or a person as slack:…, token:… or local."`
 	Reason   string              `json:"reason,omitempty"`
 	Receiver string              `json:"receiver,omitempty"`
-	Guard    string              `json:"guard,omitempty"` // that refused
-	Force    string              `json:"force,omitempty"` // guard that a person overrode
+	Guard    string              `json:"guard,omitempty" doc:"The guard that refused, or that a person overrode."`
+	Force    string              `json:"force,omitempty" doc:"The guard that a request by hand passes over."`
 	Silence  *detector.Silence   `json:"silence,omitempty"`
 }
 
@@ -57,10 +57,10 @@ func eventOf(r *detector.Record) Event {
 type Silence struct {
 	ID    string       `json:"id"`
 	State SilenceState `json:"state"`
-	By    string       `json:"by"`   // who made it
-	Made  time.Time    `json:"made"` // when
+	By    string       `json:"by" doc:"Who made it."`
+	Made  time.Time    `json:"made" doc:"When."`
 	detector.Silence
-	Ended string `json:"ended,omitempty"` // who, or what, ended it before its time
+	Ended string `json:"ended,omitempty" doc:"Who, or what, ended it before its time."`
 }
 
 // SilenceState is where a silence is. The set is closed.

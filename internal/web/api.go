@@ -23,8 +23,8 @@ const (
 // Problem is the body of every answer that is not what was asked for.
 type Problem struct {
 	Error string `json:"error"`
-	Hint  string `json:"hint,omitempty"` // what would be right
-	ID    string `json:"id,omitempty"`   // of what was written, with 202: it holds, and has not been seen yet
+	Hint  string `json:"hint,omitempty" doc:"What would be right."`
+	ID    string `json:"id,omitempty" doc:"Of what was written, with 202: it holds, and has not been seen yet."`
 }
 
 // route is one line of the API: what is served, and what the OpenAPI document says of it.

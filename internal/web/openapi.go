@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"fmt"
 	"reflect"
 	"strconv"
@@ -15,6 +16,12 @@ import (
 
 // object is a JSON object.
 type object = map[string]any
+
+// OpenAPI is the document of the API, as it is served at /api/v1/openapi.json.
+func OpenAPI() ([]byte, error) {
+	out, err := json.MarshalIndent(document(), "", "  ")
+	return append(out, '\n'), err
+}
 
 // document is the OpenAPI document of the routes.
 var document = sync.OnceValue(func() object {

@@ -43,12 +43,12 @@ var routes = []route{
 // Status is how the daemon is.
 type Status struct {
 	Version string      `json:"version"`
-	Now     time.Time   `json:"now"`   // the daemon's clock
-	Ready   bool        `json:"ready"` // every check is well
+	Now     time.Time   `json:"now" doc:"The daemon's clock."`
+	Ready   bool        `json:"ready" doc:"Every check is well."`
 	Checks  []Check     `json:"checks"`
-	Board   bool        `json:"board"`   // the whole alerts topic has been read; before, what is asked for is not answered
-	Firing  int         `json:"firing"`  // alerts
-	Waiting int         `json:"waiting"` // rollbacks, for a person
+	Board   bool        `json:"board" doc:"The whole alerts topic has been read; before, what is asked for is not answered."`
+	Firing  int         `json:"firing" doc:"How many alerts fire."`
+	Waiting int         `json:"waiting" doc:"How many rollbacks wait for a person."`
 	Stops   []desk.Stop `json:"stops"`
 }
 
@@ -99,7 +99,7 @@ func (s *Server) desk() (*desk.Desk, error) {
 // Alerts are some of them.
 type Alerts struct {
 	Alerts []desk.Alert `json:"alerts"`
-	Total  int          `json:"total"` // before the limit
+	Total  int          `json:"total" doc:"How many there are before the limit."`
 }
 
 func (s *Server) getAlerts(c *call) (Alerts, error) {

@@ -37,7 +37,7 @@ type NewSilence struct {
 type Made struct {
 	desk.Silence
 	Alerts int    `json:"alerts"`
-	Note   string `json:"note,omitempty"` // what may be a mistake
+	Note   string `json:"note,omitempty" doc:"What may be a mistake."`
 }
 
 func (m Made) written() string { return m.ID }

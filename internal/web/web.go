@@ -23,8 +23,8 @@ import (
 type Check struct {
 	Name    string `json:"name"`
 	OK      bool   `json:"ok"`
-	Trouble bool   `json:"trouble,omitempty"` // a person has to mend something, though driftd goes on without it
-	Detail  string `json:"detail,omitempty"`  // what is wrong and what to do; or how it is
+	Trouble bool   `json:"trouble,omitempty" doc:"A person has to mend something, though driftd goes on without it."`
+	Detail  string `json:"detail,omitempty" doc:"What is wrong and what to do; or how it is."`
 }
 
 // Config is what a server needs.
