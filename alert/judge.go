@@ -180,7 +180,7 @@ func (o *Outbox) hushOf(a *alertState, now time.Time) *detector.Record {
 		a.hush = silenced
 		return s
 	}
-	if a.firing && a.hush == notHushed && o.inhibits(a) {
+	if a.firing && a.hush == notHushed && o.ledger.inhibits(a) {
 		a.hush = inhibited
 	}
 	return nil
@@ -194,11 +194,11 @@ func (o *Outbox) silence(r *detector.Record, now time.Time) *detector.Record {
 }
 
 // inhibits says that the total of the alert's prompt version fires under the same rule, and that this receiver is told of that.
-func (o *Outbox) inhibits(a *alertState) bool {
-	if !o.traits.PerAlert || len(a.last.Cohort) == 0 {
+func (l *ledger) inhibits(a *alertState) bool {
+	if !l.traits.PerAlert || len(a.last.Cohort) == 0 {
 		return false
 	}
-	return slices.ContainsFunc(o.ledger.families[a.family], func(t *alertState) bool {
+	return slices.ContainsFunc(l.families[a.family], func(t *alertState) bool {
 		return t.firing && t.leg != nil && len(t.last.Cohort) == 0 && (t.last.Variant == "" || t.last.Variant == a.last.Variant)
 	})
 }

@@ -187,6 +187,9 @@ func (l *ledger) step(r *detector.Record, part int, offset int64) {
 	if began || a.group == nil {
 		l.place(a)
 	}
+	if r.Type == detector.Resolved && l.inhibits(a) {
+		a.doubt = false // the one before was not to tell it
+	}
 	if a.firing != (r.Type == detector.Firing) {
 		a.firing = !a.firing
 		if a.group != nil {

@@ -90,7 +90,7 @@ func TestAlert(t *testing.T) {
 		if !maps.Equal(got.Annotations, annotations) {
 			t.Errorf("annotations %v", got.Annotations)
 		}
-		if !got.StartsAt.Equal(began) || time.Until(got.EndsAt) != 5*time.Minute || got.GeneratorURL != "https://driftd.test/alerts/9f3c" {
+		if !got.StartsAt.Equal(began) || time.Until(got.EndsAt) != 5*time.Minute || got.GeneratorURL != "https://driftd.test/api/v1/alerts/9f3c" {
 			t.Errorf("%+v", got)
 		}
 

@@ -62,7 +62,7 @@ func (r *Receiver) postable(m *alert.Member) postable {
 	return postable{Labels: labels(rec), Annotations: r.annotations(rec), StartsAt: m.Since, GeneratorURL: r.generator(rec)}
 }
 
-// generator is where a person finds out more: driftd's page of the alert, else the rule's runbook. Alertmanager refuses what
+// generator is where a person finds out more: where driftd shows the alert, else the rule's runbook. Alertmanager refuses what
 // is no URI.
 func (r *Receiver) generator(rec *detector.Record) string {
 	if link := phrase.Link(r.cfg.PublicURL, rec.ID); link != "" {

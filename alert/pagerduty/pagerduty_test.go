@@ -115,7 +115,7 @@ func TestEvent(t *testing.T) {
 	for _, l := range e.Links {
 		links = append(links, l.Href)
 	}
-	if got, want := fmt.Sprint(links), "[https://driftd.test/alerts/9f3c https://runbooks.test/g https://traces.test/5b8efff798038103d269b633813fc60c]"; got != want {
+	if got, want := fmt.Sprint(links), "[https://driftd.test/api/v1/alerts/9f3c https://runbooks.test/g https://traces.test/5b8efff798038103d269b633813fc60c]"; got != want {
 		t.Errorf("links %s", got)
 	}
 	d := p.CustomDetails

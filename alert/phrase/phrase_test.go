@@ -89,3 +89,13 @@ func TestTextFromOutside(t *testing.T) {
 		}
 	}
 }
+
+func TestLink(t *testing.T) {
+	for public, want := range map[string]string{
+		"": "", "https://driftd.test": "https://driftd.test/api/v1/alerts/9f3c", "https://driftd.test/under/": "https://driftd.test/under/api/v1/alerts/9f3c", "driftd": "",
+	} {
+		if got := Link(public, "9f3c"); got != want {
+			t.Errorf("at %q it is %q", public, got)
+		}
+	}
+}

@@ -216,10 +216,10 @@ func Trace(template, id string) string {
 	return strings.ReplaceAll(template, "{trace_id}", id)
 }
 
-// Link is driftd's page of an alert, empty where people cannot reach it.
+// Link is where driftd shows an alert, by its API; empty where people cannot reach it.
 func Link(publicURL, id string) string {
 	if publicURL == "" {
 		return ""
 	}
-	return alert.WebLink(strings.TrimRight(publicURL, "/") + "/alerts/" + url.PathEscape(id))
+	return alert.WebLink(strings.TrimRight(publicURL, "/") + "/api/v1/alerts/" + url.PathEscape(id))
 }

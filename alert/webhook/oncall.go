@@ -52,7 +52,7 @@ func message(n *alert.Notification, key, what string) string {
 	return fmt.Sprintf("%s-%d-%s", key, n.Worst().Record.Step, what)
 }
 
-// page is where a person finds out more: driftd's page of the worst alert, else the rule's runbook.
+// page is where a person finds out more: where driftd shows the worst alert, else the rule's runbook.
 func (s *sender) page(n *alert.Notification) string {
 	r := &n.Worst().Record
 	if link := phrase.Link(s.cfg.PublicURL, r.ID); link != "" {

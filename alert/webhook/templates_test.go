@@ -49,7 +49,7 @@ func TestOnCall(t *testing.T) {
 	got := peer.Alerts()[n.Ref]
 	want := receivers.OnCallAlert{
 		AlertUID: n.Ref, Title: "GroundingBelowFloor · support_intent_classifier v23: citation_grounding 0.78, below 0.85 for all traffic", State: "alerting",
-		Link: "https://driftd.test/alerts/9f3c",
+		Link: "https://driftd.test/api/v1/alerts/9f3c",
 		Message: "citation_grounding 0.78, below 0.85; 412 scores, since 14:41 UTC\nTrace: https://traces.test/5b8e\n" +
 			"Runbook: https://runbooks.test/g",
 	}
@@ -122,5 +122,13 @@ func TestRepetition(t *testing.T) {
 	deliver(t, webhook.New(webhook.Config{URL: "https://hook.test", Key: key, Transport: wire, Now: time.Now}), n)
 	if told := program.Told("GroundingBelowFloor"); len(told) != 1 {
 		t.Errorf("the same message was told %d times", len(told))
+	}
+	for i := range 3 { // but a dead man's switch is heard each time
+		at := time.Now().Add(time.Duration(i) * time.Minute)
+		n.Firing[0].Record.ID, n.Firing[0].Record.Step, n.Firing[0].Record.Time, n.Firing[0].Record.Rule = alert.WatchdogID, 1, at, "Watchdog"
+		deliver(t, webhook.New(webhook.Config{URL: "https://hook.test", Key: key, Transport: wire, Now: time.Now}), n)
+	}
+	if told := program.Told("Watchdog"); len(told) != 3 {
+		t.Errorf("the watchdog was heard %d times", len(told))
 	}
 }

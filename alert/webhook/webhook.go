@@ -84,7 +84,11 @@ func (w *plain) Deliver(ctx context.Context, n *alert.Notification) (ref string,
 	if err != nil {
 		return "", &alert.Failure{Kind: alert.Refused, Reason: "record cannot be encoded", Err: err}
 	}
-	if _, f := w.post(ctx, w.cfg.URL, fmt.Sprintf("%s-%d", r.ID, r.Step), body); f != nil {
+	step := int64(r.Step)
+	if r.ID == alert.WatchdogID {
+		step = r.Time.Unix() // it has one step, and each time that it comes is news
+	}
+	if _, f := w.post(ctx, w.cfg.URL, fmt.Sprintf("%s-%d", r.ID, step), body); f != nil {
 		return "", f
 	}
 	return "", nil

@@ -215,7 +215,7 @@ func TestAlertmanagerItself(t *testing.T) {
 		if left := time.Until(got.EndsAt); left < 4*time.Minute || left > 5*time.Minute || !got.StartsAt.Equal(fired.Time.Truncate(time.Millisecond)) {
 			t.Errorf("from %v to %v", got.StartsAt, got.EndsAt)
 		}
-		if got.GeneratorURL != publicURL+"/alerts/"+fired.ID || got.Annotations["summary"] != "grounding is down" || got.Annotations["value"] != "0.78" {
+		if got.GeneratorURL != publicURL+"/api/v1/alerts/"+fired.ID || got.Annotations["summary"] != "grounding is down" || got.Annotations["value"] != "0.78" {
 			t.Errorf("%+v", got)
 		}
 		if h := <-a.told; h.Status != "firing" || h.Labels["alertname"] != "RuleA" {
