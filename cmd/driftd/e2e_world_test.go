@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -54,6 +55,7 @@ type world struct {
 	regURL    string
 	receivers string // more of them, lines of YAML
 	regKeys   string // more of the registry's, each behind a comma
+	regOther  string // a registry in place of the fake one
 	slackKeys string // more of Slack's
 	routeKeys string // more of the top route's
 	hook      *hook
@@ -134,6 +136,7 @@ func (w *world) file(name, text string) string {
 
 func (w *world) config() *config.Config {
 	w.t.Helper()
+	registry := cmp.Or(w.regOther, fmt.Sprintf(`{kind: webhook, url: %s, secret: "${REGISTRY_SECRET}"%s}`, w.regURL, w.regKeys))
 	path := w.file("driftd.yaml", fmt.Sprintf(`
 kafka: {brokers: [%s], topic_prefix: %s, partitions: %d, replication_factor: 1}
 sources:
@@ -144,9 +147,9 @@ receivers:
   - {name: oncall, slack: {token: "${SLACK_TOKEN}", channel: "#llm-alerts"%s}}
   - {name: hook, webhook: {url: %s, secret: "${HOOK_SECRET}"}}
 %sroute: {receiver: oncall%s, routes: [{receiver: hook, continue: true}, {receiver: oncall}]}
-registry: {kind: webhook, url: %s, secret: "${REGISTRY_SECRET}"%s}
+registry: %s
 http: {listen: "127.0.0.1:0"}
-`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.slackKeys, w.hook.URL, w.receivers, w.routeKeys, w.regURL, w.regKeys))
+`, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.slackKeys, w.hook.URL, w.receivers, w.routeKeys, registry))
 	cfg, _, problems := load(config.Sources{File: path, Environ: []string{
 		"SLACK_TOKEN=" + slackToken, "SLACK_SIGNING_SECRET=" + slackSecret, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
 	}})

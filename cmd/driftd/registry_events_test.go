@@ -3,6 +3,8 @@ package main
 import (
 	"bytes"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -75,6 +77,45 @@ func TestSomeonePromotes(t *testing.T) {
 	}
 	w.registry.Set(storyPrompt, "v18")
 	w.until("the person is seen", func() bool { return strings.Join(w.promotions(), ", ") == "v18 by jane, v18 by registry" })
+}
+
+// TestGitRegistry: an alert ends as a commit that says why, in the repository where people keep their prompts.
+func TestGitRegistry(t *testing.T) {
+	if _, err := exec.LookPath("git"); err != nil {
+		t.Skip("git is not installed: there is no rollback in a repository")
+	}
+	w, s := newStoryWorld(t, testkit.Broker(t))
+	w.makeSources()
+	t.Setenv("HOME", w.dir)
+	url, person := filepath.Join(w.dir, "prompts.git"), filepath.Join(w.dir, "person")
+	git := func(args ...string) string {
+		t.Helper()
+		out, err := exec.Command("git", append([]string{"-c", "user.name=Jane", "-c", "user.email=j@x"}, args...)...).CombinedOutput()
+		if err != nil {
+			t.Fatalf("git %s: %v\n%s", args, err, out)
+		}
+		return string(out)
+	}
+	git("init", "--quiet", "--bare", "--initial-branch=main", url)
+	git("init", "--quiet", "--initial-branch=main", person)
+	for _, v := range []string{"v17", "v18"} {
+		w.file("person/"+storyPrompt+".current", v+"\n")
+		git("-C", person, "add", "--all")
+		git("-C", person, "commit", "--quiet", "-m", v)
+	}
+	git("-C", person, "push", "--quiet", url, "main")
+	w.regOther = `{kind: git, url: "` + url + `", dir: clone, path: "{prompt}.current"}`
+	w.start()
+	w.publish(s.msgs[:s.until(rolledBackAt)])
+	w.until("a promotion is recorded", func() bool {
+		return len(w.alerts(func(r *detector.Record) bool { return r.Type == detector.RollbackPromoted })) == 1
+	})
+	if got := git("-C", url, "show", "main:"+storyPrompt+".current"); got != "v17\n" {
+		t.Errorf("the file says %q", got)
+	}
+	if got := git("-C", url, "log", "-1", "--format=%an: %B", "main"); !strings.Contains(got, "driftd: "+storyPrompt+": v17 in place of v18") || !strings.Contains(got, badRule) {
+		t.Errorf("the commit says %q", got)
+	}
 }
 
 // TestLately: prompts of which nothing was told for two days are not looked after, unless they fire.
