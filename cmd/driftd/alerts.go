@@ -143,7 +143,11 @@ func what(r *detector.Record) string {
 func note(a *desk.Alert) string {
 	var parts []string
 	if a.Acknowledged != nil {
-		parts = append(parts, "acknowledged by "+phrase.Brief(a.Acknowledged.Actor))
+		by := "acknowledged by " + phrase.Brief(a.Acknowledged.Actor)
+		if a.Acknowledged.Reason != "" {
+			by += ": " + phrase.Brief(a.Acknowledged.Reason)
+		}
+		parts = append(parts, by)
 	}
 	if a.Silenced != "" {
 		parts = append(parts, "silenced")

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"log/slog"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -137,5 +138,38 @@ http: {token: "${ONE}", tokens: [{name: grafana, secret: "${TWO}", scope: read},
 	want := []web.Token{{Name: "token", Secret: "the first secret of all", Write: true}, {Name: "grafana", Secret: "the second secret of all"}, {Name: "ci", Secret: "the third secret of all", Write: true}}
 	if got := tokens(&cfg.HTTP); !slices.Equal(got, want) {
 		t.Errorf("got %+v", got)
+	}
+}
+
+// TestWaitingSaysWhy: who waits for a rollback is told what keeps the registry from being asked; what was asked for goes on when
+// they do not wait any longer.
+func TestWaitingSaysWhy(t *testing.T) {
+	t.Setenv("DRIFTD_TOKEN", "a token that writes")
+	t.Setenv("USER", "")
+	o, err := newOffice()
+	if err != nil {
+		t.Fatal(err)
+	}
+	o.checks = append(o.checks, web.Check{Name: "act registry", OK: true, Trouble: true, Detail: "HTTP 503"})
+	ctx, cancel := context.WithCancel(t.Context())
+	served := make(chan error)
+	go func() { served <- o.web.Run(ctx) }()
+	waiting, stop := context.WithCancel(t.Context())
+	out, said := &logBuffer{}, &logBuffer{}
+	code := make(chan int)
+	go func() {
+		code <- runRollback(waiting, []string{"--url", "http://" + o.web.Addr(), "refund", "--to", "v17"}, out, said)
+	}()
+	const trouble = "driftd rollback: the registry: HTTP 503; it is tried again\n"
+	for tick := time.NewTicker(lookEvery); said.String() != trouble && t.Context().Err() == nil; {
+		<-tick.C
+	}
+	stop()
+	if c := <-code; c != exitWrong || said.String() != trouble+"driftd rollback: it goes on without this command: driftd rollback --list\n" || !strings.Contains(out.String(), "asked for by token:ci\n") {
+		t.Errorf("exit code %d\n%s\n%s", c, out, said)
+	}
+	cancel()
+	if err := <-served; err != nil {
+		t.Error(err)
 	}
 }

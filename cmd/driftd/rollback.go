@@ -20,7 +20,9 @@ import (
 const (
 	rollbackArgs = "PROMPT [--to V] [--reason TEXT] | --list | --stop | --resume"
 
-	lookEach  = 300 * time.Millisecond
+	lookEach   = 300 * time.Millisecond
+	quietLooks = 4 // without news, before it is asked why
+
 	lookUntil = 2 * time.Minute // a rollback that takes longer goes on by itself
 )
 
@@ -140,13 +142,21 @@ func (c *client) follow(ctx context.Context, id string, wait bool) int {
 	tick := time.NewTicker(lookEach)
 	defer tick.Stop()
 	var a desk.Attempt
-	for told := 0; ; {
+	trouble := "" // of the registry that was told
+	for told, seen, quiet := 0, 0, 0; ; quiet++ {
 		err := c.ask(ctx, "GET", "rollbacks/"+id, nil, nil, &a)
 		if e, ok := errors.AsType[*apiError](err); ok && e.code == http.StatusNotFound { // the daemon has not seen it yet
 			err = nil
 		}
+		if n := len(a.Log); n > seen {
+			seen, quiet = n, 0
+		}
 		if err == nil && !*c.json {
 			told = c.tell(&a, told)
+		}
+		if wait && quiet == quietLooks {
+			trouble = c.registryTrouble(ctx, trouble)
+			quiet = 0
 		}
 		settled := a.State.Over() || a.State == alert.RollbackWatching
 		switch {
@@ -163,6 +173,21 @@ func (c *client) follow(ctx context.Context, id string, wait bool) int {
 		case <-tick.C:
 		}
 	}
+}
+
+// registryTrouble says on stderr what keeps the registry from being asked, once while it stays the same.
+func (c *client) registryTrouble(ctx context.Context, told string) string {
+	var status web.Status
+	if c.ask(ctx, "GET", "status", nil, nil, &status) != nil {
+		return told
+	}
+	for _, check := range status.Checks {
+		if check.Name == "act registry" && check.Trouble && check.Detail != told {
+			fmt.Fprintf(c.stderr, "driftd %s: the registry: %s; it is tried again\n", c.name, phrase.Clean(check.Detail))
+			return check.Detail
+		}
+	}
+	return told
 }
 
 // tell prints what is new in the log of a rollback, and returns how much has been told.
