@@ -119,10 +119,10 @@ func (r *Receiver) Deliver(ctx context.Context, n *alert.Notification) (ref stri
 		})
 	}
 	wg.Wait()
-	if ctx.Err() != nil {
+	taken := slices.Contains(failures, nil)
+	if ctx.Err() != nil && !taken {
 		return "", context.Cause(ctx)
 	}
-	taken := slices.Contains(failures, nil)
 	for i, p := range peers {
 		p.note(failures[i], taken, r.cfg.Log)
 	}

@@ -74,6 +74,20 @@ grounding is down`
 	if got := Rollback(n); got != "v22 was promoted in place of v23, and it did not help: 0.79 after an hour" {
 		t.Errorf("rollback %q", got)
 	}
+	proposed := alert.Action(&n.Firing[0].Record, detector.RollbackProposed, at("14:42"))
+	proposed.Rollback, proposed.Reason = "approve", "v22 has 0.91"
+	n.Attempt = &alert.Attempt{Step: n.Firing[0].Record}
+	n.Attempt.Fold(&proposed)
+	n.Rollback, n.StandIn = &proposed, "ml-oncall"
+	n.Introduced = &detector.Record{Version: "v23", Actor: "jane", Time: at("14:20")}
+	got = strings.Join(Details(n)[3:7], "\n")
+	want = `v23 was promoted by jane at 14:20 UTC
+Rollback to v22 proposed: v22 has 0.91
+To decide: driftd approve 9f3c-3, or driftd reject 9f3c-3
+Told in place of ml-oncall, which cannot be told at the moment`
+	if got != want {
+		t.Errorf("details\n%s\nwant\n%s", got, want)
+	}
 }
 
 func TestTextFromOutside(t *testing.T) {

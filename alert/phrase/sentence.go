@@ -155,8 +155,17 @@ func Details(n *alert.Notification) []string {
 			line("- %s", Cut(Clean(fact), 300))
 		}
 	}
+	if i := n.Introduced; i != nil {
+		line("%s was promoted by %s at %s UTC", Brief(i.Version), Brief(i.Actor), Clock(i.Time, r.Time))
+	}
 	if s := Rollback(n); s != "" {
 		out = append(out, s)
+	}
+	if a := n.Attempt; a != nil && a.State == alert.RollbackWaiting {
+		line("To decide: driftd approve %s, or driftd reject %s", a.ID(), a.ID())
+	}
+	if n.StandIn != "" {
+		line("Told in place of %s, which cannot be told at the moment", Brief(n.StandIn))
 	}
 	for _, k := range []string{"summary", "description"} {
 		if s := r.Annotations[k]; s != "" {
