@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 )
 
@@ -38,7 +39,7 @@ func now(r *detector.Record) string {
 	case r.Kind == "traffic_share":
 		return "*" + strings.TrimSpace(subject(r)+" is back to "+value+" of the calls") + "*"
 	case r.Kind == "shape":
-		return "*" + name + " is near that of before again*: " + distance(r) + " " + value
+		return "*" + name + " is near that of before again*: " + phrase.Distance(r) + " " + value
 	case !back(r):
 		return "*" + name + " " + value + "* when it ended"
 	}

@@ -3,6 +3,7 @@ package slack
 import (
 	"strings"
 
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 )
 
@@ -17,7 +18,7 @@ func headline(r *detector.Record, where string) string {
 		}
 		return "*" + escape(brief(strings.TrimSpace(whom+" has "+value+" of the calls"))) + "*" + ofCohort(r, " in ") + crossed(r)
 	case r.Kind == "shape" && r.Value != nil:
-		return "*" + escape(brief(measure(r))) + " changed*" + ofCohort(r, " for ") + ": " + distance(r) + " " + value + crossed(r) + compared(r)
+		return "*" + escape(brief(measure(r))) + " changed*" + ofCohort(r, " for ") + ": " + phrase.Distance(r) + " " + value + crossed(r) + compared(r)
 	}
 	if r.Kind == "exceed" && r.Value != nil {
 		return "*" + escape(brief(measure(r))) + ": " + value + "*" + between(r) + where + crossed(r)
@@ -34,21 +35,6 @@ func ofCohort(r *detector.Record, before string) string {
 		return ""
 	}
 	return before + cohort(r)
-}
-
-// distance names how two shapes are compared.
-func distance(r *detector.Record) string {
-	switch r.Stat {
-	case "wasserstein":
-		return "Wasserstein distance"
-	case "ks":
-		return "Kolmogorov–Smirnov distance"
-	case "psi":
-		return "population stability index"
-	case "jensen_shannon":
-		return "Jensen–Shannon divergence"
-	}
-	return "distance"
 }
 
 // compared says what a shape is compared with.

@@ -2,6 +2,7 @@ package slack
 
 import (
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 )
 
@@ -19,7 +20,7 @@ func next(n *alert.Notification, v View) string {
 	switch mend := advice(n); {
 	case mend != "":
 		return "*Next*: " + mend
-	case attempt(n) == nil && r.Rollback == "auto" && to != "" && clearest(n).Cause != detector.CauseUnclear && clearest(n).Cause != "":
+	case attempt(n) == nil && r.Rollback == "auto" && to != "" && phrase.Clearest(n).Cause != detector.CauseUnclear && phrase.Clearest(n).Cause != "":
 		return "*Next*: driftd is about to ask the registry to promote " + to + "."
 	case r.Metric == "link_coverage":
 		return "*Next*: find the callers of " + escape(brief(r.Prompt)) + " that send no prompt version."
@@ -27,7 +28,7 @@ func next(n *alert.Notification, v View) string {
 		return "*Next*: check that what scores " + escape(brief(r.Prompt)) + " still runs."
 	case r.Metric == "volume":
 		return "*Next*: check that callers still reach " + escape(brief(r.Prompt)) + "."
-	case clearest(n).Cause == detector.CauseUnclear:
+	case phrase.Clearest(n).Cause == detector.CauseUnclear:
 		return "*Next*: " + look + " and decide by hand."
 	case to != "":
 		return "*Next*: " + look + "; if " + bad + " is the cause, promote " + to + "."

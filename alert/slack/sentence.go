@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 )
 
@@ -151,12 +152,7 @@ func names(ms []alert.Member, s spreads) string {
 	return strings.Join(out, ", ")
 }
 
-func cohort(r *detector.Record) string {
-	if len(r.Cohort) == 0 {
-		return "all traffic"
-	}
-	return escape(brief(alert.CohortName(r.Cohort)))
-}
+func cohort(r *detector.Record) string { return escape(phrase.Cohort(r)) }
 
 // words are the rule author's own.
 func words(r *detector.Record) string {
@@ -170,12 +166,7 @@ func words(r *detector.Record) string {
 }
 
 // subject is the version, or the prompt where an alert is about all of them.
-func subject(r *detector.Record) string {
-	if r.Version == "" {
-		return escape(brief(r.Prompt))
-	}
-	return escape(brief(r.Version))
-}
+func subject(r *detector.Record) string { return escape(phrase.Subject(r)) }
 
 // fallback is the message in one line, for the notification on a phone.
 func fallback(n *alert.Notification, sign, title string) string {
@@ -199,7 +190,7 @@ func fallback(n *alert.Notification, sign, title string) string {
 	if more := len(n.Firing) - 1; more > 0 {
 		s += fmt.Sprintf(" and %d more", more)
 	}
-	if c := clearest(n).Cause; c != "" && c != detector.CauseUnclear {
+	if c := phrase.Clearest(n).Cause; c != "" && c != detector.CauseUnclear {
 		s += "; likely cause " + brief(string(c))
 	}
 	return plain(s)

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 )
 
@@ -12,7 +13,7 @@ const maxFacts = 6
 
 // why is the likely cause with the facts that it rests on; empty where none was looked for.
 func why(n *alert.Notification) string {
-	r := clearest(n)
+	r := phrase.Clearest(n)
 	if r.Cause == "" {
 		return ""
 	}
@@ -21,16 +22,6 @@ func why(n *alert.Notification) string {
 		s += "\n• " + escape(cut(clean(fact), 300))
 	}
 	return s
-}
-
-// clearest is the firing alert whose cause is told for the group: the worst one whose cause is clear, else the worst one.
-func clearest(n *alert.Notification) *detector.Record {
-	for i := range n.Firing {
-		if c := n.Firing[i].Record.Cause; c != "" && c != detector.CauseUnclear {
-			return &n.Firing[i].Record
-		}
-	}
-	return &n.Firing[0].Record
 }
 
 // budget says how often the rule may be wrong; empty for kinds that do not say.
@@ -70,7 +61,7 @@ func advice(n *alert.Notification) string {
 	case "shape":
 		return "compare the distributions; the mean need not have moved."
 	}
-	switch clearest(n).Cause {
+	switch phrase.Clearest(n).Cause {
 	case detector.CauseEverything:
 		return "look at the provider and at what all versions share; promoting another version does not help."
 	case detector.CauseModelSnapshot:
