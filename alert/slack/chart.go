@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"math"
 	"strings"
 	"time"
@@ -37,7 +38,7 @@ func points(values []*float64) int {
 func chart(n *alert.Notification, v View) []api.Block {
 	r := trend(n)
 	if v.Chart != "" {
-		alt := "how the figure went"
+		alt := measure(&n.Worst().Record) + " when it began to fire"
 		if r != nil {
 			alt = caption(r)
 		}
@@ -51,12 +52,20 @@ func chart(n *alert.Notification, v View) []api.Block {
 
 // caption says in words what the chart shows.
 func caption(r *detector.Record) string {
-	s := brief(measure(r)) + " of " + brief(strings.TrimSpace(r.Prompt+" "+r.Version))
+	s := brief(measure(r)) + " of " + brief(cmp.Or(r.Version, r.Prompt))
 	if r.Trend.Previous != nil && r.Previous != "" {
 		s += " and " + brief(r.Previous)
 	}
 	from, to := span(r.Trend)
-	return s + ", " + clock(from, to) + " to " + clock(to, to) + " UTC"
+	return s + ofWhom(r) + ", " + clock(from, to) + " to " + clock(to, to) + " UTC"
+}
+
+// ofWhom names the cohort that a trend is of, nothing for all traffic.
+func ofWhom(r *detector.Record) string {
+	if len(r.Cohort) == 0 {
+		return ""
+	}
+	return ", " + alert.CohortName(r.Cohort)
 }
 
 // span is the time that a trend is of.

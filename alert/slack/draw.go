@@ -170,12 +170,12 @@ func (d *drawing) buttons(all []api.BlockElement, margin string) {
 func (d *drawing) image(alt, margin string) {
 	room := d.inner - columns(margin) - 4
 	lines := wrap(alt, room)
-	wide := 0
+	wide := len("chart") + 2
 	for _, l := range lines {
 		wide = max(wide, columns(l))
 	}
 	edge := strings.Repeat("─", wide+2)
-	d.line(margin + "╭" + edge + "╮")
+	d.line(margin + "╭─ chart " + strings.Repeat("─", wide-6) + "╮")
 	for _, l := range lines {
 		d.line(margin + "│ " + l + strings.Repeat(" ", wide-columns(l)) + " │")
 	}

@@ -137,7 +137,7 @@ func TestChartIsUploaded(t *testing.T) {
 		n.News = []detector.Record{g}
 		deliver("F0002")
 		fs := s.Files()
-		if len(fs) != 2 || fs[0].Name != "trend.png" || fs[0].Channel != "" || fs[0].Alt != "citation_grounding of support_intent_classifier v23 and v22, 13:41 to 14:41 UTC" {
+		if len(fs) != 2 || fs[0].Name != "trend.png" || fs[0].Channel != "" || fs[0].Alt != "citation_grounding of v23 and v22, enterprise × de, 13:41 to 14:41 UTC" {
 			t.Errorf("files %+v", fs)
 		}
 		if _, err := png.Decode(bytes.NewReader(fs[0].Bytes)); err != nil {

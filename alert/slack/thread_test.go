@@ -74,8 +74,8 @@ func TestReplyFails(t *testing.T) {
 		g := grounding()
 		n := news1(firing(g), g, act(detector.Acknowledged, time.Minute, by(jane, "")))
 		fails := 0
-		s.Watch(func(fakeslack.Message) {
-			if fails++; fails == 1 {
+		s.Watch(func(m fakeslack.Message) {
+			if fails++; m.ThreadTS == "" && fails == 1 {
 				s.Fail(fakeslack.Fault{Method: "chat.postMessage", Status: 503})
 			}
 		})

@@ -21,7 +21,7 @@ func versions(n *alert.Notification) string {
 			good = side{name: t.Version, value: t.Value, samples: t.Samples, calls: &t.Calls}
 		}
 	}
-	if good.name == "" || good.value == nil && good.calls == nil {
+	if good.name == "" || good.value == nil && good.calls == nil || bad.value == nil && bad.share == nil {
 		return ""
 	}
 	rows := [][]string{{"", good.name, bad.name}}

@@ -261,10 +261,7 @@ func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, 
 	}
 	var messages, edits, replies int64
 	for _, m := range w.slack.Messages() {
-		if m.ThreadTS != "" {
-			replies++
-			continue
-		}
+		replies += int64(len(w.slack.Replies(m.TS)))
 		messages++
 		edits += int64(m.Edits)
 	}

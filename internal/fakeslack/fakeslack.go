@@ -68,10 +68,9 @@ type Server struct {
 		serial   int
 		watch    func(Message)
 
-		watchReplies func(Message)
-		archived     map[string]bool
-		outside      map[string]bool // channels that the bot is not in
-		next         chan struct{}   // closed when something has happened
+		archived map[string]bool
+		outside  map[string]bool // channels that the bot is not in
+		next     chan struct{}   // closed when something has happened
 
 		files      []*File
 		views      []View
@@ -105,19 +104,11 @@ func (s *Server) Start() (url string, stop func(), err error) {
 	return "http://" + ln.Addr().String(), func() { _ = srv.Close(); s.Disconnect(); wg.Wait() }, nil
 }
 
-// Watch calls f with each message that is posted or changed, from the goroutine of the request; replies are told to
-// WatchReplies.
+// Watch calls f with each message that is posted or changed, replies in threads included, from the goroutine of the request.
 func (s *Server) Watch(f func(Message)) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.watch = f
-}
-
-// WatchReplies calls f with each reply that is posted in a thread, from the goroutine of the request.
-func (s *Server) WatchReplies(f func(Message)) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.mu.watchReplies = f
 }
 
 // Fail gives these answers to the next calls, one each.
@@ -308,9 +299,6 @@ func (s *Server) note(method string, a answer) {
 	s.mu.calls = append(s.mu.calls, method+" "+result)
 	s.changed()
 	watch := s.mu.watch
-	if a.message != nil && a.message.ThreadTS != "" {
-		watch = s.mu.watchReplies
-	}
 	s.mu.Unlock()
 	if a.message != nil && watch != nil {
 		watch(*a.message)
