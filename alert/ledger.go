@@ -425,6 +425,7 @@ func (l *ledger) attempted(g *groupState, step, r *detector.Record, part int, of
 	} else if !at.Fold(r) {
 		return
 	}
+	g.toldLog = min(g.toldLog, len(at.Log)-1) // a reminder takes the place of the one before
 	g.attemptOffset = offset
 	g.happened(r)
 	l.touch(g)
