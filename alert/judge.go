@@ -153,6 +153,9 @@ func (o *Outbox) judge(g *groupState, now time.Time) {
 	if !live {
 		j.task, j.handing = 0, false
 	}
+	if j.oldest.IsZero() { // without news: who was told the longest ago comes first
+		j.oldest, j.order = g.toldAt, g.members[0].order
+	}
 }
 
 // from is the offset from which on the alert is untold.
