@@ -22,6 +22,9 @@ Lists the alerts that fire or are pending, the rollbacks that wait for a person,
 that cannot be told, with what to do.
 `
 
+// shownRollbacks is how many of those that are open are shown below the alerts.
+const shownRollbacks = 20
+
 // overview is `driftd alerts --json`.
 type overview struct {
 	Status web.Status `json:"status"`
@@ -94,10 +97,13 @@ func writeOverview(w io.Writer, o *overview, all bool) {
 	for i := range o.Alerts.Alerts {
 		ids = append(ids, o.Alerts.Alerts[i].ID)
 	}
+	for i := range o.Rollbacks {
+		ids = append(ids, o.Rollbacks[i].Step.ID)
+	}
 	short := shortIDs(ids)
-	if len(ids) == 0 && all {
+	if n := len(o.Alerts.Alerts); n == 0 && all {
 		fmt.Fprintln(w, "There are no alerts.")
-	} else if len(ids) == 0 {
+	} else if n == 0 {
 		fmt.Fprintln(w, "No alert fires or is pending.")
 	} else {
 		table := [][]string{{"id", "state", "for", "alert", "prompt", "version", "cohort", "what", ""}}
@@ -110,12 +116,16 @@ func writeOverview(w io.Writer, o *overview, all bool) {
 			})
 		}
 		writeColumns(w, table, len(table[0]))
-		if n := o.Total - len(ids); n > 0 {
+		if n := o.Total - n; n > 0 {
 			fmt.Fprintf(w, "and %d more\n", n)
 		}
 	}
 	var more []string
 	for i := range o.Rollbacks {
+		if i == shownRollbacks {
+			more = append(more, fmt.Sprintf("and %d rollbacks more: driftd rollback --list", len(o.Rollbacks)-i))
+			break
+		}
 		more = append(more, openRollback(&o.Rollbacks[i], now, short))
 	}
 	for _, s := range o.Status.Stops {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -171,5 +172,21 @@ func TestWaitingSaysWhy(t *testing.T) {
 	cancel()
 	if err := <-served; err != nil {
 		t.Error(err)
+	}
+}
+
+// TestManyOpenRollbacks: the overview stays one, and ids are told apart over alerts and rollbacks.
+func TestManyOpenRollbacks(t *testing.T) {
+	o := &overview{}
+	for i := range shownRollbacks + 3 {
+		id := fmt.Sprintf("0123456789%022x", i)
+		o.Rollbacks = append(o.Rollbacks, desk.Attempt{ID: id + "-1", State: alert.RollbackChecking, Prompt: "p", Target: "v1", Step: detector.Record{ID: id, Step: 1}})
+	}
+	var out strings.Builder
+	writeOverview(&out, o, false)
+	lines := strings.Split(strings.TrimSpace(out.String()), "\n")
+	if len(lines) != shownRollbacks+3 || lines[0] != "No alert fires or is pending." || lines[len(lines)-1] != "and 3 rollbacks more: driftd rollback --list" ||
+		lines[2] == lines[3] || !strings.HasSuffix(lines[2], ": p v1 is checking") {
+		t.Errorf("%d lines:\n%s", len(lines), out.String())
 	}
 }
