@@ -28,8 +28,8 @@ const (
 // guard knows who may do what:
 //
 //   - whoever has a token may read; who has one of scope write may change things,
-//   - this machine, by its own name, so that no web page can be made to ask by way of a browser here, may read unless a token of
-//     scope read is given, and change things unless one of scope write is,
+//   - this machine, by its own name, so that no web page can be made to ask by way of a browser here, and for itself, not as a
+//     proxy that says so, may read unless a token of scope read is given, and change things unless one of scope write is,
 //   - nobody else.
 type guard struct {
 	tokens        []Token
@@ -72,7 +72,7 @@ func (g *guard) enter(r *http.Request, what right) (who string, no *refusal) {
 		return "token:" + g.tokens[found].Name, nil
 	}
 	needed := what == reads && g.read || what == writes && g.written
-	here := local(r.RemoteAddr) && local(cmp.Or(r.Host, "-"))
+	here := local(r.RemoteAddr) && local(cmp.Or(r.Host, "-")) && !forwarded(r.Header)
 	switch {
 	case here && !needed:
 		return "local", nil
@@ -98,6 +98,17 @@ func (no *refusal) tell(w http.ResponseWriter) {
 		w.Header().Set("WWW-Authenticate", `Bearer realm="driftd"`)
 	}
 	tell(w, no.code, Problem{Error: no.problem, Hint: no.do})
+}
+
+// forwarded tells that a proxy hands on what somebody else asks. Many proxies ask by the name of this machine, and not all say so:
+// the scope of a token is what keeps others out, this only keeps a proxy from letting them all in by mistake.
+func forwarded(h http.Header) bool {
+	for _, name := range []string{"Forwarded", "Via", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Real-Ip"} {
+		if _, ok := h[name]; ok {
+			return true
+		}
+	}
+	return false
 }
 
 // local tells whether host, with or without a port, is this machine.

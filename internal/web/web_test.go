@@ -155,3 +155,28 @@ func TestReloadNeedsTheRight(t *testing.T) {
 		}
 	}
 }
+
+// A proxy on this machine asks from here, and often by this machine's name, for whoever asks it.
+func TestProxyIsNotThisMachine(t *testing.T) {
+	for _, header := range []string{"Forwarded", "Via", "X-Forwarded-For", "x-forwarded-host", "X-Forwarded-Proto", "X-Real-IP"} {
+		for _, write := range []bool{false, true} {
+			r := httptest.NewRequest("GET", "/api/v1/alerts", nil)
+			r.RemoteAddr, r.Host = "127.0.0.1:5", "127.0.0.1:8430"
+			what := reads
+			if write {
+				what = writes
+			}
+			if who, no := newGuard(nil).enter(r, what); no != nil || who != "local" {
+				t.Fatalf("this machine itself: %q %v", who, no)
+			}
+			r.Header.Set(header, "203.0.113.9")
+			if who, no := newGuard(nil).enter(r, what); no == nil || no.code != http.StatusForbidden {
+				t.Errorf("%s, write %v: let in as %q", header, write, who)
+			}
+			r.Header.Set("Authorization", "Bearer s3cret")
+			if who, no := newGuard([]Token{{Name: "ci", Secret: "s3cret", Write: true}}).enter(r, what); no != nil || who != "token:ci" {
+				t.Errorf("%s with a token: %q %v", header, who, no)
+			}
+		}
+	}
+}
