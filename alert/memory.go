@@ -84,7 +84,7 @@ var errCut = errors.New("the worker is cut off from its log")
 // Start starts an act worker that has all partitions, from what was committed by the one before it. It ends with Stop.
 func (m *Memory) Start(ctx context.Context, core Core) *MemoryWorker {
 	ctx, cancel := context.WithCancel(ctx)
-	w := &MemoryWorker{m: m, loop: newLoop(core, defaultQuiet), cancel: cancel}
+	w := &MemoryWorker{m: m, loop: newLoop(core, DefaultQuiet), cancel: cancel}
 	w.loop.append, w.loop.total = w.append, len(m.parts)
 	w.wg.Go(func() { w.loop.run(ctx) })
 	for p := range m.parts {

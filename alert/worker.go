@@ -26,7 +26,8 @@ import (
 )
 
 const (
-	defaultQuiet  = 500 * time.Millisecond
+	// DefaultQuiet is that of a WorkerConfig without one.
+	DefaultQuiet  = 500 * time.Millisecond
 	fetchWait     = time.Second
 	produceWithin = 10 * time.Second
 	// produceBytes bounds one write. Brokers take batches of 1 MiB unless configured otherwise.
@@ -64,7 +65,7 @@ type Worker struct {
 // NewWorker returns a worker; Run starts it.
 func NewWorker(cfg WorkerConfig) *Worker {
 	if cfg.Quiet <= 0 {
-		cfg.Quiet = defaultQuiet
+		cfg.Quiet = DefaultQuiet
 	}
 	if cfg.Group == "" {
 		cfg.Group = "driftd-act-" + cfg.Name

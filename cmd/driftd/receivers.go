@@ -1,8 +1,10 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
+	"time"
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/internal/config"
@@ -12,9 +14,10 @@ import (
 // which allow a rollback are told why there is none.
 func (d *daemon) newAct() ([]*alert.Worker, error) {
 	var out []*alert.Worker
-	worker := func(name string, core alert.Core, whole bool) {
+	quiet := cmp.Or(d.Pace.Quiet, alert.DefaultQuiet)
+	worker := func(name string, core alert.Core, whole bool, quiet time.Duration) {
 		out = append(out, alert.NewWorker(alert.WorkerConfig{
-			Name: name, Group: d.groupID("act-" + name), Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: d.Pace.Quiet,
+			Name: name, Group: d.groupID("act-" + name), Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: quiet,
 			Partitions: d.Config.Kafka.Partitions, Whole: whole,
 			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}))
@@ -29,12 +32,13 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 		worker(r.Name, alert.NewOutbox(alert.OutboxConfig{
 			Name: r.Name, Receiver: to, Route: root, Mutes: mutes, UntilWorseBy: float64(d.Config.Acknowledge.UntilWorseBy),
 			Watchdog: d.watchdog(r.Name), Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "act"),
-		}), false)
+		}), false, quiet)
 		if digest := d.newDigest(r); digest != nil {
-			worker(r.Name+"-digest", digest, false)
+			worker(r.Name+"-digest", digest, false, quiet)
 		}
 	}
-	worker(registryWorker, d.newRollback(), true)
+	// It is quicker than the receivers, so that what they tell of a new alert has its rollback in it.
+	worker(registryWorker, d.newRollback(), true, quiet/5)
 	return out, nil
 }
 
