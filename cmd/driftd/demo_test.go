@@ -20,7 +20,7 @@ func TestDemo(t *testing.T) {
 		approve bool
 		told    []string
 	}{
-		"approved": {true, []string{"approved   by you", "written down before the registry is", "v22 in place of v23, by driftd", "recovered ", "resolved ", "changed in place", "🟢 Resolved", "1 alert in 2 steps, 1 Slack message", "1 rollback"}},
+		"approved": {true, []string{"approved   by you", "written down before the registry is", "v22 in place of v23, by driftd", "recovered ", "resolved ", "changed in place", "🟢 Resolved", "in its thread", "1 alert in 2 steps, 1 Slack message", "1 rollback"}},
 		"rejected": {false, []string{"rejected   by you", "pending ", "firing ", "Slack      #llm-alerts receives", "🔴 GroundingBelowFloor · support_intent_classifier v23", "2 Slack messages", "0 rollbacks"}},
 	} {
 		t.Run(name, func(t *testing.T) {

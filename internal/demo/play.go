@@ -261,8 +261,8 @@ func (w *World) close(screen *Screen, t *teller, feed *feed, c *counts, flowed, 
 	}
 	var messages, edits, replies int64
 	for _, m := range w.slack.Messages() {
-		replies += int64(len(w.slack.Replies(m.TS)))
 		messages++
+		replies += int64(len(w.slack.Replies(m.TS)))
 		edits += int64(m.Edits)
 	}
 	screen.line(w.plan.Begin.Add(w.plan.Length), how, "end", fmt.Sprintf("%s: %s;\n%s\n%s\n%s in %.1f s: %s events/s; %.1f s with start and end\n%s in %s, %s with %s and %s, %s",

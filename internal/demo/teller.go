@@ -246,7 +246,7 @@ func (t *teller) notified(r *detector.Record) {
 		}
 	}
 	for _, reply := range t.mu.replies {
-		t.screen.line(time.Time{}, faint, "  thread", reply.Text, "")
+		t.screen.line(r.Time, plain, "Slack", "in its thread\n"+people.Replace(reply.Text), "")
 	}
 	t.mu.replies = nil
 	t.ask()
@@ -272,11 +272,10 @@ func (t *teller) waiting() bool {
 
 // named has people by their names, as Slack shows them, in what JSON may have escaped.
 func named(blocks []byte) []byte {
-	for _, mention := range []string{"<@" + personID + ">", `\u003c@` + personID + `\u003e`} {
-		blocks = bytes.ReplaceAll(blocks, []byte(mention), []byte("@"+personName))
-	}
-	return blocks
+	return []byte(people.Replace(string(blocks)))
 }
+
+var people = strings.NewReplacer("<@"+personID+">", "@"+personName, `\u003c@`+personID+`\u003e`, "@"+personName)
 
 // news are the lines of box that was has not got, without their frame.
 func news(was, box string) (added []string) {
