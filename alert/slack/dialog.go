@@ -68,7 +68,7 @@ func (in *Interactions) submitted(ctx context.Context, a *app, call *api.Interac
 	p := &press{app: a, user: call.User, receiver: o.Receiver, alertID: o.Alert, channel: o.Channel}
 	found, leg, err := in.cfg.Find(p.receiver, p.alertID)
 	if err != nil {
-		return in.tell(ctx, p, "stale", "driftd knows nothing of this alert any more.")
+		return in.unknown(ctx, p, err)
 	}
 	if no := in.denied(ctx, p, &leg, actSilenceDialog); no != "" {
 		return in.tell(ctx, p, "denied", no)

@@ -47,7 +47,9 @@ func DrawText(m Message, width int) string {
 	}
 	for i, b := range m.Blocks {
 		if h, ok := b.(*api.HeaderBlock); ok {
-			d.text(h.Text.Text, "")
+			if h.Text != nil {
+				d.text(h.Text.Text, "")
+			}
 			if i < len(m.Blocks)-1 {
 				d.WriteString("├" + rule + "┤\n")
 			}
@@ -72,6 +74,9 @@ type drawing struct {
 }
 
 func (d *drawing) line(s string) {
+	if columns(s) > d.inner {
+		s = fit(s, d.inner)
+	}
 	d.WriteString("│ " + s + strings.Repeat(" ", max(d.inner-columns(s), 0)) + " │\n")
 }
 
@@ -168,7 +173,7 @@ func (d *drawing) buttons(all []api.BlockElement, margin string) {
 
 // image draws a frame with what the image shows in words.
 func (d *drawing) image(alt, margin string) {
-	room := d.inner - columns(margin) - 4
+	room := max(d.inner-columns(margin)-4, 1)
 	lines := wrap(alt, room)
 	wide := len("chart") + 2
 	for _, l := range lines {

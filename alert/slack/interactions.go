@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -26,7 +27,10 @@ type People interface {
 	Decide(ctx context.Context, who, attemptID string, approve bool, reason string) error
 }
 
-// Find returns an alert and the way by which it comes to a receiver. Errors are those of desk.Board.
+// ErrStarting is what Find answers while the alerts topic has not been read.
+var ErrStarting = errors.New("the alerts topic is still being read")
+
+// Find returns an alert and the way by which it comes to a receiver. Errors are ErrStarting and those of desk.Board.
 type Find func(receiver, alertID string) (desk.Alert, alert.Leg, error)
 
 // App is a Slack app whose buttons lead here.

@@ -217,6 +217,8 @@ func TestStaleButtons(t *testing.T) {
 			return desk.Alert{}, alert.Leg{}, desk.ErrNotFound
 		}
 		d.want(actAcknowledge, "U012", "", "knows nothing of this alert")
+		d.in.cfg.Find = func(string, string) (desk.Alert, alert.Leg, error) { return desk.Alert{}, alert.Leg{}, ErrStarting }
+		d.want(actAcknowledge, "U012", "", "press again in a moment")
 	})
 }
 

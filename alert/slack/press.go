@@ -83,7 +83,7 @@ func (p *press) read(action *api.BlockAction) bool {
 func (in *Interactions) pressed(ctx context.Context, p *press, action string) string {
 	found, leg, err := in.cfg.Find(p.receiver, p.alertID)
 	if err != nil {
-		return in.tell(ctx, p, "stale", "driftd knows nothing of this alert any more.")
+		return in.unknown(ctx, p, err)
 	}
 	if no := in.denied(ctx, p, &leg, action); no != "" {
 		return in.tell(ctx, p, "denied", no)
@@ -117,6 +117,14 @@ func (in *Interactions) pressed(ctx context.Context, p *press, action string) st
 	}
 	_, err = in.cfg.People.Silence(ctx, p.who(), s)
 	return in.answer(ctx, p, err)
+}
+
+// unknown tells someone that the alert cannot be found.
+func (in *Interactions) unknown(ctx context.Context, p *press, err error) string {
+	if errors.Is(err, ErrStarting) {
+		return in.tell(ctx, p, "failed", "driftd has just started and still reads what happened. Please press again in a moment.")
+	}
+	return in.tell(ctx, p, "stale", "driftd knows nothing of this alert any more.")
 }
 
 // unsilenceable says why an alert cannot be silenced from its message any more; empty when it can.

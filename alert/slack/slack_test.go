@@ -12,6 +12,7 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+	"unicode/utf16"
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/detector"
@@ -154,6 +155,19 @@ func TestBotFailures(t *testing.T) {
 	f(fakeslack.Fault{Error: "something new"}, alert.Blocked, "something new", 0)
 	f(fakeslack.Fault{Error: "msg_too_long"}, alert.Unsendable, "msg_too_long", 0)
 
+	// What a person has to mend, and how.
+	for code, hint := range map[string]string{
+		"token_revoked": "install the app anew", "invalid_auth": "set token", "missing_scope": "chat:write", "is_archived": "unarchive the channel",
+		"not_in_channel": "invite the bot to #llm-alerts", "channel_not_found": "invite the bot to #llm-alerts", "restricted_action": "an admin",
+	} {
+		s := newFake()
+		s.Fail(fakeslack.Fault{Error: code})
+		_, err := newBot(s).Deliver(t.Context(), one)
+		if got := failure(t, err); got.Kind != alert.Blocked || !strings.Contains(got.Hint, hint) {
+			t.Errorf("%s: %+v", code, got)
+		}
+	}
+
 	s := newFake()
 	_, err := newBot(s, func(c *Config) { c.Channel = "#nowhere" }).Deliver(t.Context(), one)
 	if got := failure(t, err); got.Reason != "channel_not_found" || got.Hint != "invite the bot to #nowhere" {
@@ -241,6 +255,7 @@ func FuzzRender(f *testing.F) {
 	for _, kind := range []string{"canary", "exceed", "shape", "change", "traffic_share"} {
 		f.Add("p", "v", "latency", "t", "s", "r", "ab", "", kind, "*_`~", 0.1, 4.0)
 	}
+	plainly := func(c *Config) { c.Charts = false }
 	f.Fuzz(func(t *testing.T, prompt, version, metric, tier, summary, reason, trace, runbook, kind, fact string, value, bound float64) {
 		r := grounding()
 		r.Prompt, r.Version, r.Metric, r.Previous, r.Rule = prompt, version, metric, version, prompt
@@ -252,9 +267,38 @@ func FuzzRender(f *testing.F) {
 		r.Changed = []detector.Changed{{Axis: metric, From: fact, To: version, Time: t0}}
 		act := alert.Action(&r, detector.RollbackRefused, t0)
 		act.Reason = reason
-		n := &alert.Notification{Firing: []alert.Member{member(r)}, Rollback: &act, Attempt: &alert.Attempt{Step: r, State: alert.RollbackRefused, Last: act}}
+		r.Trend = &detector.Trend{From: t0, Every: fact, Values: []*float64{&value, nil, &bound}, Previous: []*float64{&bound, &value}}
+		r.Target = &detector.Target{Version: fact, Calls: int64(len(fact)), Value: &value, Samples: 7}
+		r.ExplainedBy = []detector.Explained{{Cohort: map[string]string{tier: fact}, Share: value}}
+		r.Reason = reason
+		other := r
+		other.ID, other.Prompt, other.Version, other.Rule = "2", fact, summary, metric
+		actor := func(typ detector.RecordType) *detector.Record {
+			a := alert.Action(&r, typ, t0)
+			a.Actor, a.Reason, a.Guard, a.Force = prompt, reason, metric, fact
+			a.Silence = &detector.Silence{Starts: t0, Ends: t0.Add(time.Hour), Comment: fact}
+			return &a
+		}
+		n := &alert.Notification{Firing: []alert.Member{member(r), member(other)}, Rollback: &act, StandIn: fact,
+			Acknowledged: actor(detector.Acknowledged), Silenced: actor(detector.Silenced), Introduced: actor(detector.RegistryPromoted), Observed: actor(detector.Observed),
+			Attempt: &alert.Attempt{Step: *actor(detector.RollbackRequested), State: alert.RollbackState(version), Last: act, Decided: actor(detector.RollbackApproved)}}
+		n.Observed.Share, n.Observed.Target = &value, r.Target
+		n.Leg.Approvers = []string{"U012", "S0ML"}
+		for _, state := range []alert.RollbackState{alert.RollbackWaiting, alert.RollbackWatching, alert.RollbackRefused, alert.RollbackRejected, alert.RollbackFailed, alert.RollbackIneffective} {
+			if len(prompt)%6 == len(state)%6 {
+				n.Attempt.State = state
+			}
+		}
+		for _, typ := range []detector.RecordType{detector.Firing, detector.Resolved, detector.Acknowledged, detector.Silenced, detector.RollbackRequested, detector.RollbackReminded,
+			detector.RollbackRejected, detector.RollbackRefused, detector.RollbackPromoted, detector.RollbackFailed, detector.Ineffective, detector.RegistryPromoted} {
+			n.News = append(n.News, *actor(typ))
+		}
+		if re := replyTo(n, false); strings.Count(re.text, "\n") != len(n.News)-1 || len(utf16.Encode([]rune(re.text))) > maxSection {
+			t.Fatalf("%d lines of %d, %d characters", strings.Count(re.text, "\n")+1, len(n.News), len(utf16.Encode([]rune(re.text))))
+		}
+		n.News = n.News[:0]
 		s := newFake()
-		if _, err := newBot(s).Deliver(t.Context(), n); err != nil {
+		if _, err := newBot(s, plainly).Deliver(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 		ms := s.Messages()
@@ -268,7 +312,7 @@ func FuzzRender(f *testing.F) {
 		}
 		DrawText(m, 30)
 		n.Resolved, n.Firing = n.Firing, nil
-		if _, err := newBot(newFake()).Deliver(t.Context(), n); err != nil {
+		if _, err := newBot(newFake(), plainly).Deliver(t.Context(), n); err != nil {
 			t.Fatal(err)
 		}
 	})

@@ -66,6 +66,9 @@ func (d *daemon) newInteractions() *slack.Interactions {
 		Find: func(receiver, alertID string) (desk.Alert, alert.Leg, error) {
 			a, err := d.desk.Board().Alert(alertID)
 			if err != nil {
+				if !d.desk.Board().Ready() {
+					err = slack.ErrStarting
+				}
 				return a, alert.Leg{}, err
 			}
 			legs := root.Legs(a.Labels)
