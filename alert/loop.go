@@ -13,7 +13,8 @@ import (
 // long enough to write down what was done.
 const grace = 5 * time.Second
 
-// missingAfter is how long a core that can do without waits for partitions that cannot be read.
+// missingAfter is how long a core that can do without waits for partitions that cannot be read: since the first of all began, or
+// anything more was read of those that are not at their end.
 const missingAfter = 30 * time.Second
 
 // claim is one partition of the alerts topic as the loop needs it.
@@ -61,7 +62,7 @@ type loop struct {
 	commit  time.Duration // between commits while nothing is done
 	total   int           // partitions of the topic; 0 for as many as there are
 	whole   bool          // nothing is done before all of them have been read
-	begun   time.Time     // when the first of those that are there began, or the last time that one went away
+	begun   time.Time     // when the first of those that are there began, one went away, or one came further to its end
 	state   atomic.Pointer[State]
 	parts   map[int]*part
 	first   time.Time // arrival of the oldest step since the last time the log was quiet
@@ -183,6 +184,9 @@ func (l *loop) take(ctx context.Context, ev event) {
 		l.core.Begin(ev.part, ev.next)
 	case read:
 		p.next = ev.next
+		if !p.live {
+			l.begun = time.Now()
+		}
 		if ev.entry == nil {
 			return
 		}

@@ -72,12 +72,15 @@ func (o *Outbox) watch(ctx context.Context) {
 	}
 	o.barks.Store(f == nil)
 	d.at = time.Now().Add(w.Every)
-	if f != nil && f.Kind != Refused {
+	switch {
+	case f == nil:
+		o.worked(nil, nil)
+	case f.Kind == Unsendable || f.Kind == Refused: // of the watchdog alone: the alerts go on
+		d.problem = f.Error()
+	default:
 		o.failed(nil, f)
 		d.at = o.pause.at
-		return
 	}
-	o.worked(nil, f)
 }
 
 func latest(ts ...time.Time) (t time.Time) {

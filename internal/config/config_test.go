@@ -125,6 +125,29 @@ func TestLoad(t *testing.T) {
 	}
 }
 
+// Labels of routes are those that the rules give, the dimensions, and what every alert has.
+func TestRouteLabels(t *testing.T) {
+	text := strings.ReplaceAll(whole, "{match: {team: support-ml}, receiver: hook, continue: true}",
+		"{match: {team: support-ml, tiers: free, locale: de, owner: \"*\"}, receiver: hook, group_by: [variant, tier, temp, team]}")
+	var of *Config
+	_, problems := parse(Sources{File: "driftd.yaml", Environ: environ, Labels: func(c *Config) []string { of = c; return []string{"severity", "team"} }}, []byte(text))
+	if of == nil || of.Dir != "." || len(of.Rules) != 1 {
+		t.Errorf("asked with %+v", of)
+	}
+	got := problems.Text()
+	for _, want := range []string{"no alert has a label `temp`", "did you mean `team`?", "warning: no alert has a label `tiers`: this route takes none", "did you mean `tier`?"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("no %q in\n%s", want, got)
+		}
+	}
+	if len(problems) != 2 {
+		t.Errorf("%d problems:\n%s", len(problems), got)
+	}
+	if _, problems = parse(Sources{File: "driftd.yaml", Environ: environ}, []byte(text)); len(problems) > 0 {
+		t.Errorf("where the rules are not known:\n%s", problems.Text())
+	}
+}
+
 func TestLayers(t *testing.T) {
 	fs := flag.NewFlagSet("run", flag.ContinueOnError)
 	set := RegisterFlags(fs)
