@@ -36,7 +36,6 @@ type Counts struct {
 	windows.Folded
 	Ticks   int // sealed minutes, at each of which all rules were evaluated
 	Steps   int
-	Told    int // observations and figures of days
 	Passed  int // alarms of rules with a budget about a change that is smaller than they ask for
 	Clamped int // values that were outside a rule's range, and counted as its end; once for each such rule
 }
@@ -123,8 +122,6 @@ func (p *Partition) Apply(b *windows.Batch) []Record {
 	for i := range e.out {
 		if e.out[i].Type.IsStep() {
 			p.counts.Steps++
-		} else {
-			p.counts.Told++
 		}
 		p.records = append(p.records, e.out[i].Record)
 	}
