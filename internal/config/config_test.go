@@ -135,7 +135,7 @@ func TestRouteLabels(t *testing.T) {
 		t.Errorf("asked with %+v", of)
 	}
 	got := problems.Text()
-	for _, want := range []string{"no alert has a label `temp`", "did you mean `team`?", "warning: no alert has a label `tiers`: this route takes none", "did you mean `tier`?"} {
+	for _, want := range []string{"no alert has a label `temp`", "there is `alert`, `group`", "warning: no alert has a label `tiers`: this route takes none", "did you mean `tier`?"} {
 		if !strings.Contains(got, want) {
 			t.Errorf("no %q in\n%s", want, got)
 		}
