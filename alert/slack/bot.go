@@ -25,6 +25,9 @@ type bot struct {
 // Traits implements alert.Receiver.
 func (*bot) Traits() alert.Traits { return alert.Traits{Interval: interval, Updates: true} }
 
+// looked is how long Slack may take to look at an image.
+const looked = 2 * time.Second
+
 // moved says that what the outbox knows as one message is another now.
 type moved struct{ from, to string }
 
@@ -80,9 +83,11 @@ func (b *bot) show(ctx context.Context, n *alert.Notification, at reference) (re
 	m := Render(n, v)
 	out, err := b.send(ctx, at, m)
 	if unsendable(err) && v.Chart != "" {
-		// An image cannot be shown until Slack has looked at it. What matters goes without it; the next change tries again.
+		// An image cannot be shown until Slack has looked at it. What matters goes without it, and it follows.
 		v.Chart = ""
-		out, err = b.send(ctx, at, Render(n, v))
+		if out, err = b.send(ctx, at, Render(n, v)); err == nil && wait(ctx, looked) == nil {
+			_, _ = b.send(ctx, out, m) // what counts is told; where this fails the next change tries again
+		}
 	}
 	if unsendable(err) {
 		out, err = b.send(ctx, at, Message{Text: m.Text})

@@ -209,7 +209,16 @@ func TestChartComesLater(t *testing.T) {
 		if took := time.Since(begin); took != drawnWithin {
 			t.Errorf("the alert has waited %v for its chart", took)
 		}
-		s.Fail(fakeslack.Fault{Method: "chat.update", Error: "invalid_blocks"})
+		not := fakeslack.Fault{Method: "chat.update", Error: "invalid_blocks"}
+		s.Fail(not)
+		deliver(true) // the second time
+		s.Fail(not)
+		ok := s.Messages()[0].Edits
+		s.Watch(func(m fakeslack.Message) {
+			if m.Edits == ok+1 {
+				s.Fail(not)
+			}
+		})
 		deliver(false)
 		deliver(true)
 		if got := len(s.Files()); got != 1 {
