@@ -204,6 +204,22 @@ func dayOf(prompt string, calls int64) detector.Record {
 	}
 }
 
+// An incoming webhook has no threads: each part of a digest is a message.
+func TestDigestByWebhook(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFake()
+		d := NewDigest(DigestConfig{Slack: Config{Name: "ops", WebhookURL: hookURL, Transport: direct{s}, Now: time.Now}})
+		for _, m := range renderDigest(&today{from: t0.Truncate(24 * time.Hour), prompts: []*promptDay{{name: "p", figures: dayOf("p", 10).Figures}}}) {
+			if ref, err := d.poster.digest(t.Context(), m, ""); err != nil || ref != "" {
+				t.Error(ref, err)
+			}
+		}
+		if ms := s.Messages(); len(ms) != 1 || !strings.Contains(string(ms[0].Blocks), "latency p95") {
+			t.Errorf("messages %+v", ms)
+		}
+	})
+}
+
 func TestDigestText(t *testing.T) {
 	d := &Digest{cfg: DigestConfig{Slack: Config{Name: "ops"}, Now: func() time.Time { return t0.Add(18 * time.Hour) }, Zone: time.UTC}, parts: map[int]*digestPart{}}
 	d.Begin(0, -1)

@@ -21,7 +21,7 @@ const (
 	byButton = "by a button in Slack"
 )
 
-// target of a button: the receiver that showed it, and the alert or rollback.
+// buttonValue is what a button carries: the receiver that shows it, and the alert or rollback.
 func buttonValue(receiver, id string) string { return receiver + "/" + id }
 
 // press is something that someone pressed.
@@ -131,7 +131,7 @@ func (in *Interactions) unknown(ctx context.Context, p *press, err error) string
 func unsilenceable(a *desk.Alert) string {
 	switch {
 	case a.State == detector.Resolved:
-		return "This alert resolved at " + at(a.Since) + "; there is nothing to silence."
+		return "This alert resolved at " + utc(a.Since) + "; there is nothing to silence."
 	case a.Silenced != "":
 		return "This alert is silenced already."
 	}
@@ -181,7 +181,7 @@ func (in *Interactions) answer(ctx context.Context, p *press, err error) string 
 	case err == nil:
 		return "done"
 	case errors.As(err, &done):
-		return in.tell(ctx, p, "stale", "Already "+done.What+" by "+who(done.By)+" at "+at(done.At)+".")
+		return in.tell(ctx, p, "stale", "Already "+done.What+" by "+who(done.By)+" at "+utc(done.At)+".")
 	case errors.As(err, &invalid):
 		return in.tell(ctx, p, "stale", upper(escape(invalid.Error()))+".")
 	case errors.Is(err, desk.ErrNotFound):
@@ -209,7 +209,7 @@ func (in *Interactions) tell(ctx context.Context, p *press, result, text string)
 	return result
 }
 
-func at(t time.Time) string { return clock(t, time.Now()) + " UTC" }
+func utc(t time.Time) string { return clock(t, time.Now()) + " UTC" }
 
 func upper(s string) string {
 	if s == "" {

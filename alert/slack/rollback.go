@@ -52,7 +52,7 @@ func rollback(n *alert.Notification, v View) string {
 	}
 	ref := n.Worst().Record.Time
 	to, bad := target(&a.Step), subject(&a.Step)
-	reason := escape(cut(clean(why1(&a.Last)), 500))
+	reason := escape(cut(clean(sentence(&a.Last)), 500))
 	promoted := to + " was promoted in place of " + bad + promotedAt(a, ref) + decidedBy(a, ref)
 	switch a.State {
 	case alert.RollbackProposed:
@@ -94,8 +94,8 @@ func rollback(n *alert.Notification, v View) string {
 	return ""
 }
 
-// why1 is the reason of an action without the guard's name before it, which is for the record.
-func why1(r *detector.Record) string {
+// sentence is the reason of an action without the guard's name before it, which is for the record.
+func sentence(r *detector.Record) string {
 	if guard, rest, ok := strings.Cut(r.Reason, ": "); ok && (guard == r.Guard || strings.Trim(guard, "abcdefghijklmnopqrstuvwxyz_") == "" && strings.Contains(guard, "_")) {
 		return rest
 	}

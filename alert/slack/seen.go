@@ -47,3 +47,10 @@ func (s *seen) first(key string, now time.Time) bool {
 	s.mu.at[key] = now
 	return true
 }
+
+// forget lets key come again: it could not be taken.
+func (s *seen) forget(key string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.mu.at, key)
+}

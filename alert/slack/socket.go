@@ -113,7 +113,9 @@ func (s *Socket) hear(ctx context.Context, client *socketmode.Client, ev *socket
 		}
 		taken := true
 		if s.in.seen.first(ev.Request.EnvelopeID, time.Now()) {
-			taken = s.in.take(s.app, &call)
+			if taken = s.in.take(s.app, &call); !taken {
+				s.in.seen.forget(ev.Request.EnvelopeID)
+			}
 		} else {
 			s.in.counter("replayed").Inc()
 		}

@@ -120,7 +120,7 @@ func began(n *alert.Notification, id string) (time.Time, bool) {
 // rolled is the line about an action of a rollback.
 func rolled(r *detector.Record, at string, n *alert.Notification) (line string, loud bool) {
 	to, bad := target(r), subject(r)
-	reason := escape(cut(clean(why1(r)), 300))
+	reason := escape(cut(clean(sentence(r)), 300))
 	because := ""
 	if reason != "" {
 		because = ": " + reason
