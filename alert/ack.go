@@ -25,7 +25,6 @@ type Acks struct {
 type ackAlert struct {
 	family  Key
 	step    int
-	firing  bool
 	badness float64
 }
 
