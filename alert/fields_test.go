@@ -113,6 +113,31 @@ func TestOutboxObservations(t *testing.T) {
 	})
 }
 
+// A rollback that a person asks for is told to the groups of its version, also where it is of whatever is current.
+func TestOutboxRollbackByHand(t *testing.T) {
+	for _, version := range []string{"v2", ""} {
+		synctest.Test(t, func(t *testing.T) {
+			b := newBubble(t, 1, Traits{Updates: true}, nil)
+			defer func() { b.stop() }()
+			kept := b.keep()
+			b.step("fires", 0, list(rec("a1", 2, detector.Firing, 0.8), rec("b1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing", "b/v2 1 2 firing")
+			ask := detector.Record{ID: "hand", Step: 1, Type: detector.RollbackRequested, Time: t0.Add(time.Hour), Prompt: "a", Version: version, Previous: "v1", Actor: "jane"}
+			act := func(typ detector.RecordType) detector.Record {
+				r := Action(&ask, typ, t0.Add(time.Hour))
+				r.Version = "v2"
+				return r
+			}
+			b.step("asked for", 0, list(ask), "a/v2 (m1) 1 2 firing rollback_requested")
+			if a := (*kept)[2].Attempt; a == nil || !a.ByHand() || a.ID() != "hand-1" || a.Last.Actor != "jane" {
+				t.Errorf("attempt %+v", a)
+			}
+			b.step("promoted", 0, list(act(detector.RollbackPromoting), act(detector.RollbackPromoted)), "a/v2 (m1) 1 2 firing rollback_promoted")
+			b.restart()
+			b.after("restart", time.Minute)
+		})
+	}
+}
+
 // Reminders are news each time, and no less so after a restart.
 func TestOutboxReminders(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

@@ -17,6 +17,7 @@ import (
 //     end is not older than an hour; not to programs, which have nothing to close, and not what nobody would have been told of.
 //     A worker that finds it at its beginning tells it to programs and pagers in any case: the one before may have told that it
 //     fires, and have been killed before it could record that.
+//   - What a receiver that forgets was told is sent again in silences and mute times too: it would take it for over.
 //   - Acknowledged and silenced are shown in place. A receiver that can only say something new is told neither; nor is it told of
 //     firing steps while they are acknowledged.
 const (

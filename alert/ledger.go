@@ -392,7 +392,8 @@ func (l *ledger) observed(r *detector.Record, offset int64) {
 	}
 }
 
-// acted folds an action of a rollback. One that was asked for by hand is news to all groups of its version.
+// acted folds an action of a rollback. One that was asked for by hand is news to all groups of
+// its version.
 func (l *ledger) acted(r *detector.Record, part int, offset int64) {
 	if a := l.alerts[r.ID]; a != nil {
 		if a.group != nil {
@@ -405,10 +406,16 @@ func (l *ledger) acted(r *detector.Record, part int, offset int64) {
 		return
 	}
 	for _, g := range l.groups {
-		if slices.ContainsFunc(g.members, func(a *alertState) bool { return a.last.Prompt == r.Prompt && a.last.Version == r.Version }) {
+		if g.attempt != nil && g.attempt.Step.ID == r.ID || slices.ContainsFunc(g.members, func(a *alertState) bool { return a.concerns(r) }) {
 			l.attempted(g, r, r, part, offset)
 		}
 	}
+}
+
+// concerns says whether a rollback that was asked for by hand is of an alert's version. Where it is of whatever was current, that is
+// the one that fires.
+func (a *alertState) concerns(r *detector.Record) bool {
+	return a.last.Prompt == r.Prompt && (a.last.Version == r.Version || r.Version == "" && a.firing)
 }
 
 func (l *ledger) attempted(g *groupState, step, r *detector.Record, part int, offset int64) {
