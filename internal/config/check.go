@@ -31,6 +31,9 @@ func (c *checker) check() {
 	c.dimensions()
 	names := c.receivers()
 	c.routes(names)
+	if c.config.Route != nil {
+		c.heard(c.config.Route)
+	}
 	if r := c.config.Registry; r != nil {
 		c.registry(r)
 	}

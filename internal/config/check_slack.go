@@ -60,3 +60,27 @@ func (c *checker) slackButtons(s *Slack) {
 		socket.Warnf("app-level tokens begin with xapp-; make one with connections:write", "this does not look like an app-level token of Slack")
 	}
 }
+
+// heard warns of a route that says who may press buttons that nobody has: once. It returns true when there is no more to say.
+func (c *checker) heard(r *Route) bool {
+	for i := range c.config.Receivers {
+		if s := c.config.Receivers[i].Slack; s != nil && (c.doc.At(&s.SigningSecret).Present() || c.doc.At(&s.AppToken).Present() || c.doc.Misspelt(s)) {
+			return true
+		}
+	}
+	const hint, problem = "give a Slack receiver `signing_secret` or `app_token`", "`%s` has no effect: no Slack receiver has buttons"
+	if at := c.doc.At(&r.Approvers); at.Present() {
+		at.Warnf(hint, problem, "approvers")
+		return true
+	}
+	if at := c.doc.At(&r.Responders); at.Present() {
+		at.Warnf(hint, problem, "responders")
+		return true
+	}
+	for i := range r.Routes {
+		if c.heard(&r.Routes[i]) {
+			return true // said once
+		}
+	}
+	return false
+}
