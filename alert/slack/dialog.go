@@ -66,7 +66,7 @@ func (in *Interactions) submitted(ctx context.Context, a *app, call *api.Interac
 		return "done" // none of ours
 	}
 	p := &press{app: a, user: call.User, receiver: o.Receiver, alertID: o.Alert, channel: o.Channel}
-	found, leg, err := in.cfg.Find(p.receiver, p.alertID)
+	found, leg, err := in.find(p)
 	if err != nil {
 		return in.unknown(ctx, p, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"log/slog"
 	"net/http"
 	"net/url"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -35,9 +37,10 @@ type Find func(receiver, alertID string) (desk.Alert, alert.Leg, error)
 
 // App is a Slack app whose buttons lead here.
 type App struct {
-	Token         string // of its bot; secret
-	SigningSecret string // of requests over HTTP; secret; empty for Socket Mode
-	AppToken      string // opens sockets; secret; empty for HTTP
+	Receivers     []string // in whose messages its buttons are: what it sends counts for them alone
+	Token         string   // of its bot; secret
+	SigningSecret string   // of requests over HTTP; secret; empty for Socket Mode
+	AppToken      string   // opens sockets; secret; empty for HTTP
 }
 
 // InteractionsConfig is what Interactions needs.
@@ -133,6 +136,23 @@ func (in *Interactions) deal(ctx context.Context, j job) {
 	in.counter(in.handle(ctx, j.app, j.call)).Inc()
 }
 
+// find returns the alert that something was pressed for, and the way by which it came there. One app's secret says nothing of
+// messages that another has sent; an app that is in two workspaces has one secret, and a token in each.
+func (in *Interactions) find(p *press) (desk.Alert, alert.Leg, error) {
+	for _, a := range in.apps {
+		if a.proves(p.app) && slices.Contains(a.Receivers, p.receiver) {
+			p.app = a
+			return in.cfg.Find(p.receiver, p.alertID)
+		}
+	}
+	return desk.Alert{}, alert.Leg{}, desk.ErrNotFound
+}
+
+// proves says that what b has sent may be of a: they have a secret in common.
+func (a *app) proves(b *app) bool {
+	return a == b || a.SigningSecret != "" && a.SigningSecret == b.SigningSecret || a.AppToken != "" && a.AppToken == b.AppToken
+}
+
 // take puts an interaction into the queue; false when that is full.
 func (in *Interactions) take(a *app, call *api.InteractionCallback) bool {
 	select {
@@ -158,7 +178,8 @@ func (in *Interactions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "signature missing, wrong or too old", http.StatusUnauthorized)
 		return
 	}
-	if !in.seen.first(r.Header.Get("X-Slack-Signature"), time.Now()) {
+	once := strings.ToLower(r.Header.Get("X-Slack-Signature")) // digits of either case are the same signature
+	if !in.seen.first(once, time.Now()) {
 		in.counter("replayed").Inc()
 		http.Error(w, "seen before", http.StatusConflict)
 		return
@@ -169,6 +190,7 @@ func (in *Interactions) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	if !in.take(a, call) {
+		in.seen.forget(once) // it may be sent again
 		http.Error(w, "busy", http.StatusServiceUnavailable)
 		return
 	}

@@ -89,7 +89,7 @@ func newDesktop(t *testing.T, change ...func(*fakeslack.Config)) *desktop {
 	g := grounding()
 	d.alert = desk.Alert{ID: g.ID, State: detector.Firing, Labels: alert.Labels(&g), Step: g}
 	d.in = NewInteractions(InteractionsConfig{
-		Apps: []App{{Token: token, SigningSecret: cfg.SigningSecret, AppToken: cfg.AppToken}}, People: d.people, APIURL: "https://slack.test/api/", Transport: direct{d.slack}, Now: time.Now,
+		Apps: []App{{Receivers: []string{"page"}, Token: token, SigningSecret: cfg.SigningSecret, AppToken: cfg.AppToken}}, People: d.people, APIURL: "https://slack.test/api/", Transport: direct{d.slack}, Now: time.Now,
 		Find: func(receiver, id string) (desk.Alert, alert.Leg, error) {
 			if receiver != "page" || id != g.ID {
 				return desk.Alert{}, alert.Leg{}, desk.ErrNotFound
@@ -299,7 +299,9 @@ func TestSignatures(t *testing.T) {
 			return c
 		}
 		late := again()
-		if got := []int{send(again(), nil), send(again(), nil)}; !slices.Equal(got, []int{200, 409}) {
+		other := again() // the same signature in other digits
+		other.Header.Set("X-Slack-Signature", "v0="+strings.ToUpper(strings.TrimPrefix(r.Header.Get("X-Slack-Signature"), "v0=")))
+		if got := []int{send(again(), nil), send(again(), nil), send(other, nil)}; !slices.Equal(got, []int{200, 409, 409}) {
 			t.Errorf("a replay is answered %v", got)
 		}
 		time.Sleep(5*time.Minute + time.Second) // synctest's clock
@@ -310,11 +312,29 @@ func TestSignatures(t *testing.T) {
 		if got := d.people.read(); strings.Count(got, "acknowledges") != 2 {
 			t.Errorf("asked for %q", got)
 		}
-		for result, want := range map[string]uint64{"forged": 5, "replayed": 1, "done": 2} {
+		for result, want := range map[string]uint64{"forged": 5, "replayed": 2, "done": 2} {
 			if got := d.in.counter(result).Get(); got != want {
 				t.Errorf("%s counted %d times, want %d", result, got, want)
 			}
 		}
+	})
+}
+
+// What one app has signed counts for the receivers of that app alone: its secret is not the other's.
+func TestAppsAreApart(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesktop(t)
+		d.leg.Approvers = []string{"U012"}
+		d.in.apps[0].Receivers = []string{"other"}
+		d.want(actApprove, "U012", "", "knows nothing of this alert")
+		d.want(actSilenceHour, "U012", "", "knows nothing of this alert")
+		second := *d.in.apps[0]
+		second.SigningSecret, second.Receivers = "another-secret", []string{"page"}
+		d.in.apps = append(d.in.apps, &second)
+		d.want(actApprove, "U012", "", "knows nothing of this alert")
+		// It is in two workspaces, with one secret.
+		second.SigningSecret = d.in.apps[0].SigningSecret
+		d.want(actApprove, "U012", "slack:U012 (jane) decides "+d.alert.ID+"-2 true ", "")
 	})
 }
 
@@ -325,16 +345,35 @@ func TestBusy(t *testing.T) {
 		open := make(chan struct{})
 		d.in.cfg.Find = func(string, string) (desk.Alert, alert.Leg, error) { <-open; return d.alert, d.leg, nil }
 		failed := 0
+		refused, err := d.slack.Pressed(t.Context(), interactURL, d.ts, actAcknowledge, "U012")
+		if err != nil {
+			t.Fatal(err)
+		}
 		for range waiting + workers + 3 {
 			if err := d.slack.Press(t.Context(), d.ts, actAcknowledge, "U012"); err != nil {
 				failed++
 			}
 			synctest.Wait()
 		}
+		send := func() int {
+			r := refused.Clone(t.Context())
+			r.Body, _ = refused.GetBody()
+			resp, err := direct{d.in}.RoundTrip(r)
+			if err != nil {
+				t.Fatal(err)
+			}
+			return resp.StatusCode
+		}
+		busy := send()
 		close(open)
 		synctest.Wait()
 		if failed != 3 || strings.Count(d.people.read(), "acknowledges") != waiting+workers {
 			t.Errorf("%d were refused", failed)
+		}
+		again := send() // what was refused was not done, and so is new
+		synctest.Wait()
+		if got := d.people.read(); busy != 503 || again != 200 || strings.Count(got, "acknowledges") != 1 {
+			t.Errorf("answered %d, again %d: asked for %q", busy, again, got)
 		}
 	})
 }
@@ -360,7 +399,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("payload={\"type\":\"view_submission\",\"view\":{\"callback_id\":\"driftd_silence\",\"private_metadata\":\"{}\",\"state\":{\"values\":{}}}}")
 	people := &notebook{}
 	in := NewInteractions(InteractionsConfig{
-		Apps: []App{{Token: token}}, People: people, APIURL: "https://slack.test/api/", Transport: broken{}, Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
+		Apps: []App{{Receivers: []string{"", "a", "page"}, Token: token}}, People: people, APIURL: "https://slack.test/api/", Transport: broken{}, Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
 		Find: func(string, string) (desk.Alert, alert.Leg, error) { return desk.Alert{}, alert.Leg{}, nil },
 	})
 	f.Fuzz(func(t *testing.T, body string) {

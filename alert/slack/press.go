@@ -81,7 +81,7 @@ func (p *press) read(action *api.BlockAction) bool {
 }
 
 func (in *Interactions) pressed(ctx context.Context, p *press, action string) string {
-	found, leg, err := in.cfg.Find(p.receiver, p.alertID)
+	found, leg, err := in.find(p)
 	if err != nil {
 		return in.unknown(ctx, p, err)
 	}

@@ -9,6 +9,8 @@ import (
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	api "github.com/slack-go/slack"
+	"github.com/slack-go/slack/socketmode"
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
@@ -43,7 +45,7 @@ func socketWorld(t *testing.T, appToken string) (*fakeslack.Server, *Socket, tol
 	asked := make(told, 10)
 	g := grounding()
 	in := NewInteractions(InteractionsConfig{
-		Apps: []App{{Token: token, AppToken: appToken}}, People: asked, APIURL: url + "/api/", Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
+		Apps: []App{{Receivers: []string{""}, Token: token, AppToken: appToken}}, People: asked, APIURL: url + "/api/", Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
 		Find: func(string, string) (desk.Alert, alert.Leg, error) {
 			return desk.Alert{State: detector.Firing, Labels: alert.Labels(&g), Step: g}, alert.Leg{}, nil
 		},
@@ -125,5 +127,33 @@ func (s *Socket) said(ctx context.Context, is func(string) bool) {
 		case <-ctx.Done():
 			return
 		}
+	}
+}
+
+// What was not taken since too much waited is not done; when Slack sends it again, it is new.
+func TestSocketBusy(t *testing.T) {
+	in := NewInteractions(InteractionsConfig{Apps: []App{{Token: token, AppToken: "xapp-very-secret"}}, Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler)})
+	socket := in.Sockets()[0]
+	for range waiting {
+		in.jobs <- job{}
+	}
+	ev := &socketmode.Event{Type: socketmode.EventTypeInteractive, Data: api.InteractionCallback{}, Request: &socketmode.Request{EnvelopeID: "e1"}}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel() // nobody hears the answer
+	client := socketmode.New(in.apps[0].api)
+	socket.hear(ctx, client, ev)
+	if got := in.counter("busy").Get(); got != 1 {
+		t.Fatalf("busy counted %d times", got)
+	}
+	for range waiting {
+		<-in.jobs
+	}
+	socket.hear(ctx, client, ev)
+	if len(in.jobs) != 1 || in.counter("replayed").Get() != 0 {
+		t.Errorf("%d wait, %d replayed: it was lost", len(in.jobs), in.counter("replayed").Get())
+	}
+	socket.hear(ctx, client, ev)
+	if len(in.jobs) != 1 || in.counter("replayed").Get() != 1 {
+		t.Errorf("%d wait, %d replayed: it is done twice", len(in.jobs), in.counter("replayed").Get())
 	}
 }

@@ -51,14 +51,19 @@ func hears(s *config.Slack) bool { return !s.SigningSecret.IsZero() || !s.AppTok
 func (d *daemon) newInteractions() *slack.Interactions {
 	var apps []slack.App
 	for i := range d.Config.Receivers {
-		s := d.Config.Receivers[i].Slack
+		r := &d.Config.Receivers[i]
+		s := r.Slack
 		if s == nil || !hears(s) {
 			continue
 		}
 		app := slack.App{Token: s.Token.Reveal(), SigningSecret: s.SigningSecret.Reveal(), AppToken: s.AppToken.Reveal()}
-		if !slices.Contains(apps, app) {
-			apps = append(apps, app)
+		at := slices.IndexFunc(apps, func(a slack.App) bool {
+			return a.Token == app.Token && a.SigningSecret == app.SigningSecret && a.AppToken == app.AppToken
+		})
+		if at < 0 {
+			at, apps = len(apps), append(apps, app)
 		}
+		apps[at].Receivers = append(apps[at].Receivers, r.Name)
 	}
 	root := d.route()
 	return slack.NewInteractions(slack.InteractionsConfig{
