@@ -5,11 +5,9 @@ import (
 	"reflect"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/consumer/driftdjson"
-	"github.com/driftd/driftd/detector"
 )
 
 // nativeEvent documents driftd_json; TestNativeEvents holds it against the decoder. Further keys are the configured dimensions
@@ -101,28 +99,5 @@ func TestNativeEvents(t *testing.T) {
 	}
 	if !decodes(t, `{"type":"span","time":"2026-11-20T14:32:00Z","prompt":"p","version":"v1","unheard_of":[{}]}`) {
 		t.Error("an unknown key is not ignored")
-	}
-}
-
-func TestAlertRecords(t *testing.T) {
-	schema := loadSchema(t, "alert.schema.json")
-	value, onset := 0.78, time.Date(2026, 11, 20, 14, 22, 0, 0, time.UTC)
-	record := detector.Record{ID: "9f3c", Step: 3, Type: detector.Firing, Time: onset.Add(19 * time.Minute), Group: "support", Rule: "GroundingRegressed",
-		Prompt: "support_intent_classifier", Version: "v23", Cohort: map[string]string{"tier": "enterprise", "locale": "de"}, Metric: "citation_grounding",
-		Kind: "threshold", Stat: "mean", Value: &value, Reference: &value, Samples: 412, Window: "1h", Onset: &onset,
-		Against: &detector.Against{Kind: "previous_version", Version: "v22"}, Labels: map[string]string{"severity": "page"}}
-	out, err := json.Marshal(record)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if problem := conforms(schema, fromJSON(t, out)); problem != "" {
-		t.Errorf("a record does not conform: %s", problem)
-	}
-	record.Type = "nonsense"
-	if out, err = json.Marshal(record); err != nil {
-		t.Fatal(err)
-	}
-	if conforms(schema, fromJSON(t, out)) == "" {
-		t.Error("the schema lets pass a type that does not exist")
 	}
 }

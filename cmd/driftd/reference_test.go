@@ -16,11 +16,19 @@ import (
 	"github.com/driftd/driftd/internal/testkit"
 )
 
-// TestPathsReference: what has its own way to know who asks stands in the reference too; internal/web holds the rest against it.
+// TestPathsReference: what has its own way to know who asks stands in the reference too, and nothing stands there twice; internal/web
+// holds the rest against it.
 func TestPathsReference(t *testing.T) {
 	text, err := os.ReadFile("../../configs/METRICS.md")
 	if err != nil {
 		t.Fatal(err)
+	}
+	seen := make(map[string]bool)
+	for _, m := range regexp.MustCompile("(?m)^\\| `([^`]+)`").FindAllStringSubmatch(string(text), -1) {
+		if seen[m[1]] {
+			t.Errorf("%s is in configs/METRICS.md twice", m[1])
+		}
+		seen[m[1]] = true
 	}
 	for _, pattern := range []string{slackPath, hooks.Pattern} {
 		if !bytes.Contains(text, []byte("\n| `"+pattern+"` |")) {
