@@ -24,12 +24,12 @@ type pair struct {
 func newPair(t *testing.T, route *Route) *pair {
 	p := &pair{to: &fakeReceiver{}}
 	p.bubble = newBubble(t, 2, Traits{}, func(c *OutboxConfig) { c.Route = route })
-	p.r.answer = func(*Notification) error {
+	p.r.answers(func(*Notification) error {
 		if f := p.fail.Load(); f != nil {
 			return f
 		}
 		return nil
-	}
+	})
 	p.startOther()
 	return p
 }
@@ -105,7 +105,7 @@ func TestFallbackOfOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := newPair(t, toBack)
 		defer func() { p.stop(); p.end() }()
-		p.r.answer = func(n *Notification) error {
+		p.r.answers(func(n *Notification) error {
 			switch n.Key.Prompt {
 			case "r":
 				return &Failure{Kind: Refused, Reason: "answered 400"}
@@ -113,7 +113,7 @@ func TestFallbackOfOne(t *testing.T) {
 				return &Failure{Kind: Unsendable, Reason: "msg_too_long"}
 			}
 			return nil
-		}
+		})
 		p.m.add(t, 0, rec("r1", 2, detector.Firing, 0.8), rec("u1", 2, detector.Firing, 0.8), rec("a1", 2, detector.Firing, 0.8))
 		time.Sleep(10 * time.Second)
 		expect(t, "refused", p.to.take(), "r/v2 1 2 firing for ops")
@@ -135,7 +135,7 @@ func TestFallbackOnce(t *testing.T) {
 		defer func() { p.stop(); p.end() }()
 		down := &Failure{Kind: Unavailable, Reason: "no answer"}
 		p.fail.Store(down)
-		p.to.answer = func(*Notification) error { return down }
+		p.to.answers(func(*Notification) error { return down })
 		p.m.add(t, 0, rec("a1", 2, detector.Firing, 0.8), rec("b1", 2, detector.Firing, 0.8))
 		time.Sleep(3 * time.Hour)
 		given := 0
@@ -176,9 +176,7 @@ func TestOutboxWatchdog(t *testing.T) {
 		b.step("alerts go on", 0, list(rec("a1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing")
 		problem.Store(nil)
 		b.after("soon after it goes on", 10*time.Second, bark)
-		b.r.mu.Lock()
-		b.r.answer = func(*Notification) error { return &Failure{Kind: Blocked, Reason: "401"} }
-		b.r.mu.Unlock()
+		b.r.answers(func(*Notification) error { return &Failure{Kind: Blocked, Reason: "401"} })
 		b.after("as the receiver allows", 3*time.Minute, "failed: "+bark, "failed: "+bark, "failed: "+bark)
 		expect(t, "records", b.m.actions(0), "notified a1/2 firing m4")
 	})

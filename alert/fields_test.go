@@ -13,7 +13,7 @@ import (
 // told keeps the notifications that were delivered.
 func (b *bubble) keep() *[]Notification {
 	var out []Notification
-	b.r.answer = func(n *Notification) error { out = append(out, *n); return nil }
+	b.r.answers(func(n *Notification) error { out = append(out, *n); return nil })
 	return &out
 }
 
@@ -167,9 +167,7 @@ func TestOutboxNews(t *testing.T) {
 		if n := (*kept)[0]; n.Introduced == nil || n.Introduced.Actor != "registry:jane" || len(n.News) != 1 || n.News[0].Type != detector.Firing || n.Leg.Receiver != "ops" || n.Leg.Repeat != DefaultRepeat {
 			t.Errorf("told %+v", n)
 		}
-		b.r.mu.Lock()
-		b.r.answer = func(*Notification) error { return &Failure{Kind: Unavailable, Reason: "down", After: 10 * time.Minute} }
-		b.r.mu.Unlock()
+		b.r.answers(func(*Notification) error { return &Failure{Kind: Unavailable, Reason: "down", After: 10 * time.Minute} })
 		for i := range 30 {
 			typ := detector.Firing
 			if i%2 == 0 {
@@ -179,9 +177,7 @@ func TestOutboxNews(t *testing.T) {
 			time.Sleep(time.Second)
 		}
 		b.r.take()
-		b.r.mu.Lock()
 		kept = b.keep()
-		b.r.mu.Unlock()
 		time.Sleep(time.Hour)
 		b.r.take()
 		if len(*kept) != 1 {
@@ -216,6 +212,7 @@ func TestOutboxForgets(t *testing.T) {
 		}
 		b.m.add(t, 0, rec("b1", 2, detector.Firing, 0.8), rec("b1", 3, detector.Resolved, 0.8))
 		time.Sleep(time.Minute)
+		synctest.Wait()
 		if n := len(b.o.ledger.alerts); n != 51 {
 			t.Errorf("%d alerts", n)
 		}

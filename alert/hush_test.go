@@ -113,7 +113,7 @@ func TestOutboxSilencedInPlace(t *testing.T) {
 		b := newBubble(t, 1, Traits{Updates: true}, nil)
 		defer func() { b.stop() }()
 		var news []detector.Record
-		b.r.answer = func(n *Notification) error { news = n.News; return nil }
+		b.r.answers(func(n *Notification) error { news = n.News; return nil })
 		b.step("fires", 0, list(rec("a1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing")
 		s := quietFor("s", 1, 10*time.Hour, "prompt=a")
 		s.Silence.UntilResolved = true
@@ -154,13 +154,13 @@ func TestOutboxAcks(t *testing.T) {
 	}
 	run(Traits{Updates: true}, func(t *testing.T, b *bubble) {
 		var news []string
-		b.r.answer = func(n *Notification) error {
+		b.r.answers(func(n *Notification) error {
 			news = nil
 			for _, r := range n.News {
 				news = append(news, string(r.Type))
 			}
 			return nil
-		}
+		})
 		b.step("fires", 0, list(rec("a1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing")
 		b.step("acknowledged", 0, list(ack("a1", 2)), "a/v2 (m1) 1 2 firing acknowledged")
 		expect(t, "news", news, "acknowledged")

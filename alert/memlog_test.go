@@ -209,6 +209,13 @@ type fakeReceiver struct {
 	refs   int
 }
 
+// answers says how it answers from now on.
+func (f *fakeReceiver) answers(a func(n *Notification) error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.answer = a
+}
+
 func (f *fakeReceiver) Traits() Traits { return f.traits }
 
 func (f *fakeReceiver) Deliver(ctx context.Context, n *Notification) (string, error) {
