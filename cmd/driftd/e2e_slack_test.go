@@ -74,3 +74,34 @@ func TestSlackButtons(t *testing.T) {
 		t.Log(thread)
 	}
 }
+
+// TestSlackSocket is a daemon that nobody can reach: it hears the buttons by a connection that it opens itself.
+func TestSlackSocket(t *testing.T) {
+	w, s := newStoryWorld(t, testkit.Broker(t))
+	w.slackKeys = `, app_token: "${SLACK_APP_TOKEN}"`
+	w.makeSources()
+	d := w.start()
+	w.publish(s.msgs[:s.until(rolledBackAt)])
+	w.until("Slack is told", func() bool { return len(w.messages(badRule)) == 1 })
+	if err := w.slack.Connected(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	w.until("the desk is ready", d.desk.Board().Ready)
+	if err := w.slack.Press(t.Context(), w.messages(badRule)[0].TS, "driftd_acknowledge", "U012"); err != nil {
+		t.Fatal(err)
+	}
+	w.until("Slack's message shows who has taken it on", func() bool {
+		return strings.Contains(string(w.messages(badRule)[0].Blocks), "acknowledged by @jane")
+	})
+	w.until("the socket is well", func() bool { return d.sockets[0].Problem() == "" })
+	if ok, body := d.ready(); !ok || !strings.Contains(body, `"slack buttons"`) {
+		t.Errorf("readiness does not say how the socket is: %s", body)
+	}
+	resp, err := http.Post("http://"+d.web.Addr()+"/slack/interactions", "application/x-www-form-urlencoded", strings.NewReader("payload={}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if resp.Body.Close(); resp.StatusCode == http.StatusOK {
+		t.Error("interactions are taken over HTTP though there is no signing secret")
+	}
+}

@@ -30,6 +30,7 @@ import (
 const (
 	slackToken  = "xoxb-end-to-end"
 	slackSecret = "signed by the fake Slack"
+	slackSocket = "xapp-end-to-end"
 	hookSecret  = "a secret of the hook"
 	regSecret   = "a secret of the registry"
 	channelID   = "C0123456789"
@@ -71,7 +72,7 @@ func newWorld(t *testing.T, brokers []string, rules string, now time.Time) *worl
 	w.now.Store(now.UnixNano())
 	w.slack = fakeslack.New(fakeslack.Config{
 		Token: slackToken, Channels: map[string]string{"llm-alerts": channelID}, RateLimit: true, Now: time.Now,
-		SigningSecret: slackSecret, Users: map[string]string{"U012": "jane", "U013": "bob"}, Groups: map[string][]string{"S0ML": {"U012"}},
+		SigningSecret: slackSecret, AppToken: slackSocket, Users: map[string]string{"U012": "jane", "U013": "bob"}, Groups: map[string][]string{"S0ML": {"U012"}},
 	})
 	var stop func()
 	var err error
@@ -151,7 +152,7 @@ registry: %s
 http: {listen: "127.0.0.1:0"}
 `, strings.Join(w.brokers, ", "), w.prefix, ownTopics, w.prefix+spansSource, w.prefix+nativeEvent, w.slackKeys, w.hook.URL, w.receivers, w.routeKeys, registry))
 	cfg, _, problems := load(config.Sources{File: path, Environ: []string{
-		"SLACK_TOKEN=" + slackToken, "SLACK_SIGNING_SECRET=" + slackSecret, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
+		"SLACK_TOKEN=" + slackToken, "SLACK_SIGNING_SECRET=" + slackSecret, "SLACK_APP_TOKEN=" + slackSocket, "HOOK_SECRET=" + hookSecret, "REGISTRY_SECRET=" + regSecret,
 	}})
 	if problems.Err() != nil {
 		w.t.Fatal(problems.Text())
