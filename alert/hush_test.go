@@ -53,6 +53,7 @@ func (b *bubble) step(what string, part int, rs []detector.Record, want ...strin
 func (b *bubble) after(what string, d time.Duration, want ...string) {
 	b.t.Helper()
 	time.Sleep(d)
+	synctest.Wait()
 	expect(b.t, what, b.r.take(), want...)
 }
 
