@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
 )
 
 // What a board keeps of what is over, for all partitions together; each has its share, and fewKept at least.
@@ -86,6 +87,11 @@ func (b *Board) Fold(n int, e alert.Entry) {
 			b.mu.silences.Forget(id)
 		}
 		b.mu.silences.Fold(&e.Record)
+		if e.Record.Type == detector.Silenced {
+			for _, id := range p.expired() {
+				b.mu.silences.Remove(id)
+			}
+		}
 	}
 	b.tell()
 }

@@ -2,6 +2,7 @@ package desk
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"reflect"
@@ -317,6 +318,58 @@ func BenchmarkAlerts(b *testing.B) {
 	for b.Loop() {
 		if len(board.Alerts()) != 10_000 {
 			b.Fatal("alerts are missing")
+		}
+	}
+}
+
+// TestSilencesAreForgotten: what has long been over is kept nowhere, also when a topic of a year is read anew.
+func TestSilencesAreForgotten(t *testing.T) {
+	l := newTopic(t)
+	d := l.desk()
+	for range 30 {
+		if _, err := d.Silence(t.Context(), "jane", detector.Silence{
+			Matchers: []detector.Matcher{{Label: "severity", Op: "=", Value: "page"}}, Ends: l.now.Add(time.Hour), Comment: "why",
+		}); err != nil {
+			t.Fatal(err)
+		}
+		l.now = l.now.Add(24 * time.Hour)
+	}
+	for _, b := range []*Board{d.Board(), l.desk().Board()} {
+		kept := 0
+		for range b.mu.silences.All() {
+			kept++
+		}
+		if all := len(b.Silences()); all < 7 || all > 8 || kept != all {
+			t.Errorf("%d are shown, %d are kept to match", all, kept)
+		}
+	}
+}
+
+// TestSilencesOfSize: few characters can make an expression that takes long with every alert.
+func TestSilencesOfSize(t *testing.T) {
+	d := newTopic(t).desk()
+	for value, fine := range map[string]bool{
+		"support_(intent|answer)_.{1,40}": true, strings.Repeat("p[a-z]+|", 100) + "x": true,
+		".{1000}.{1000}.{1000}": false, "(a|b|c|d){0,900}x": false,
+	} {
+		_, err := d.Silence(t.Context(), "jane", detector.Silence{
+			Matchers: []detector.Matcher{{Label: "prompt", Op: "=~", Value: value}}, Ends: noon.Add(time.Hour), Comment: "why",
+		})
+		if _, invalid := errors.AsType[*InvalidError](err); fine != (err == nil) || invalid == fine {
+			t.Errorf("%.30s: %v", value, err)
+		}
+	}
+}
+
+// TestShortIDs: what stands before the step is the beginning of an id, and must not be next to nothing.
+func TestShortIDs(t *testing.T) {
+	l := newTopic(t)
+	r := firing("9f3c1a2b", 123, 0.7)
+	l.add(r, alert.Action(&r, detector.RollbackProposed, noon))
+	b := l.desk().Board()
+	for id, fine := range map[string]bool{"9f3c-123": true, "9f3c1a2b-123": true, "-123": false, "9-123": false, "9f3-123": false, "9f3c-12": false} {
+		if _, err := b.Attempt(id); (err == nil) != fine {
+			t.Errorf("%s: %v", id, err)
 		}
 	}
 }

@@ -10,7 +10,7 @@ import (
 // ErrNotFound is answered for an id that nothing has.
 var ErrNotFound = errors.New("not found")
 
-// fewest is how much of an id must be given.
+// fewest is how much of an id must be given, the step left out.
 const fewest = 4
 
 // find returns the one id that is, or begins with, what was given. The names of rollbacks end in "-" and a step; where that is
@@ -35,7 +35,7 @@ func (b *Board) find(what, given string, list func(p *part, each func(id string)
 	switch {
 	case exact:
 		return given, nil
-	case len(given) < fewest:
+	case len(head) < fewest:
 		return "", &InvalidError{fmt.Sprintf("%q is too short for the beginning of an id", given), fmt.Sprintf("give %d characters or more", fewest)}
 	case len(found) == 0:
 		return "", fmt.Errorf("%s %s: %w", what, given, ErrNotFound)

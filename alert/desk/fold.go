@@ -184,11 +184,17 @@ func (p *part) silence(e alert.Entry) {
 	case r.Step >= s.Step:
 		s.written = written{*r, e.Offset}
 	}
+}
+
+// expired forgets the silences that have long been over, and returns their ids.
+func (p *part) expired() (ids []string) {
 	for id, s := range p.silences {
 		if s.Silence.Ends.Before(p.cfg.Now().Add(-keptSilences)) {
 			delete(p.silences, id)
+			ids = append(ids, id)
 		}
 	}
+	return ids
 }
 
 // attempt folds an action of a rollback. What is over is forgotten when there is much of it.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"regexp/syntax"
 	"strings"
 	"time"
 
@@ -15,6 +16,7 @@ const (
 	longestSilence = 30 * 24 * time.Hour
 	maxMatchers    = 20
 	maxMatcher     = 1000 // bytes of a value
+	maxProgram     = 2000 // instructions of a regular expression: few characters can make very many, and all alerts are held against it
 
 	endedEarly  = "ended early"
 	allResolved = "resolved: none of the alerts that it matched fires any more"
@@ -107,6 +109,9 @@ func check(s *detector.Silence, now time.Time) error {
 		case "!=":
 			some = some || m.Value != ""
 		case "=~", "!~":
+			if err := modest(m.Value); err != nil {
+				return err
+			}
 			re, err := regexp.Compile(m.Value)
 			if err == nil {
 				re, err = regexp.Compile("^(?:" + m.Value + ")$")
@@ -130,6 +135,19 @@ func check(s *detector.Silence, now time.Time) error {
 		return &InvalidError{"the silence matches everything", "to be told of nothing at all, take the receivers out; else name a prompt, a rule or a label"}
 	}
 	return nil
+}
+
+// modest refuses an expression that takes long to hold against a label. One that cannot be read is left to who reads it.
+func modest(expression string) error {
+	re, err := syntax.Parse(expression, syntax.Perl)
+	if err != nil {
+		return nil
+	}
+	prog, err := syntax.Compile(re.Simplify())
+	if err != nil || len(prog.Inst) <= maxProgram {
+		return nil
+	}
+	return &InvalidError{"a regular expression takes too long to match", "repeat less of it, such as .* in place of .{0,500}"}
 }
 
 // plain is the cause alone, without the wrapping of the expression.
