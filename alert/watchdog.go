@@ -10,6 +10,9 @@ import (
 // WatchdogID is the identity of the alert that always fires.
 const WatchdogID = "7761746368646f670000000000000000"
 
+// WatchdogKind is its kind, in place of that of a rule.
+const WatchdogKind = "watchdog"
+
 // watchdogLook is how often a pipeline that stands still is looked at.
 const watchdogLook = 10 * time.Second
 
@@ -57,7 +60,7 @@ func (o *Outbox) watch(ctx context.Context) {
 		d.since = now
 	}
 	r := detector.Record{
-		ID: WatchdogID, Step: 1, Type: detector.Firing, Time: now, Group: "driftd", Rule: "Watchdog", Metric: "driftd", Kind: "watchdog",
+		ID: WatchdogID, Step: 1, Type: detector.Firing, Time: now, Group: "driftd", Rule: "Watchdog", Metric: "driftd", Kind: WatchdogKind,
 		Labels: map[string]string{"alertname": "Watchdog", "severity": "none"},
 		Annotations: map[string]string{
 			"summary": "driftd reads its events and judges them. This alert always fires: have something else tell you when it stops.",

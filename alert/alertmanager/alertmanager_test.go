@@ -97,8 +97,14 @@ func TestAlert(t *testing.T) {
 		time.Sleep(time.Minute) // a worse value is the same alert, and its end moves on
 		worse := record(detector.Firing, time.Now())
 		*worse.Value, worse.Step, worse.Cause = 0.5, 4, detector.CauseUnclear
-		deliver(t, r, firing(worse, began))
-		if all := a.Alerts(); len(all) != 1 || time.Until(all[0].EndsAt) != 5*time.Minute || all[0].Annotations["value"] != "0.5" {
+		n := firing(worse, began)
+		proposed := alert.Action(&worse, detector.RollbackProposed, time.Now())
+		proposed.Rollback, proposed.Previous, proposed.Reason = "approve", "v22", "Proposed: promote v22 in place of v23; a person decides"
+		n.Rollback, n.Attempt = &proposed, &alert.Attempt{Step: worse}
+		n.Attempt.Fold(&proposed)
+		deliver(t, r, n)
+		if all := a.Alerts(); len(all) != 1 || time.Until(all[0].EndsAt) != 5*time.Minute || all[0].Annotations["value"] != "0.5" ||
+			all[0].Annotations["rollback"] != proposed.Reason+". To decide: driftd approve 9f3c-4, or driftd reject 9f3c-4 --reason …" {
 			t.Errorf("%+v", all)
 		}
 

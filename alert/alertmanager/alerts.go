@@ -26,16 +26,16 @@ func (r *Receiver) alerts(n *alert.Notification) []postable {
 	now := r.cfg.Now().UTC()
 	out := make([]postable, 0, len(n.Firing)+len(n.Resolved))
 	for i := range n.Firing {
-		out = append(out, r.firing(&n.Firing[i], now))
+		out = append(out, r.firing(n, &n.Firing[i], now))
 	}
 	for i := range n.Resolved {
-		out = append(out, r.resolved(&n.Resolved[i], now))
+		out = append(out, r.resolved(n, &n.Resolved[i], now))
 	}
 	return out
 }
 
-func (r *Receiver) firing(m *alert.Member, now time.Time) postable {
-	p := r.postable(m)
+func (r *Receiver) firing(n *alert.Notification, m *alert.Member, now time.Time) postable {
+	p := r.postable(n, m)
 	p.EndsAt = now.Add(ahead)
 	if p.StartsAt.After(p.EndsAt) {
 		p.EndsAt = p.StartsAt.Add(ahead)
@@ -45,8 +45,8 @@ func (r *Receiver) firing(m *alert.Member, now time.Time) postable {
 
 // resolved ends an alert when it ended in event time. That is not left in the future, where a clock that is behind would put
 // it: Alertmanager would take it for firing.
-func (r *Receiver) resolved(m *alert.Member, now time.Time) postable {
-	p := r.postable(m)
+func (r *Receiver) resolved(n *alert.Notification, m *alert.Member, now time.Time) postable {
+	p := r.postable(n, m)
 	p.EndsAt = m.Record.Time
 	if p.EndsAt.After(now) {
 		p.EndsAt = now
@@ -57,9 +57,9 @@ func (r *Receiver) resolved(m *alert.Member, now time.Time) postable {
 	return p
 }
 
-func (r *Receiver) postable(m *alert.Member) postable {
+func (r *Receiver) postable(n *alert.Notification, m *alert.Member) postable {
 	rec := &m.Record
-	return postable{Labels: labels(rec), Annotations: r.annotations(rec), StartsAt: m.Since, GeneratorURL: r.generator(rec)}
+	return postable{Labels: labels(rec), Annotations: r.annotations(n, rec), StartsAt: m.Since, GeneratorURL: r.generator(rec)}
 }
 
 // generator is where a person finds out more: where driftd shows the alert, else the rule's runbook. Alertmanager refuses what
@@ -117,8 +117,8 @@ func labelName(name string) string {
 // maxTraces are linked.
 const maxTraces = 3
 
-// annotations are the rule's own, and how the alert is now.
-func (r *Receiver) annotations(rec *detector.Record) map[string]string {
+// annotations are the rule's own, how the alert is now, and what is done about its version.
+func (r *Receiver) annotations(n *alert.Notification, rec *detector.Record) map[string]string {
 	out := make(map[string]string, len(rec.Annotations)+6)
 	for name, value := range rec.Annotations {
 		if value = strings.ToValidUTF8(value, "\uFFFD"); value != "" {
@@ -129,11 +129,17 @@ func (r *Receiver) annotations(rec *detector.Record) map[string]string {
 	if rec.Value != nil {
 		own["value"] = strconv.FormatFloat(*rec.Value, 'g', -1, 64)
 	}
-	own["samples"] = strconv.FormatInt(rec.Samples, 10)
+	if rec.Kind != alert.WatchdogKind {
+		own["samples"] = strconv.FormatInt(rec.Samples, 10)
+	}
 	own["summary"] = phrase.Title(rec) + ": " + phrase.Headline(rec) + " for " + phrase.Cohort(rec)
 	own["cause"] = string(rec.Cause)
 	own["because"] = strings.Join(rec.Because, "; ")
 	own["against"] = phrase.Was(rec)
+	own["rollback"] = phrase.Rollback(n)
+	if how := phrase.Decide(n); how != "" {
+		own["rollback"] += ". " + how
+	}
 	for i, id := range rec.Exemplars[:min(len(rec.Exemplars), maxTraces)] {
 		own[fmt.Sprintf("trace_%d", i+1)] = alert.WebLink(phrase.Trace(r.cfg.TraceURL, id))
 	}

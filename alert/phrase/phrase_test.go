@@ -80,10 +80,21 @@ grounding is down`
 	n.Attempt.Fold(&proposed)
 	n.Rollback, n.StandIn = &proposed, "ml-oncall"
 	n.Introduced = &detector.Record{Version: "v23", Actor: "jane", Time: at("14:20")}
+	for reason, want := range map[string]string{
+		"Proposed: promote v22 in place of v23; a person decides": "Proposed: promote v22 in place of v23; a person decides",
+		"Dry run: would promote v22 in place of v23":              "Dry run: would promote v22 in place of v23",
+		"promote v22 in place of v23? It has waited for 1h":       "Rollback to v22 proposed: promote v22 in place of v23? It has waited for 1h",
+	} {
+		p := proposed
+		p.Reason = reason
+		if got := Rollback(&alert.Notification{Firing: n.Firing, Rollback: &p}); got != want {
+			t.Errorf("rollback %q", got)
+		}
+	}
 	got = strings.Join(Details(n)[3:7], "\n")
 	want = `v23 was promoted by jane at 14:20 UTC
 Rollback to v22 proposed: v22 has 0.91
-To decide: driftd approve 9f3c-3, or driftd reject 9f3c-3
+To decide: driftd approve 9f3c-3, or driftd reject 9f3c-3 --reason …
 Told in place of ml-oncall, which cannot be told at the moment`
 	if got != want {
 		t.Errorf("details\n%s\nwant\n%s", got, want)

@@ -161,8 +161,8 @@ func Details(n *alert.Notification) []string {
 	if s := Rollback(n); s != "" {
 		out = append(out, s)
 	}
-	if a := n.Attempt; a != nil && a.State == alert.RollbackWaiting {
-		line("To decide: driftd approve %s, or driftd reject %s", a.ID(), a.ID())
+	if s := Decide(n); s != "" {
+		out = append(out, s)
 	}
 	if n.StandIn != "" {
 		line("Told in place of %s, which cannot be told at the moment", Brief(n.StandIn))
@@ -194,6 +194,9 @@ func Rollback(n *alert.Notification) string {
 		if r.Rollback == "auto" {
 			return "Rollback to " + target + " under way"
 		}
+		if strings.HasPrefix(r.Reason, "Proposed: ") || strings.HasPrefix(r.Reason, "Dry run: ") {
+			return Cut(Clean(r.Reason), 300)
+		}
 		return "Rollback to " + target + " proposed" + because
 	case detector.RollbackRequested, detector.RollbackApproved, detector.RollbackPromoting:
 		return "Rollback to " + target + " under way"
@@ -211,6 +214,15 @@ func Rollback(n *alert.Notification) string {
 		return target + " was promoted in place of " + bad + ", and it did not help" + because
 	}
 	return ""
+}
+
+// Decide says how a person decides on the rollback, empty where none waits.
+func Decide(n *alert.Notification) string {
+	a := n.Attempt
+	if a == nil || a.State != alert.RollbackWaiting {
+		return ""
+	}
+	return fmt.Sprintf("To decide: driftd approve %s, or driftd reject %s --reason …", a.ID(), a.ID())
 }
 
 // Trace is the address of a trace by a template with {trace_id} in it; empty where there is no template or the id is none

@@ -171,9 +171,13 @@ func (c *Core) Outstanding(part int) (offset int64, ok bool) {
 	return offset, ok
 }
 
+// Lingers is what a problem says that is not of the registry: clients keep the version that was rolled back.
+const Lingers = "goes on being called"
+
 // Status implements alert.Core.
 func (c *Core) Status() alert.Status {
 	var s alert.Status
+	lingers := ""
 	for a := range c.open {
 		if c.over(a) {
 			continue
@@ -183,13 +187,24 @@ func (c *Core) Status() alert.Status {
 		}
 		p := a.retry.problem
 		if p == "" && a.lingers {
-			p = fmt.Sprintf("%s goes on being called after %s was promoted", a.Step.Version, a.Step.Previous)
-		}
-		if p = a.Step.Prompt + ": " + p; p != a.Step.Prompt+": " && (s.Problem == "" || p < s.Problem) {
-			s.Problem = p
+			p = fmt.Sprintf("%s: %s %s after %s was promoted", a.Step.Prompt, a.Step.Version, Lingers, a.Step.Previous)
+			lingers = least(lingers, p)
+		} else if p != "" {
+			s.Problem = least(s.Problem, a.Step.Prompt+": "+p)
 		}
 	}
+	if s.Problem == "" { // what keeps the registry from being asked goes first
+		s.Problem = lingers
+	}
 	return s
+}
+
+// least is the first of two by the alphabet, so that what is told stays the same; empty is none.
+func least(a, b string) string {
+	if a == "" || b < a {
+		return b
+	}
+	return a
 }
 
 // Act implements alert.Core: one step of one attempt.

@@ -34,6 +34,9 @@ func runAck(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	code = exitFine
 	for _, id := range rest {
+		if code, ok := c.isID(id); !ok {
+			return code
+		}
 		var a desk.Alert
 		err := c.ask(ctx, "POST", "alerts/"+url.PathEscape(id)+"/acknowledge", nil, web.Acknowledge{By: c.by(), Comment: *comment}, &a)
 		if e, ok := pending(err); ok {

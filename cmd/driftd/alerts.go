@@ -192,6 +192,8 @@ func change(a *desk.Attempt) string {
 	s := phrase.Brief(a.Prompt) + " " + phrase.Brief(a.Target)
 	if a.Target == "" {
 		s = phrase.Brief(a.Prompt) + " to the version before"
+	} else if a.Version == "" {
+		s = phrase.Brief(a.Prompt) + " to " + phrase.Brief(a.Target)
 	}
 	if a.Version != "" {
 		s += " in place of " + phrase.Brief(a.Version)

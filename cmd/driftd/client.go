@@ -117,6 +117,16 @@ func hinted(problem, hint string) string {
 	return problem + "\n    " + phrase.Clean(hint)
 }
 
+const listsIDs = "driftd alerts, driftd rollback --list and driftd silence --list have them"
+
+// isID says whether text can be an id, or the beginning of one: what else a person has typed must not become part of an address.
+func (c *client) isID(text string) (code int, ok bool) {
+	if text == "" || len(text) > 200 || strings.Trim(text, ".") == "" {
+		return c.usage("%q is no id\n    %s", phrase.Cut(text, 100), listsIDs), false
+	}
+	return 0, true
+}
+
 // ask asks for path, below /api/v1, and decodes the answer into out.
 func (c *client) ask(ctx context.Context, method, path string, query url.Values, in, out any) error {
 	u := c.base.JoinPath("api/v1", path)
@@ -155,6 +165,9 @@ func (c *client) ask(ctx context.Context, method, path string, query url.Values,
 		}
 		if e.code == http.StatusUnauthorized {
 			e.Hint = "set DRIFTD_TOKEN, or give --token-file; it must be http.token or one of http.tokens of the daemon's config"
+		}
+		if e.code == http.StatusNotFound && strings.HasPrefix(e.Hint, "GET ") {
+			e.Hint = listsIDs
 		}
 		return e
 	}

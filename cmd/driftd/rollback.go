@@ -7,12 +7,14 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/alert/phrase"
+	"github.com/driftd/driftd/alert/rollback"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/web"
 )
@@ -116,6 +118,9 @@ func runDecide(ctx context.Context, name, usage string, args []string, stdout, s
 	if code, ok := c.open(); !ok {
 		return code
 	}
+	if code, ok := c.isID(rest[0]); !ok {
+		return code
+	}
 	var a desk.Attempt
 	err := c.ask(ctx, "POST", "rollbacks/"+url.PathEscape(rest[0])+"/"+name, nil, web.Reason{By: c.by(), Reason: *reason}, &a)
 	if e, ok := pending(err); ok {
@@ -182,7 +187,7 @@ func (c *client) registryTrouble(ctx context.Context, told string) string {
 		return told
 	}
 	for _, check := range status.Checks {
-		if check.Name == "act registry" && check.Trouble && check.Detail != told {
+		if check.Name == "act registry" && check.Trouble && check.Detail != told && !strings.Contains(check.Detail, rollback.Lingers) {
 			fmt.Fprintf(c.stderr, "driftd %s: the registry: %s; it is tried again\n", c.name, phrase.Clean(check.Detail))
 			return check.Detail
 		}
@@ -220,6 +225,8 @@ func happened(e *desk.Event) string {
 			return phrase.Clean(e.Reason)
 		}
 		return "proposed" + reason
+	case detector.RollbackReminded:
+		return "reminded" + reason
 	case detector.RollbackApproved:
 		return "approved by " + actor + reason
 	case detector.RollbackRejected:
@@ -249,6 +256,8 @@ func (c *client) outcome(a *desk.Attempt) int {
 		c.printJSON(a)
 	} else if a.State == alert.RollbackWatching {
 		fmt.Fprintf(c.stdout, "it is watched now%s; driftd alerts shows how it goes\n", lingers(a))
+	} else if n := len(a.Log); a.State == alert.RollbackRefused && n > 0 && slices.Contains(forced(), a.Log[n-1].Guard) {
+		fmt.Fprintf(c.stdout, "    driftd rollback %s --to %s --force %s --reason … passes over it\n", phrase.Brief(a.Prompt), phrase.Brief(a.Target), a.Log[n-1].Guard)
 	}
 	switch a.State {
 	case alert.RollbackRefused, alert.RollbackFailed, alert.RollbackRejected, alert.RollbackIneffective:

@@ -149,6 +149,9 @@ func (c *client) listSilences(ctx context.Context) int {
 }
 
 func (c *client) endSilence(ctx context.Context, id string) int {
+	if code, ok := c.isID(id); !ok {
+		return code
+	}
 	var s desk.Silence
 	err := c.ask(ctx, "DELETE", "silences/"+url.PathEscape(id), nil, c.by(), &s)
 	if e, ok := pending(err); ok {

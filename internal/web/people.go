@@ -182,6 +182,9 @@ func (s *Server) near(c *call) string {
 		}
 	case strings.Contains(c.URL.Path, "/rollbacks"):
 		for _, a := range b.Attempts() {
+			if !a.State.Over() && (a.Step.Rule == given || a.Prompt == given) {
+				return fmt.Sprintf("did you mean %s (%s)?", a.ID, a.Prompt)
+			}
 			ids = append(ids, a.ID)
 		}
 	default:
@@ -199,5 +202,6 @@ func (s *Server) near(c *call) string {
 	if near := strictyaml.Nearest(given, cut); near != "" {
 		return fmt.Sprintf("did you mean %s?", ids[slices.Index(cut, near)])
 	}
-	return ""
+	kind, _, _ := strings.Cut(strings.TrimPrefix(c.URL.Path, prefix+"/"), "/")
+	return "GET " + prefix + "/" + kind + " lists them"
 }
