@@ -87,14 +87,6 @@ func (p *part) view(a *attemptState) Attempt {
 	return out
 }
 
-// Promotions returns who promoted which version of a prompt, as far as registries told, the newest first.
-func (b *Board) Promotions(prompt string) []detector.Record {
-	var out []detector.Record
-	b.each(func(p *part) { out = append(out, p.promoted[prompt]...) })
-	slices.SortStableFunc(out, func(x, y detector.Record) int { return y.Time.Compare(x.Time) })
-	return out
-}
-
 // Stops returns the kill switches that are thrown: that of all prompts first, the others by prompt.
 func (b *Board) Stops() []Stop {
 	out := []Stop{}
@@ -107,14 +99,4 @@ func (b *Board) Stops() []Stop {
 	})
 	slices.SortFunc(out, func(x, y Stop) int { return strings.Compare(x.Prompt, y.Prompt) })
 	return out
-}
-
-// Stopped returns the kill switch that keeps a prompt from being rolled back, nil for none. The empty prompt asks for that of all.
-func (b *Board) Stopped(prompt string) *Stop {
-	for _, s := range b.Stops() {
-		if s.Prompt == "" || s.Prompt == prompt {
-			return &s
-		}
-	}
-	return nil
 }

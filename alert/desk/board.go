@@ -145,16 +145,6 @@ func (b *Board) wait(ctx context.Context, n int, offset int64) bool {
 	}
 }
 
-// Changed returns a channel that is closed with the next record that the board learns.
-func (b *Board) Changed() <-chan struct{} {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.mu.changed == nil {
-		b.mu.changed = make(chan struct{})
-	}
-	return b.mu.changed
-}
-
 // each calls f for every partition, under the lock.
 func (b *Board) each(f func(p *part)) {
 	b.mu.Lock()

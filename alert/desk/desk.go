@@ -23,9 +23,9 @@ const (
 	// maxName is the longest name of a prompt or a version, in bytes: ingest takes no longer ones.
 	maxName = 256
 
-	// SwitchID is the id of the kill switches' records. All of one prompt, and all of the whole fleet, are in one partition, so
+	// switchID is the id of the kill switches' records. All of one prompt, and all of the whole fleet, are in one partition, so
 	// the newest is known.
-	SwitchID = "rollbacks"
+	switchID = "rollbacks"
 )
 
 // ErrUnseen is answered when something was written but has not come back in two seconds: it holds, but whether somebody was

@@ -255,20 +255,17 @@ func TestKillSwitches(t *testing.T) {
 	want(t, "resume what goes", d.Resume(ctx, "jane", "", ""), "invalid: rollbacks of all prompts are not stopped")
 	want(t, "no reason", d.Stop(ctx, "jane", "", ""), "invalid: it does not say why rollbacks are stopped")
 	want(t, "stop one", d.Stop(ctx, "jane", "other", "release"), "fine")
-	if s := d.Board().Stopped("intent"); s != nil {
-		t.Errorf("%+v", s)
+	if got := d.Board().Stops(); len(got) != 1 || got[0].Prompt != "other" || got[0].By != "jane" {
+		t.Errorf("%+v", got)
 	}
 	want(t, "stop all", d.Stop(ctx, "bob", "", "fire"), "fine")
 	want(t, "twice", d.Stop(ctx, "eve", "", "fire"), "stopped by bob")
-	if s := d.Board().Stopped("intent"); s == nil || s.By != "bob" || s.Reason != "fire" {
-		t.Errorf("%+v", s)
+	if got := d.Board().Stops(); len(got) != 2 || got[0].Prompt != "" || got[0].By != "bob" || got[0].Reason != "fire" {
+		t.Errorf("%+v", got)
 	}
 	want(t, "resume all", d.Resume(ctx, "bob", "", "out"), "fine")
-	if s := d.Board().Stopped("other"); s == nil || s.By != "jane" {
-		t.Errorf("the stop of one prompt has gone with that of all: %+v", s)
-	}
-	if got := d.Board().Stops(); len(got) != 1 {
-		t.Errorf("%+v", got)
+	if got := d.Board().Stops(); len(got) != 1 || got[0].Prompt != "other" || got[0].By != "jane" {
+		t.Errorf("the stop of one prompt has gone with that of all: %+v", got)
 	}
 }
 

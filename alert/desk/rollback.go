@@ -190,7 +190,7 @@ func (d *Desk) switched(ctx context.Context, who, prompt string, typ detector.Re
 		}
 	})
 	_, _, err := d.append(ctx, detector.Record{
-		ID: SwitchID, Step: step, Type: typ, Time: d.now().UTC(), Prompt: prompt, Actor: who, Reason: strings.TrimSpace(reason),
+		ID: switchID, Step: step, Type: typ, Time: d.now().UTC(), Prompt: prompt, Actor: who, Reason: strings.TrimSpace(reason),
 	})
 	return err
 }

@@ -78,8 +78,6 @@ type Traits struct {
 	Grace time.Duration
 	// History: the client is a Historian. Switch: it is a Switcher.
 	History, Switch bool
-	// Replaces: a write replaces the label set of a version; the client reads it first and writes the union.
-	Replaces bool
 }
 
 // Change is one move of the label, as a registry that has a history tells it.
