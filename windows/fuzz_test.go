@@ -99,7 +99,7 @@ func work(t testing.TB, s *Store, record []byte) {
 	for _, p := range s.Prompts() {
 		for _, v := range s.Versions(p) {
 			s.Figures(Query{Prompt: p, Version: v.Version}, 24*time.Hour)
-			s.Trend(Query{Prompt: p, Version: v.Version}, Latency)
+			s.CellsOf(p, v.Version).Panes(Latency, true, true, func(_ int, st Stretch) { st.Quantile(0.95) })
 			s.Between(Query{Prompt: p, Version: v.Version}, Latency, time.Time{}, s.Watermark())
 			s.Cohorts(p, v.Version)
 		}

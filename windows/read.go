@@ -110,45 +110,6 @@ func (s *Store) Figures(q Query, window time.Duration) []Figures {
 	return out
 }
 
-// Point is a quarter of an hour of a trend.
-type Point struct {
-	Start     time.Time
-	Calls     int64
-	Count     int64 // values of the metric
-	Mean, P95 float64
-}
-
-// Trend gives a metric of the selected cells by quarters of an hour over the last 24 hours, oldest first, those without
-// data left out. The quarter under way is given as far as it is sealed.
-func (s *Store) Trend(q Query, metric string) []Point {
-	id, ok := s.metricID[metric]
-	if !ok {
-		return nil
-	}
-	byQuarter := make(map[int64]*Point)
-	figs := make(map[int64]*figures)
-	s.eachPane(q, 24*hour, func(quarter int64, _ *cell, blob []byte) {
-		p, f := byQuarter[quarter], figs[quarter]
-		if p == nil {
-			p, f = &Point{Start: time.Unix(quarter*quarterMinutes*60, 0).UTC()}, &figures{}
-			f.reset()
-			byQuarter[quarter], figs[quarter] = p, f
-		}
-		p.Calls += readBlob(blob).calls
-		if payload := findEntry(blob, figuresKey(id)); payload != nil {
-			f.add(payload)
-		}
-	})
-	var out []Point
-	for _, quarter := range slices.Sorted(maps.Keys(byQuarter)) {
-		p, f := byQuarter[quarter], figs[quarter]
-		s.merger.normalize(&f.dist, aggregateCompression)
-		p.Count, p.Mean, p.P95 = f.n, f.sum.Float()/float64(f.n), f.dist.quantile(0.95, f.min, f.max)
-		out = append(out, *p)
-	}
-	return out
-}
-
 func (s *Store) matching(q Query) []*cell {
 	p := s.prompts[q.Prompt]
 	if p == nil {
