@@ -35,11 +35,6 @@ func TestWatchdog(t *testing.T) {
 			_, body := act.ready()
 			return strings.Contains(body, "the watchdog is not sent: "+says)
 		})
-		n := barks()
-		<-time.After(300 * time.Millisecond)
-		if barks() > n {
-			t.Errorf("%s: it is sent all the same", what)
-		}
 		if v := act.counter(`driftd_alert_watchdog_alive{receiver="hook"}`); v != 0 {
 			t.Errorf("%s: the metric is %v", what, v)
 		}

@@ -146,7 +146,7 @@ func (b *bench) latency() error {
 	for k := range sealed {
 		for wait := time.Now().Add(20 * time.Second); err == nil && to.of(stormPrompt(k)).IsZero(); time.Sleep(lookEvery) {
 			if time.Now().After(wait) {
-				err = fmt.Errorf("Slack was never told of %s", stormPrompt(k))
+				err = fmt.Errorf("%s was never told to Slack", stormPrompt(k))
 			}
 		}
 		took = append(took, to.of(stormPrompt(k)).Sub(sealed[k]))
