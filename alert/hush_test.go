@@ -113,13 +113,11 @@ func TestOutboxSilencedInPlace(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBubble(t, 1, Traits{Updates: true}, nil)
 		defer func() { b.stop() }()
-		var news []detector.Record
-		b.r.answers(func(n *Notification) error { news = n.News; return nil })
 		b.step("fires", 0, list(rec("a1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing")
 		s := quietFor("s", 1, 10*time.Hour, "prompt=a")
 		s.Silence.UntilResolved = true
 		b.step("silenced", 0, list(s), "a/v2 (m1) 1 2 firing silenced")
-		if len(news) != 1 || news[0].Type != detector.Silenced || news[0].Actor != "jane" {
+		if news := b.r.notifications()[1].News; len(news) != 1 || news[0].Type != detector.Silenced || news[0].Actor != "jane" {
 			t.Errorf("news %+v", news)
 		}
 		b.after("not repeated", 9*time.Hour)
@@ -154,24 +152,16 @@ func TestOutboxAcks(t *testing.T) {
 		})
 	}
 	run(Traits{Updates: true}, func(t *testing.T, b *bubble) {
-		var news []string
-		b.r.answers(func(n *Notification) error {
-			news = nil
-			for _, r := range n.News {
-				news = append(news, string(r.Type))
-			}
-			return nil
-		})
 		b.step("fires", 0, list(rec("a1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing")
 		b.step("acknowledged", 0, list(ack("a1", 2)), "a/v2 (m1) 1 2 firing acknowledged")
-		expect(t, "news", news, "acknowledged")
+		expect(t, "news", b.r.news(), "acknowledged")
 		b.step("a cohort joins", 0, list(rec("a2", 2, detector.Firing, 0.79)), "a/v2 (m1) 2 2 firing 1 2 firing acknowledged")
-		expect(t, "is shown, but no news", news)
+		expect(t, "is shown, but no news", b.r.news())
 		b.after("no repetitions", 9*time.Hour)
 		b.restart()
 		b.after("restart", 9*time.Hour)
 		b.step("worse by the step", 0, list(rec("a1", 3, detector.Firing, 0.55)), "a/v2 (m1) 1 3 firing 2 2 firing")
-		if len(news) == 0 || news[len(news)-1] != "firing" {
+		if news := b.r.news(); len(news) == 0 || news[len(news)-1] != "firing" {
 			t.Errorf("news %q", news)
 		}
 		b.after("repetitions again", 4*time.Hour, "a/v2 (m1) 1 3 firing 2 2 firing repeated")

@@ -207,6 +207,23 @@ type fakeReceiver struct {
 	answer func(n *Notification) error // nil for success
 	block  chan struct{}               // when set, Deliver waits for it
 	refs   int
+	whole  []Notification // delivered
+}
+
+// notifications are those that were delivered so far.
+func (f *fakeReceiver) notifications() []Notification {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return slices.Clone(f.whole)
+}
+
+// news are the types of the last one's.
+func (f *fakeReceiver) news() (types []string) {
+	all := f.notifications()
+	for _, r := range all[len(all)-1].News {
+		types = append(types, string(r.Type))
+	}
+	return types
 }
 
 // answers says how it answers from now on.
@@ -263,7 +280,7 @@ func (f *fakeReceiver) Deliver(ctx context.Context, n *Notification) (string, er
 			return "", err
 		}
 	}
-	f.told = append(f.told, s)
+	f.told, f.whole = append(f.told, s), append(f.whole, *n)
 	if f.traits.PerAlert {
 		return "", nil
 	}
