@@ -44,10 +44,16 @@ func newOffice() (*office, error) {
 	o.desk = desk.New(desk.Config{Board: board, Log: o, Now: now, Guards: forced()})
 	var err error
 	o.web, err = web.Listen(web.Config{
-		Listen: "127.0.0.1:0", Ready: func() []web.Check { return o.checks }, Desk: o.desk, Now: now, Version: "v1", Log: slog.New(slog.DiscardHandler),
+		Listen: "127.0.0.1:0", Ready: o.ready, Desk: o.desk, Now: now, Version: "v1", Log: slog.New(slog.DiscardHandler),
 		Tokens: []web.Token{{Name: "grafana", Secret: "a token that reads", Write: false}, {Name: "ci", Secret: "a token that writes", Write: true}},
 	})
 	return o, err
+}
+
+func (o *office) ready() []web.Check {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return slices.Clone(o.checks)
 }
 
 // Append implements desk.Appender, and does what driftd would.
@@ -111,12 +117,17 @@ func TestPeople(t *testing.T) {
 			// answers FILE says what driftd does when a rollback is asked for or approved.
 			"answers": func(ts *testscript.TestScript, _ bool, args []string) {
 				o := of(ts)
-				o.answer = nil
-				lines(ts, args[0], func(r *detector.Record) { o.answer = append(o.answer, *r) })
+				var answer []detector.Record
+				lines(ts, args[0], func(r *detector.Record) { answer = append(answer, *r) })
+				o.mu.Lock()
+				defer o.mu.Unlock()
+				o.answer = answer
 			},
 			// trouble NAME TEXT has a part of the daemon say what is wrong.
 			"trouble": func(ts *testscript.TestScript, _ bool, args []string) {
 				o := of(ts)
+				o.mu.Lock()
+				defer o.mu.Unlock()
 				o.checks = append(o.checks, web.Check{Name: args[0], OK: true, Trouble: args[1] != standsBy, Detail: args[1]})
 			},
 		},
