@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/driftd/driftd/alert"
@@ -293,5 +294,24 @@ func BenchmarkManyAttempts(b *testing.B) {
 			}
 			g.core.Act(b.Context(), g)
 		}
+	}
+}
+
+// Callers that write 3 and callers that write v3 have one version, and promoting one in place of the other would do nothing.
+func TestOneVersionByTwoNames(t *testing.T) {
+	for _, mode := range []string{"auto", "approve", "dry_run"} {
+		synctest.Test(t, func(t *testing.T) {
+			g := newRig(t)
+			reg := &named{all: []registry.Version{{ID: "3", Names: []string{"3", "v3"}}, {ID: "2", Names: []string{"2", "v2"}}}}
+			g.configure(reg)
+			r := step("a1", 1, detector.Firing, mode)
+			r.Version, r.Previous, r.Target = "v3", "3", &detector.Target{Version: "3", Calls: 5000, Templates: 1}
+			g.add(r)
+			g.now()
+			last := g.all[len(g.all)-1]
+			if reg.current != 0 || last.Guard != "no_previous" || last.Type == detector.RollbackPromoted {
+				t.Errorf("%s: %q, current is %d", mode, g.said(0), reg.current)
+			}
+		})
 	}
 }

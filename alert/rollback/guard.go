@@ -37,7 +37,7 @@ var guards = []guard{
 	{Guard{"kill_switch", "rollbacks are switched off: by `rollback.enabled` in the config, by a person for all prompts or for this one, or by the registry's own label `driftd.rollback=off` on the prompt", false}, killSwitch},
 	{Guard{"no_registry", "no registry is configured", false}, noRegistry},
 	{Guard{"advisory", "the rule is of a kind that never rolls back: `volume`, `shape`, `change`, `traffic_share`", false}, advisory},
-	{Guard{"no_previous", "the version before the bad one is not known, not from the traffic and not from the registry's history", false}, noPrevious},
+	{Guard{"no_previous", "the version before the bad one is not known, not from the traffic and not from the registry's history; or it is the same one by another name", false}, noPrevious},
 	{Guard{"not_current", "another version is current in the registry, by a person or another rollback: driftd stands down", false}, notCurrent},
 	{Guard{alert.GuardSetBack, "a person has moved the label again after driftd had moved it: driftd stands down", false}, setBack},
 	{Guard{"resolved", "the alert is over", false}, resolved},
@@ -147,6 +147,9 @@ func advisory(q *question) string {
 func noPrevious(q *question) string {
 	if q.s.Previous == "" || q.s.Previous == q.s.Version {
 		return fmt.Sprintf("the version before %s is not known", q.s.Version)
+	}
+	if q.answer != nil && q.answer.current.Is(q.s.Version) && q.answer.current.Is(q.s.Previous) {
+		return fmt.Sprintf("%s and %s are one version in the registry, by two names: the version before it is not known", q.s.Version, q.s.Previous)
 	}
 	return ""
 }

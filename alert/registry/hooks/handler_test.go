@@ -130,6 +130,18 @@ func TestGeneric(t *testing.T) {
 	c.counted(metricHooks, unreadable, 8)
 }
 
+// TestForeignActors: who calls themselves by a name that driftd gives is not shown by it.
+func TestForeignActors(t *testing.T) {
+	for author, want := range map[string]string{
+		"Driftd": "registry", "token:ops for jane": "registry: token:ops for jane", "Slack:U012 (jane)": "registry: Slack:U012 (jane)",
+		"local for jane": "registry: local for jane", "localhost": "localhost", "jane": "jane",
+	} {
+		c := newTopic(t).handler("webhook")
+		c.call(204, `{"prompt":"p","version":"v1","author":"`+author+`"}`)
+		c.want(`p v1 for "" by ` + want + ` at 12:00:00`)
+	}
+}
+
 func TestSignatures(t *testing.T) {
 	for _, kind := range []string{"mlflow", "langfuse", "webhook", "phoenix"} {
 		w := newTopic(t)

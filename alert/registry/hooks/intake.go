@@ -134,8 +134,11 @@ func (in *Intake) take(ctx context.Context, h heard) (result, error) {
 // another process, is the same.
 func (in *Intake) record(h heard, previous string) detector.Record {
 	at, version, actor := h.at.UTC(), in.spoken(h.prompt, h.version), name(h.author)
-	if actor == "" || actor == "driftd" { // which would be taken for us
+	switch {
+	case actor == "" || strings.EqualFold(actor, "driftd"): // which would be taken for us
 		actor = "registry"
+	case spoofs(actor): // and this for somebody whom we have asked who they are
+		actor = "registry: " + actor
 	}
 	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %s", h.prompt, version, at.Format(time.RFC3339Nano)))
 	return detector.Record{
@@ -152,6 +155,12 @@ func (in *Intake) spoken(prompt string, v registry.Version) string {
 		}
 	}
 	return v.String()
+}
+
+// spoofs says whether a name is one of those that driftd gives to who comes to it: slack:…, token:…, local.
+func spoofs(actor string) bool {
+	s := strings.ToLower(actor)
+	return strings.HasPrefix(s, "slack:") || strings.HasPrefix(s, "token:") || s == "local" || strings.HasPrefix(s, "local ")
 }
 
 // name makes an author's name fit to be shown: one line of at most 100 characters.
