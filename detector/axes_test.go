@@ -6,6 +6,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/driftd/driftd/internal/scripts"
 )
 
 // TestAxesOfAPartition asks for what alerts are explained by, after a restart as before it.
@@ -13,7 +15,7 @@ func TestAxesOfAPartition(t *testing.T) {
 	s := &script{t: t, file: "axes"}
 	run := func(text string) {
 		t.Helper()
-		if out := s.run(block{input: text}); out != "" {
+		if out := s.run(scripts.Block{Input: text}); out != "" {
 			t.Fatalf("steps of a rule that asks for nothing:\n%s", out)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/internal/scripts"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -62,10 +63,10 @@ func TestFiguresAreSpread(t *testing.T) {
 func TestFiguresAreBounded(t *testing.T) {
 	s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})}
 	for i := range 30 {
-		s.run(block{input: fmt.Sprintf("add series=p/v%02d r1=1 n=%d\n", i, 1+i)})
+		s.run(scripts.Block{Input: fmt.Sprintf("add series=p/v%02d r1=1 n=%d\n", i, 1+i)})
 	}
 	for i := range 60 {
-		s.run(block{input: fmt.Sprintf("add series=p/v29 call=no r%02d=1 n=%d\n", i+1, 1+i)})
+		s.run(scripts.Block{Input: fmt.Sprintf("add series=p/v29 call=no r%02d=1 n=%d\n", i+1, 1+i)})
 	}
 	s.now = 12 * time.Hour
 	for _, r := range applyRaw(t, s.p, s.batch()) {

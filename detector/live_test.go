@@ -5,6 +5,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/internal/scripts"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
@@ -12,7 +13,7 @@ import (
 // A rule that is gone is remembered for a week: within it the count goes on, behind it the count begins anew.
 func TestLivesAreForgotten(t *testing.T) {
 	s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})}
-	s.run(block{input: "add for=3m series=p/v1/free latency=1 n=20\nadvance 3m\n"})
+	s.run(scripts.Block{Input: "add for=3m series=p/v1/free latency=1 n=20\nadvance 3m\n"})
 	r := &rule{Rule: &rules.Rule{Alert: "A", Rollback: rules.RollbackAuto, AutoAfter: 90 * day}, group: &rules.Group{Name: "g"}}
 	l := make(lives)
 	if l.tick(scriptStart, []*rule{r}); len(l) != 0 {
@@ -51,7 +52,7 @@ func TestLivesAreForgotten(t *testing.T) {
 // What an older release saved is taken.
 func TestRestoreOfOlderVersion(t *testing.T) {
 	s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})}
-	s.run(block{input: "add for=3m series=p/v1/free latency=5 n=20\nadvance 3m\n"})
+	s.run(scripts.Block{Input: "add for=3m series=p/v1/free latency=5 n=20\nadvance 3m\n"})
 	state := saved(t, s.p)
 	old := bytes.Clone(state[:len(state)-len(s.p.engine.days.save(s.p.engine.lives.save(nil)))])
 	old[0] = 2

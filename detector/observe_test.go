@@ -5,6 +5,8 @@ import (
 	"slices"
 	"testing"
 	"time"
+
+	"github.com/driftd/driftd/internal/scripts"
 )
 
 // TestObservationsAreBounded holds that of many alerts that fire the worst of each version are observed, and always the same ones.
@@ -14,10 +16,10 @@ func TestObservationsAreBounded(t *testing.T) {
 	observations := func(prompts int) (told []Record) {
 		s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})}
 		for i := range prompts * cohorts {
-			s.run(block{input: fmt.Sprintf("add for=4m series=p%d/v2/t%d/l latency=%d n=5\n", i%prompts, i, 10+i/prompts)})
+			s.run(scripts.Block{Input: fmt.Sprintf("add for=4m series=p%d/v2/t%d/l latency=%d n=5\n", i%prompts, i, 10+i/prompts)})
 		}
 		for i := range 10 {
-			s.run(block{input: fmt.Sprintf("add for=4m series=q/v2/t%d/l latency=2 n=5\n", i)})
+			s.run(scripts.Block{Input: fmt.Sprintf("add for=4m series=q/v2/t%d/l latency=2 n=5\n", i)})
 		}
 		s.now = time.Minute
 		for _, r := range applyRaw(t, s.p, s.batch()) {

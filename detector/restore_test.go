@@ -7,6 +7,7 @@ import (
 	"slices"
 	"testing"
 
+	"github.com/driftd/driftd/internal/scripts"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -55,7 +56,7 @@ func checkpointed(t *testing.T, l *memoryLog) *Partition {
 	t.Helper()
 	s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})}
 	for i, offset := range []int64{10, 20} {
-		s.run(block{input: fmt.Sprintf("add for=3m series=p/v1/free latency=%d n=20\nadvance 3m\n", 5+i)})
+		s.run(scripts.Block{Input: fmt.Sprintf("add for=3m series=p/v1/free latency=%d n=20\nadvance 3m\n", 5+i)})
 		if err := s.p.Checkpoint(offset, l.write); err != nil {
 			t.Fatal(err)
 		}
@@ -200,7 +201,7 @@ func FuzzRestore(f *testing.F) {
       - {alert: Dearer, metric: cost, threshold: {stat: mean, window: 5m, above: 120%, against: previous_version}}
 `)
 	s := &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: set})}
-	s.run(block{input: "add for=3m series=p/v1/free latency=5 cost=1 n=20\nadvance 3m\nadd for=3m series=p/v2/free latency=5 cost=2 n=20\nadvance 30m\n"})
+	s.run(scripts.Block{Input: "add for=3m series=p/v1/free latency=5 cost=1 n=20\nadvance 3m\nadd for=3m series=p/v2/free latency=5 cost=2 n=20\nadvance 30m\n"})
 	state, err := s.p.engine.snapshot(nil)
 	if err != nil {
 		f.Fatal(err)

@@ -1,31 +1,26 @@
 package detector
 
 import (
-	"bufio"
 	"encoding/json"
-	"flag"
 	"fmt"
 	"maps"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/internal/scripts"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
-
-var rewrite = flag.Bool("rewrite", false, "write what the scripts in testdata give into them")
 
 // scriptStart is t=0s of every script.
 var scriptStart = time.Date(2026, 11, 20, 12, 0, 0, 0, time.UTC)
 
 var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 
-// TestScripts runs the files in testdata. A file is a list of blocks:
+// TestScripts runs the scripts in testdata, which are blocks of:
 //
 //	rules                                  and a rule file behind it, up to ----: loads or reloads the rules
 //	add t=0s for=10m series=p/v/tier/locale rubric=0.8 latency=1.2 n=20
@@ -41,64 +36,11 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	----
 //	the steps that came of it
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find scripts: %v, %d files", err, len(files))
-	}
-	for _, name := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			s := &script{t: t, file: name}
-			var out strings.Builder
-			for i, b := range blocks(t, name, string(data)) {
-				got := s.run(b)
-				if i > 0 {
-					out.WriteString("\n")
-				}
-				fmt.Fprintf(&out, "%s----\n%s", b.input, got)
-				if got != b.want && !*rewrite {
-					t.Errorf("%s:%d: got\n%swant\n%s", name, b.line, got, b.want)
-				}
-			}
-			if *rewrite {
-				if err := os.WriteFile(name, []byte(out.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
-			s.replay()
-		})
-	}
-}
-
-type block struct {
-	line        int
-	input, want string
-}
-
-// blocks cuts a script at its ---- lines; what is expected ends at an empty line.
-func blocks(t *testing.T, name, data string) (out []block) {
-	in := bufio.NewScanner(strings.NewReader(data))
-	b, expected := block{line: 1}, false
-	for n := 1; in.Scan(); n++ {
-		switch line := in.Text(); {
-		case line == "----":
-			expected = true
-		case expected && line == "":
-			out = append(out, b)
-			b, expected = block{line: n + 1}, false
-		case expected:
-			b.want += line + "\n"
-		default:
-			b.input += line + "\n"
-		}
-	}
-	if !expected {
-		t.Fatalf("%s:%d: block without ----", name, b.line)
-	}
-	return append(out, b)
+	scripts.Each(t, func(t *testing.T, file *scripts.Script) {
+		s := &script{t: t, file: file.Name}
+		file.Run(t, s.run)
+		s.replay()
+	})
 }
 
 // operation is what happened to the partition: a batch or new rules.
@@ -136,15 +78,15 @@ type queuedSample struct {
 	sample windows.Sample
 }
 
-func (s *script) run(b block) string {
+func (s *script) run(b scripts.Block) string {
 	s.t.Helper()
 	var out strings.Builder
-	lines := strings.Split(strings.TrimSuffix(b.input, "\n"), "\n")
+	lines := strings.Split(strings.TrimSuffix(b.Input, "\n"), "\n")
 	for i := 0; i < len(lines); i++ {
 		words := strings.Fields(lines[i])
 		fail := func(format string, args ...any) {
 			s.t.Helper()
-			s.t.Fatalf("%s:%d: %s: %s", s.file, b.line+i, lines[i], fmt.Sprintf(format, args...))
+			s.t.Fatalf("%s:%d: %s: %s", s.file, b.Line+i, lines[i], fmt.Sprintf(format, args...))
 		}
 		if len(words) == 0 || strings.HasPrefix(words[0], "#") {
 			continue

@@ -1,11 +1,7 @@
 package rollback
 
 import (
-	"bufio"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,12 +13,11 @@ import (
 	"github.com/driftd/driftd/alert/registry"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/fakeregistry"
+	"github.com/driftd/driftd/internal/scripts"
 )
 
-var rewrite = flag.Bool("rewrite", false, "write what the scripts in testdata give into them")
-
-// TestScripts runs the files in testdata. A file is a list of blocks: commands, ----, and what came of them, up to an empty line.
-// Registry and topic are the rig's; p is at v23, before which it was at v22. Underscores in values are spaces.
+// TestScripts runs the scripts in testdata. Registry and topic are the rig's; p is at v23, before which it was at v22. Underscores in
+// values are spaces.
 //
 //	fire a1 auto prompt=p version=v23 previous=v22 kind= cause= model= onset=-5m calls= templates= budget= autofrom= moved=yes
 //	                                a cohort of rule a begins to fire, or has become worse; what is not said is usual
@@ -43,65 +38,12 @@ var rewrite = flag.Bool("rewrite", false, "write what the scripts in testdata gi
 //
 // Commands on one line, with ; between them, come before the core can act. What comes out is each action with the state to which it led.
 func TestScripts(t *testing.T) {
-	files, err := filepath.Glob("testdata/*.txt")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("find scripts: %v, %d files", err, len(files))
-	}
-	for _, name := range files {
-		t.Run(strings.TrimSuffix(filepath.Base(name), ".txt"), func(t *testing.T) {
-			data, err := os.ReadFile(name)
-			if err != nil {
-				t.Fatal(err)
-			}
-			var out strings.Builder
-			synctest.Test(t, func(t *testing.T) {
-				s := &script{rig: newRig(t), steps: map[string]int{}, last: map[string]detector.Record{}}
-				for i, b := range blocks(t, name, string(data)) {
-					got := s.block(b.input)
-					if i > 0 {
-						out.WriteString("\n")
-					}
-					fmt.Fprintf(&out, "%s----\n%s", b.input, got)
-					if got != b.want && !*rewrite {
-						t.Errorf("%s:%d: got\n%swant\n%s", name, b.line, got, b.want)
-					}
-				}
-			})
-			if *rewrite {
-				if err := os.WriteFile(name, []byte(out.String()), 0o644); err != nil {
-					t.Fatal(err)
-				}
-			}
+	scripts.Each(t, func(t *testing.T, file *scripts.Script) {
+		synctest.Test(t, func(t *testing.T) {
+			s := &script{rig: newRig(t), steps: map[string]int{}, last: map[string]detector.Record{}}
+			file.Run(t, func(b scripts.Block) string { return s.block(b.Input) })
 		})
-	}
-}
-
-type block struct {
-	line        int
-	input, want string
-}
-
-// blocks cuts a script at its ---- lines; what is expected ends at an empty line.
-func blocks(t *testing.T, name, data string) (out []block) {
-	in := bufio.NewScanner(strings.NewReader(data))
-	b, expected := block{line: 1}, false
-	for n := 1; in.Scan(); n++ {
-		switch line := in.Text(); {
-		case line == "----":
-			expected = true
-		case expected && line == "":
-			out = append(out, b)
-			b, expected = block{line: n + 1}, false
-		case expected:
-			b.want += line + "\n"
-		default:
-			b.input += line + "\n"
-		}
-	}
-	if !expected {
-		t.Fatalf("%s:%d: block without ----", name, b.line)
-	}
-	return append(out, b)
+	})
 }
 
 type script struct {
