@@ -159,6 +159,23 @@ func TestFallbackOnce(t *testing.T) {
 	})
 }
 
+// A watchdog that has only begun to look is not sent, and nobody has to mend anything.
+func TestOutboxWatchdogBegins(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var problem atomic.Pointer[string]
+		begins := WatchdogBegins
+		problem.Store(&begins)
+		b := newBubble(t, 1, Traits{}, func(c *OutboxConfig) { c.Watchdog = &WatchdogConfig{Every: time.Minute, Alive: aliveUnless(&problem)} })
+		defer func() { b.stop() }()
+		b.after("it looks", 15*time.Second)
+		if s := b.l.state.Load(); s.Problem != "" {
+			t.Errorf("status %+v", s)
+		}
+		problem.Store(nil)
+		b.after("soon after it has seen enough", 10*time.Second, "/ all 1 firing")
+	})
+}
+
 // A watchdog comes at its pace while all goes on; it waits for the receiver as all do, and is not recorded.
 func TestOutboxWatchdog(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

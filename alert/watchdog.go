@@ -10,6 +10,9 @@ import (
 // WatchdogID is the identity of the alert that always fires.
 const WatchdogID = "7761746368646f670000000000000000"
 
+// WatchdogBegins is no problem: whether something stands still takes a while to see.
+const WatchdogBegins = "it has only begun to look whether ingest and detect go on"
+
 // WatchdogKind is its kind, in place of that of a rule.
 const WatchdogKind = "watchdog"
 
@@ -19,7 +22,7 @@ const watchdogLook = 10 * time.Second
 // WatchdogConfig is a dead man's switch: an alert that always fires, for someone else to miss.
 type WatchdogConfig struct {
 	Every time.Duration
-	// Alive says what stands still, "" for nothing. It returns soon after ctx ends.
+	// Alive says what stands still, "" for nothing, WatchdogBegins where that is not known yet. It returns soon after ctx ends.
 	Alive func(ctx context.Context) (problem string)
 }
 
@@ -43,6 +46,12 @@ func (o *Outbox) watch(ctx context.Context) {
 	w, d := o.cfg.Watchdog, &o.dog
 	problem := w.Alive(ctx)
 	if ctx.Err() != nil {
+		return
+	}
+	if problem == WatchdogBegins && d.problem == "" {
+		o.cfg.Log.Debug("the watchdog is not sent yet", "receiver", o.cfg.Name, "reason", problem)
+		o.barks.Store(false)
+		d.at = time.Now().Add(min(w.Every, watchdogLook))
 		return
 	}
 	if problem != "" && d.problem == "" {

@@ -84,7 +84,7 @@ func (p *pulse) alive(ctx context.Context) (problem string) {
 	}
 	switch {
 	case p.grew.IsZero() && now.Sub(p.began) < p.ingest:
-		return "it has only begun to look whether ingest and detect go on"
+		return alert.WatchdogBegins
 	case now.Sub(p.grew) >= p.ingest:
 		return fmt.Sprintf("ingest stands still: nothing was written to %s for %v (see to the processes with the stage ingest)", p.topic, p.ingest)
 	case stuck >= 0 && now.Sub(p.moved[stuck]) >= p.detect:
