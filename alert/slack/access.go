@@ -17,6 +17,8 @@ const groupsFor = 5 * time.Minute
 type groups struct {
 	api *api.Client
 	now func() time.Time
+	// secrets are kept out of what is said of failures.
+	secrets []string
 
 	mu struct {
 		sync.Mutex
@@ -29,8 +31,8 @@ type membership struct {
 	until time.Time
 }
 
-func newGroups(client *api.Client, now func() time.Time) *groups {
-	g := &groups{api: client, now: now}
+func newGroups(client *api.Client, now func() time.Time, secrets ...string) *groups {
+	g := &groups{api: client, now: now, secrets: secrets}
 	g.mu.members = map[string]membership{}
 	return g
 }
@@ -69,15 +71,15 @@ func (g *groups) among(ctx context.Context, ids []string, user string) (ok bool,
 			return true, ""
 		}
 		if err != nil {
-			problem = fmt.Sprintf("Who is in the user group %s cannot be asked: %s.", id, explain(err))
+			problem = fmt.Sprintf("Who is in the user group %s cannot be asked: %s.", id, explain(err, g.secrets...))
 		}
 	}
 	return false, problem
 }
 
 // explain says what is wrong with a call of the Web API, and what to do.
-func explain(err error) string {
-	f := apiFailure(err)
+func explain(err error, secrets ...string) string {
+	f := apiFailure(err, secrets...)
 	if f.Hint != "" {
 		return f.Reason + " (" + f.Hint + ")"
 	}

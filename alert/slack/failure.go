@@ -48,11 +48,11 @@ func (b *bot) failure(err error) error {
 // apiFailure is what an error of the Web API means. The secrets are kept out of it.
 func apiFailure(err error, secrets ...string) *alert.Failure {
 	if e, ok := errors.AsType[api.SlackErrorResponse](err); ok {
-		f := codeFailure(e.Err)
+		f := codeFailure(outbound.Redact(e.Err, secrets...))
 		if len(e.ResponseMetadata.Messages) > 0 {
 			f.Err = errors.New(outbound.Redact(strings.Join(e.ResponseMetadata.Messages, "; "), secrets...))
 		}
-		if needed := outbound.Excerpt([]byte(e.Needed)); e.Err == "missing_scope" && needed != "" {
+		if needed := outbound.Excerpt([]byte(outbound.Redact(e.Needed, secrets...))); e.Err == "missing_scope" && needed != "" {
 			f.Hint = "give the bot the scope " + needed + " and install the app anew"
 		}
 		return f

@@ -43,6 +43,8 @@ type App struct {
 	AppToken      string   // opens sockets; secret; empty for HTTP
 }
 
+func (a *App) secrets() []string { return []string{a.Token, a.AppToken, a.SigningSecret} }
+
 // InteractionsConfig is what Interactions needs.
 type InteractionsConfig struct {
 	Apps      []App
@@ -94,7 +96,7 @@ func NewInteractions(cfg InteractionsConfig) *Interactions {
 	in := &Interactions{cfg: cfg, seen: newSeen(), jobs: make(chan job, waiting)}
 	for _, a := range cfg.Apps {
 		client := newAPI(a.Token, a.AppToken, cfg.APIURL, cfg.Transport)
-		in.apps = append(in.apps, &app{a, client, newGroups(client, time.Now)})
+		in.apps = append(in.apps, &app{a, client, newGroups(client, time.Now, a.secrets()...)})
 	}
 	for _, r := range results {
 		in.counter(r)

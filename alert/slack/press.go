@@ -108,8 +108,8 @@ func (in *Interactions) pressed(ctx context.Context, p *press, action string) st
 	case actSilenceHour:
 	case actSilenceDialog:
 		if _, err := p.app.api.OpenViewContext(ctx, p.trigger, dialog(p, s.Matchers)); err != nil {
-			in.cfg.Log.Warn("cannot open a dialog in Slack", "error", explain(err))
-			return in.tell(ctx, p, "failed", "Slack did not open the dialog: "+escape(explain(err))+". Please press once more.")
+			in.cfg.Log.Warn("cannot open a dialog in Slack", "error", explain(err, p.app.secrets()...))
+			return in.tell(ctx, p, "failed", "Slack did not open the dialog: "+escape(explain(err, p.app.secrets()...))+". Please press once more.")
 		}
 		return "done"
 	default:
@@ -204,7 +204,7 @@ func (in *Interactions) tell(ctx context.Context, p *press, result, text string)
 		_, err = p.app.api.PostEphemeralContext(ctx, p.channel, p.user.ID, options...)
 	}
 	if err != nil {
-		in.cfg.Log.Warn("could not answer in Slack", "who", p.who(), "error", explain(err))
+		in.cfg.Log.Warn("could not answer in Slack", "who", p.who(), "error", explain(err, p.app.secrets()...))
 	}
 	return result
 }

@@ -137,7 +137,7 @@ func (s *Socket) why(err error) string {
 		case "missing_scope", "not_allowed_token_type":
 			return e.Err + " (app_token must be an app-level token with connections:write)"
 		}
-		return explain(err)
+		return explain(err, s.app.secrets()...)
 	}
-	return apiFailure(err, s.app.AppToken, s.app.Token).Error()
+	return apiFailure(err, s.app.secrets()...).Error()
 }
