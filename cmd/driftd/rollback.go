@@ -58,10 +58,13 @@ func runRollback(ctx context.Context, args []string, stdout, stderr io.Writer) i
 	if what > 1 || len(rest) > 1 || what == 0 && len(rest) == 0 || *list && len(rest) > 0 || what > 0 && (*to != "" || *force != "") {
 		return c.usage("usage: driftd rollback %s", rollbackArgs)
 	}
+	prompt := strings.Join(rest, "")
+	if len(rest) == 1 && strings.TrimSpace(prompt) == "" { // such as a variable that is not set: not all prompts are meant
+		return c.usage("the name of the prompt is empty")
+	}
 	if code, ok := c.open(); !ok {
 		return code
 	}
-	prompt := strings.Join(rest, "")
 	switch {
 	case *list:
 		return c.listRollbacks(ctx)

@@ -191,6 +191,7 @@ func TestAPI(t *testing.T) {
 	f("POST", "/rollbacks", "/rollbacks", `{"prompt":"plain","to":"v7","reason":"bad","force":"cooldown"}`, 201, `"mode":"by_hand"`)
 	f("POST", "/rollbacks/stop", "/rollbacks/stop", `{"reason":"fire"}`, 200, `"reason":"fire"`)
 	f("GET", "/rollbacks", "/rollbacks", "", 200, `"stops":[{`)
+	f("POST", "/rollbacks/resume", "/rollbacks/resume", `{"prompt":" "}`, 400, "no name of a prompt")
 	f("POST", "/rollbacks/resume", "/rollbacks/resume", "", 200, `"stops":[]`)
 	f("POST", "/rollbacks/resume", "/rollbacks/resume", "", 400, "are not stopped")
 	f("GET", "/audit", "/audit?actor=local+for+jane", "", 200, `"reason":"on it"`)

@@ -105,7 +105,11 @@ func (s *Server) turn(c *call, in Switch, do func(d *desk.Desk, ctx context.Cont
 	if err != nil {
 		return Stops{}, err
 	}
-	if err := do(d, c.Context(), c.who, strings.TrimSpace(in.Prompt), in.Reason); err != nil {
+	prompt := strings.TrimSpace(in.Prompt)
+	if prompt == "" && in.Prompt != "" {
+		return Stops{}, bad("leave it out for all prompts", "this is no name of a prompt")
+	}
+	if err := do(d, c.Context(), c.who, prompt, in.Reason); err != nil {
 		return Stops{}, err
 	}
 	return Stops{d.Board().Stops()}, nil
