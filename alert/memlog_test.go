@@ -2,7 +2,6 @@ package alert
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"log/slog"
@@ -18,12 +17,9 @@ import (
 	"github.com/driftd/driftd/detector"
 )
 
-// memLog is the alerts topic in memory.
+// memLog is the alerts topic in memory, with what can go wrong with it.
 type memLog struct {
-	mu        sync.Mutex
-	grown     *sync.Cond
-	parts     [][]detector.Record
-	committed []int64
+	*Memory
 	others    map[string][]int64    // committed by others than ops
 	fail      error                 // what Append answers while it is set
 	failWrote bool                  // and whether the records are written all the same
@@ -31,56 +27,25 @@ type memLog struct {
 	late      map[int]chan struct{} // partitions that cannot be read before this is closed
 }
 
-func newMemLog(parts int) *memLog {
-	m := &memLog{parts: make([][]detector.Record, parts), committed: make([]int64, parts)}
-	for i := range m.committed {
-		m.committed[i] = -1
-	}
-	m.grown = sync.NewCond(&m.mu)
-	return m
-}
+func newMemLog(parts int) *memLog { return &memLog{Memory: NewMemory(parts)} }
 
 func (m *memLog) append(_ context.Context, part int, entries []Entry) error {
 	m.mu.Lock()
-	defer m.mu.Unlock()
-	if m.fail != nil && !m.failWrote {
-		return m.fail
+	fail, wrote := m.fail, m.failWrote
+	m.mu.Unlock()
+	if fail != nil && !wrote {
+		return fail
 	}
 	if err := m.write(part, entries); err != nil {
 		return err
 	}
-	return m.fail
-}
-
-// write needs the lock.
-func (m *memLog) write(part int, entries []Entry) error {
-	for i := range entries {
-		// Through JSON, as in the topic.
-		b, err := json.Marshal(entries[i].Record)
-		if err != nil {
-			return err
-		}
-		r, err := Decode(b)
-		if err != nil {
-			return err
-		}
-		entries[i].Offset = int64(len(m.parts[part]))
-		m.parts[part] = append(m.parts[part], r)
-	}
-	m.grown.Broadcast()
-	return nil
+	return fail
 }
 
 // add writes what detect makes, whatever state the log is in for others.
 func (m *memLog) add(t *testing.T, part int, records ...detector.Record) {
 	t.Helper()
-	entries := make([]Entry, len(records))
-	for i, r := range records {
-		entries[i].Record = r
-	}
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	if err := m.write(part, entries); err != nil {
+	if err := m.Add(part, records...); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -158,14 +123,7 @@ func (m *memLog) runAs(t *testing.T, core Core, committed []int64) (l *loop, sto
 	}
 }
 
-func (m *memLog) tail(ctx context.Context, l *loop, part int, of []int64) {
-	send := func(ev event) {
-		ev.part = part
-		select {
-		case l.events <- ev:
-		case <-ctx.Done():
-		}
-	}
+func (m *memLog) tail(ctx context.Context, l *loop, part int, committed []int64) {
 	if late := m.late[part]; late != nil {
 		select {
 		case <-late:
@@ -173,26 +131,7 @@ func (m *memLog) tail(ctx context.Context, l *loop, part int, of []int64) {
 			return
 		}
 	}
-	m.mu.Lock()
-	end, committed := len(m.parts[part]), of[part]
-	m.mu.Unlock()
-	send(event{kind: began, ctx: ctx, claim: memClaim{m, of, part}, next: committed})
-	for next := 0; ctx.Err() == nil; next++ {
-		if next == end {
-			send(event{kind: caught})
-		}
-		m.mu.Lock()
-		for next == len(m.parts[part]) && ctx.Err() == nil {
-			m.grown.Wait()
-		}
-		if ctx.Err() != nil {
-			m.mu.Unlock()
-			return
-		}
-		e := Entry{Offset: int64(next), Record: m.parts[part][next]}
-		m.mu.Unlock()
-		send(event{kind: read, next: int64(next) + 1, entry: &e})
-	}
+	m.Memory.tail(ctx, l, part, committed, memClaim{m, committed, part})
 }
 
 var quietLog = slog.New(slog.NewTextHandler(io.Discard, nil))

@@ -88,7 +88,7 @@ func (m *Memory) Start(ctx context.Context, core Core) *MemoryWorker {
 	w.loop.append, w.loop.total = w.append, len(m.parts)
 	w.wg.Go(func() { w.loop.run(ctx) })
 	for p := range m.parts {
-		w.wg.Go(func() { w.tail(ctx, p) })
+		w.wg.Go(func() { m.tail(ctx, w.loop, p, m.committed, memoryClaim{w, p}) })
 	}
 	return w
 }
@@ -129,20 +129,19 @@ func (w *MemoryWorker) append(_ context.Context, part int, entries []Entry) erro
 	return nil
 }
 
-// tail reads a partition from its start until ctx ends.
-func (w *MemoryWorker) tail(ctx context.Context, part int) {
-	m := w.m
+// tail hands a partition to l, from its start, until ctx ends. Committed are the offsets that stand committed, by partition.
+func (m *Memory) tail(ctx context.Context, l *loop, part int, committed []int64, c claim) {
 	send := func(ev event) {
 		ev.part = part
 		select {
-		case w.loop.events <- ev:
+		case l.events <- ev:
 		case <-ctx.Done():
 		}
 	}
 	m.mu.Lock()
-	end, committed := len(m.parts[part]), m.committed[part]
+	end, from := len(m.parts[part]), committed[part]
 	m.mu.Unlock()
-	send(event{kind: began, ctx: ctx, claim: memoryClaim{w, part}, next: committed})
+	send(event{kind: began, ctx: ctx, claim: c, next: from})
 	for next := 0; ctx.Err() == nil; next++ {
 		if next == end {
 			send(event{kind: caught})
