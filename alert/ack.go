@@ -31,7 +31,7 @@ type ackAlert struct {
 type ackFamily struct {
 	firing map[string]*ackAlert
 	ack    *detector.Record
-	worst  float64 // Badness at the time of ack
+	worst  float64 // badness at the time of ack
 }
 
 // NewAcks returns none. UntilWorseBy is a share of the bound: with 0.2, one on a value 5 % beyond its bound ends at 25 %.
@@ -75,7 +75,7 @@ func (s *Acks) step(r *detector.Record) (changed bool) {
 	if r.Step <= a.step {
 		return false
 	}
-	a.step, a.badness = r.Step, Badness(r)
+	a.step, a.badness = r.Step, badness(r)
 	f := s.families[a.family]
 	if r.Type == detector.Resolved {
 		if f == nil {
@@ -122,9 +122,9 @@ func (s *Acks) Forget(id string) {
 	}
 }
 
-// Badness is how far beyond its bound an alert's value lies, as a share of the bound; the higher the worse. An empty window,
+// badness is how far beyond its bound an alert's value lies, as a share of the bound; the higher the worse. An empty window,
 // which has no value, is worst.
-func Badness(r *detector.Record) float64 {
+func badness(r *detector.Record) float64 {
 	if r.Value == nil {
 		return math.Inf(1)
 	}

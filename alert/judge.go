@@ -299,7 +299,7 @@ func (o *Outbox) repeats(g *groupState, now time.Time) {
 func (g *groupState) leg() *Leg {
 	var worst *alertState
 	for _, a := range g.members {
-		if a.leg != nil && (worst == nil || a.firing && !worst.firing || a.firing == worst.firing && Badness(a.last) > Badness(worst.last)) {
+		if a.leg != nil && (worst == nil || a.firing && !worst.firing || a.firing == worst.firing && badness(a.last) > badness(worst.last)) {
 			worst = a
 		}
 	}

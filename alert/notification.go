@@ -175,7 +175,7 @@ func CohortName(cohort map[string]string) string {
 func sortMembers(ms []Member) {
 	slices.SortFunc(ms, func(a, b Member) int {
 		return cmp.Or(
-			cmp.Compare(Badness(&b.Record), Badness(&a.Record)),
+			cmp.Compare(badness(&b.Record), badness(&a.Record)),
 			cmp.Compare(b.Record.Samples, a.Record.Samples),
 			strings.Compare(CohortName(a.Record.Cohort), CohortName(b.Record.Cohort)),
 			strings.Compare(a.Record.ID, b.Record.ID),

@@ -47,15 +47,6 @@ type Leg struct {
 	Approvers  []string      // of who may approve; empty is nobody
 }
 
-// Receivers returns the names of the receivers of an alert with these labels, in the order of the tree, each once.
-func (r *Route) Receivers(labels map[string]string) []string {
-	var out []string
-	for _, leg := range r.Legs(labels) {
-		out = append(out, leg.Receiver)
-	}
-	return out
-}
-
 // Legs returns the ways by which an alert with these labels goes, in the order of the tree. Where two lead to the same
 // receiver, the first counts. The lists in them are shared with the tree.
 func (r *Route) Legs(labels map[string]string) []Leg {

@@ -23,7 +23,11 @@ func TestRoute(t *testing.T) {
 	}}
 	f := func(labels map[string]string, want ...string) {
 		t.Helper()
-		if got := tree.Receivers(labels); !slices.Equal(got, want) {
+		var got []string
+		for _, leg := range tree.Legs(labels) {
+			got = append(got, leg.Receiver)
+		}
+		if !slices.Equal(got, want) {
 			t.Errorf("%v goes to %v, want %v", labels, got, want)
 		}
 	}
@@ -37,7 +41,7 @@ func TestRoute(t *testing.T) {
 	f(map[string]string{"alert": "SlowTail", "severity": "page"}, "pager", "support")
 	f(map[string]string{"severity": "twice"}, "pager")
 
-	if got := (&Route{}).Receivers(nil); got != nil {
+	if got := (&Route{}).Legs(nil); got != nil {
 		t.Errorf("an empty tree sends to %v", got)
 	}
 }

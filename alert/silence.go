@@ -3,7 +3,6 @@ package alert
 import (
 	"cmp"
 	"iter"
-	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -268,24 +267,10 @@ func (s *Silences) Match(labels map[string]string, now time.Time) *detector.Reco
 	return best
 }
 
-// Active returns the newest records of the silences that are in force at now, those that end first at first.
-func (s *Silences) Active(now time.Time) []detector.Record {
-	var out []detector.Record
-	for _, n := range s.live {
-		if n.active(now) {
-			out = append(out, *n.rec)
-		}
-	}
-	slices.SortFunc(out, func(a, b detector.Record) int {
-		return cmp.Or(a.Silence.Ends.Compare(b.Silence.Ends), strings.Compare(a.ID, b.ID))
-	})
-	return out
-}
-
 // All returns the newest record of each silence, in no order.
 func (s *Silences) All() iter.Seq[*detector.Record] {
 	return func(yield func(*detector.Record) bool) {
-		for n := range maps.Values(s.byID) {
+		for _, n := range s.byID {
 			if !yield(n.rec) {
 				return
 			}

@@ -3,7 +3,6 @@ package alert
 import (
 	"fmt"
 	"math/rand/v2"
-	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -65,7 +64,7 @@ func TestSilenceBad(t *testing.T) {
 		r := silenceRec("s", 1, t0, t0.Add(time.Hour), "a!=b")
 		r.Silence.Matchers = append(r.Silence.Matchers, m)
 		s.Fold(&r)
-		if s.Match(map[string]string{}, t0) != nil || s.Bad() != 1 || len(s.Active(t0)) > 0 {
+		if s.Match(map[string]string{}, t0) != nil || s.Bad() != 1 {
 			t.Errorf("%+v: matches, or is not counted (%d)", m, s.Bad())
 		}
 		mended := silenceRec("s", 2, t0, t0.Add(time.Hour), "a!=b")
@@ -103,13 +102,6 @@ func TestSilenceTimes(t *testing.T) {
 	at("", h(5))
 	if next, ok := s.Next(h(1)); !ok || !next.Equal(h(2)) {
 		t.Errorf("next is %v %v", next, ok)
-	}
-	var ids []string
-	for _, r := range s.Active(h(2)) {
-		ids = append(ids, r.ID)
-	}
-	if !slices.Equal(ids, []string{"x", "y", "z"}) {
-		t.Errorf("active %q", ids)
 	}
 	early := silenceRec("y", 2, h(2), h(2.5), "a=~.")
 	s.Fold(&early)

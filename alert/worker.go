@@ -2,11 +2,11 @@
 // only database. For each receiver there is a consumer group in which one active worker reads all partitions; it folds the
 // whole retained topic into what is and what was told, tells the difference, and appends what it did to the same topic.
 //
-//	alerts topic ──> loop ──> Outbox ──> Slack, webhook         (alert/slack, alert/webhook)
+//	alerts topic ──> loop ──> Outbox ──> Slack, PagerDuty, …    (alert/slack, alert/pagerduty, …)
 //	      ^            └────> rollback.Core ──> prompt registry (alert/rollback)
 //	      └── notified, rollback_promoted, … ──┘
 //
-// Only this file knows Kafka. A Core and all that it knows belong to the one goroutine of its loop; readers of partitions
+// Only worker*.go know Kafka. A Core and all that it knows belong to the one goroutine of its loop; readers of partitions
 // only hand it records.
 package alert
 

@@ -110,16 +110,16 @@ func Measure(r *detector.Record) string {
 		if r.Stat != "sum" && r.Stat != "count" {
 			return name + " rate"
 		}
-	case Coverage(r) && r.Rubric != "":
+	case coverage(r) && r.Rubric != "":
 		return name + " of " + r.Rubric
-	case r.Stat == "" || r.Stat == "mean" || name == "volume" || Coverage(r):
+	case r.Stat == "" || r.Stat == "mean" || name == "volume" || coverage(r):
 		return name
 	}
 	return name + " " + r.Stat
 }
 
-// Coverage tells a share of calls from what is made of values.
-func Coverage(r *detector.Record) bool {
+// coverage tells a share of calls from what is made of values.
+func coverage(r *detector.Record) bool {
 	return r.Metric == "link_coverage" || r.Metric == "score_coverage"
 }
 
@@ -134,7 +134,7 @@ func SamplesOf(r *detector.Record, n int64) string {
 
 // Counted names what the figure is made of: scores of a rubric, else calls.
 func Counted(r *detector.Record) (one, many string) {
-	if Coverage(r) || r.Kind == "traffic_share" || r.Kind == "change" {
+	if coverage(r) || r.Kind == "traffic_share" || r.Kind == "change" {
 		return "call", "calls"
 	}
 	switch r.Metric {

@@ -81,6 +81,7 @@ func Clock(t, ref time.Time) string {
 // Brief keeps a name from outside to a length that leaves room for the rest.
 func Brief(s string) string { return Cut(Clean(s), 80) }
 
+// Plural writes a count and what is counted: "1 call", "1,200 calls".
 func Plural(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one

@@ -199,14 +199,14 @@ func (a Answer) Refused() *Error {
 	case a.Status >= 300 && a.Status < 400:
 		e.Hint = "it redirects elsewhere: write that address as registry.url"
 	}
-	if text := a.Text(); text != "" {
+	if text := a.text(); text != "" {
 		e.Wrapped = errors.New(text)
 	}
 	return e
 }
 
-// Text is the start of the answer as one line, for errors.
-func (a Answer) Text() string { return a.Quote(string(a.Body)) }
+// text is the start of the answer as one line, for errors.
+func (a Answer) text() string { return a.Quote(string(a.Body)) }
 
 // Quote is the start of what the answer says, as one line without a secret, for errors.
 func (a Answer) Quote(said string) string {

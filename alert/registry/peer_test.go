@@ -56,8 +56,8 @@ func TestBodyStays(t *testing.T) {
 	if err := a.JSON(&out); err != nil || out.Label != "production" {
 		t.Errorf("%+v %v", out, err)
 	}
-	if strings.Contains(a.Text(), "production") {
-		t.Errorf("shown: %s", a.Text())
+	if strings.Contains(a.text(), "production") {
+		t.Errorf("shown: %s", a.text())
 	}
 }
 

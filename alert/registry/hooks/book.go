@@ -105,8 +105,8 @@ func (b *Book) tell() {
 	}
 }
 
-// Ready says that every partition has been read to where it ended when it was begun.
-func (b *Book) Ready() bool {
+// ready says that every partition has been read to where it ended when it was begun.
+func (b *Book) ready() bool {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	for i := range b.mu.parts {
@@ -117,8 +117,8 @@ func (b *Book) Ready() bool {
 	return true
 }
 
-// Wait returns when all of partition n below offset end has been folded, or with ctx's error.
-func (b *Book) Wait(ctx context.Context, n int, end int64) error {
+// wait returns when all of partition n below offset end has been folded, or with ctx's error.
+func (b *Book) wait(ctx context.Context, n int, end int64) error {
 	for {
 		b.mu.Lock()
 		if p := &b.mu.parts[n]; p.live && p.next >= end {
