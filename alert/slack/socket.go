@@ -6,6 +6,7 @@ import (
 	"io"
 	"log"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	api "github.com/slack-go/slack"
@@ -75,8 +76,18 @@ func (s *Socket) Run(ctx context.Context) error {
 	return nil
 }
 
-// connect opens connections for as long as Slack takes them.
-func (s *Socket) connect(ctx context.Context) error {
+const (
+	// shortest is for how long a connection is open that was of no use. Slack ends them after hours.
+	shortest = 10 * time.Second
+	// briefOnes in a row are enough: slack-go opens the next one at once.
+	briefOnes = 5
+)
+
+// errBrief says that connections end as soon as they are open.
+var errBrief = errors.New("Slack closes each connection at once (it allows ten for one app: do more processes use app_token?)")
+
+// connect opens connections for as long as Slack takes them, and keeps them for a while.
+func (s *Socket) connect(ctx context.Context) (err error) {
 	// slack-go logs what it is sent: that is nobody's business.
 	client := socketmode.New(s.app.api, socketmode.OptionLog(log.New(io.Discard, "", 0)))
 	ctx, cancel := context.WithCancel(ctx)
@@ -84,10 +95,28 @@ func (s *Socket) connect(ctx context.Context) error {
 	var wg sync.WaitGroup
 	defer wg.Wait()
 	defer cancel()
+	var flaps atomic.Bool
+	defer func() {
+		if flaps.Load() {
+			err = errBrief
+		}
+	}()
 	wg.Go(func() {
+		var last time.Time
+		brief := 0
 		for {
 			select {
 			case ev := <-client.Events:
+				if ev.Type == socketmode.EventTypeConnected {
+					if brief++; time.Since(last) > shortest {
+						brief = 0
+					}
+					if last = time.Now(); brief == briefOnes {
+						flaps.Store(true)
+						cancel()
+						return
+					}
+				}
 				s.hear(ctx, client, &ev)
 			case <-ctx.Done():
 				return
@@ -127,8 +156,11 @@ func (s *Socket) hear(ctx context.Context, client *socketmode.Client, ev *socket
 
 // why says what is wrong with the connection.
 func (s *Socket) why(err error) string {
-	if err == nil {
+	switch {
+	case err == nil:
 		return "Slack closed the connection"
+	case errors.Is(err, errBrief):
+		return err.Error()
 	}
 	if e, ok := errors.AsType[api.SlackErrorResponse](err); ok {
 		switch e.Err {

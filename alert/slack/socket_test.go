@@ -2,13 +2,16 @@ package slack
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
+	"github.com/gorilla/websocket"
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 
@@ -156,4 +159,39 @@ func TestSocketBusy(t *testing.T) {
 	if len(in.jobs) != 1 || in.counter("replayed").Get() != 1 {
 		t.Errorf("%d wait, %d replayed: it is done twice", len(in.jobs), in.counter("replayed").Get())
 	}
+}
+
+// Connections that end as soon as they are open are not opened anew without end.
+func TestSocketFlaps(t *testing.T) {
+	opens := make(chan struct{}, 1000)
+	var srv *httptest.Server
+	srv = httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/link" {
+			w.Header().Set("Content-Type", "application/json")
+			_, _ = io.WriteString(w, `{"ok":true,"url":"`+strings.Replace(srv.URL, "http", "ws", 1)+`/link"}`)
+			return
+		}
+		select {
+		case opens <- struct{}{}:
+		default:
+		}
+		if conn, err := (&websocket.Upgrader{CheckOrigin: func(*http.Request) bool { return true }}).Upgrade(w, r, nil); err == nil {
+			conn.Close()
+		}
+	}))
+	defer srv.Close()
+	in := NewInteractions(InteractionsConfig{
+		Apps: []App{{Token: token, AppToken: "xapp-very-secret"}}, APIURL: srv.URL + "/api/", Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
+	})
+	socket := in.Sockets()[0]
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	done := make(chan struct{})
+	go func() { defer close(done); _ = socket.Run(ctx) }()
+	socket.said(ctx, func(p string) bool { return strings.HasPrefix(p, "Slack closes each connection") })
+	if p := socket.Problem(); !strings.HasPrefix(p, "Slack closes each connection") || len(opens) > 2*briefOnes {
+		t.Errorf("problem %q after %d connections", p, len(opens))
+	}
+	cancel()
+	<-done
 }
