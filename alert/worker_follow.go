@@ -23,6 +23,12 @@ type Follower interface {
 	Live(partition int)
 }
 
+// Passer is a Follower that wants to know as well how far a partition was read where there was nothing to learn.
+type Passer interface {
+	// Passed says that all of the partition below next was read, or passed over.
+	Passed(partition int, next int64)
+}
+
 // FollowConfig is what Follow needs.
 type FollowConfig struct {
 	Prefix     string // of driftd's topics, such as "driftd."
@@ -167,4 +173,7 @@ func (f *follower) hand(got *kafkalog.Fetched) {
 		f.log.Warn("alert records passed over", "error", err)
 	}
 	f.offset = max(f.offset, got.NextOffset())
+	if p, ok := f.to.(Passer); ok {
+		p.Passed(f.part, f.offset)
+	}
 }

@@ -21,6 +21,13 @@ import (
 type notes struct {
 	mu   sync.Mutex
 	said map[int][]string
+	next [2]int64
+}
+
+func (n *notes) Passed(part int, next int64) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.next[part] = next
 }
 
 func (n *notes) say(part int, s string) {
@@ -116,6 +123,13 @@ func TestFollow(t *testing.T) {
 	if got := set.GetOrCreateCounter(`driftd_alert_bad_records_total{receiver="desk"}`).Get(); got != 1 {
 		t.Errorf("%d bad records are counted, want 1", got)
 	}
+
+	f.add(1, []byte("nonsense")) // behind which nothing comes
+	until(t, "it is told of what was passed over", func() bool {
+		n.mu.Lock()
+		defer n.mu.Unlock()
+		return n.next == [2]int64{4, 2}
+	})
 
 	// The topic is deleted and made again, and has grown past where the old one was read before anyone looks.
 	f.remake(parts)

@@ -137,6 +137,8 @@ func spoken(b *desk.Board, prompt string) (names []string) {
 // followers learn the alerts topic side by side.
 type followers []alert.Follower
 
+var _ alert.Passer = followers(nil) // one of them waits for the end of partitions
+
 func (fs followers) Begin(n int) {
 	for _, f := range fs {
 		f.Begin(n)
@@ -146,6 +148,14 @@ func (fs followers) Begin(n int) {
 func (fs followers) Fold(n int, e alert.Entry) {
 	for _, f := range fs {
 		f.Fold(n, e)
+	}
+}
+
+func (fs followers) Passed(n int, next int64) {
+	for _, f := range fs {
+		if p, ok := f.(alert.Passer); ok {
+			p.Passed(n, next)
+		}
 	}
 }
 

@@ -97,6 +97,15 @@ func (b *Book) Fold(n int, e alert.Entry) {
 	p.labels[r.Prompt] = l
 }
 
+// Passed implements alert.Passer: who waits for the end of a partition waits for what cannot be read there as well.
+func (b *Book) Passed(n int, next int64) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := &b.mu.parts[n]
+	p.next = max(p.next, next)
+	b.tell()
+}
+
 // tell wakes who waits. It needs the lock.
 func (b *Book) tell() {
 	if b.mu.changed != nil {

@@ -112,3 +112,14 @@ func promoted(version string, at time.Time) detector.Record {
 }
 
 var errDown = errors.New("broker is down")
+
+// TestBadTail: what nobody can read at the end of a partition keeps nobody waiting.
+func TestBadTail(t *testing.T) {
+	w := newTopic(t)
+	c := w.handler("webhook")
+	w.records = append(w.records, detector.Record{}) // passed over
+	var follower alert.Follower = w.book
+	follower.(alert.Passer).Passed(0, 1)
+	c.call(204, `{"prompt":"p","version":"v23","author":"jane"}`)
+	w.want(`p v23 for "" by jane at 12:00:00`)
+}
