@@ -25,13 +25,15 @@ func newBook(committed int64) *book {
 
 type alertState struct {
 	seen     int // newest step; older ones are repetitions
+	value    *float64
+	samples  int64 // value's, both of the newest step
 	firing   bool
-	last     detector.Record
+	last     *detector.Record // newest firing step; nil of one that does not fire: the topic keeps a year of them
 	observed *detector.Record // newest observation since it began to fire; one comes with its end as well
 }
 
 // onset is from when it was so, as far as is known.
-func (a *alertState) onset() time.Time { return onset(&a.last) }
+func (a *alertState) onset() time.Time { return onset(a.last) }
 
 func onset(r *detector.Record) time.Time {
 	if r.Onset != nil {
@@ -148,10 +150,11 @@ func (b *book) step(part int, e alert.Entry) *attempt {
 	if r.Step <= a.seen {
 		return nil
 	}
-	a.seen, a.last = r.Step, r
+	a.seen, a.value, a.samples = r.Step, r.Value, r.Samples
 	p.sight(&r)
 	switch {
 	case r.Type == detector.Firing:
+		a.last = &r
 		if !a.firing {
 			a.firing, a.observed = true, nil
 			p.firing[r.ID] = a
@@ -167,7 +170,7 @@ func (b *book) step(part int, e alert.Entry) *attempt {
 			return g.attempt
 		}
 	case r.Type == detector.Resolved && a.firing:
-		a.firing, a.last = false, lean(r)
+		a.firing, a.last = false, nil
 		delete(p.firing, r.ID)
 		if g.firing--; g.firing == 0 && g.attempt != nil {
 			g.attempt.retry.at = time.Time{} // what waits for the registry may have no object any more

@@ -315,3 +315,22 @@ func TestOneVersionByTwoNames(t *testing.T) {
 		})
 	}
 }
+
+// The topic has a year of alerts that are over; of those no more is kept than is needed to know them again.
+func TestOverIsForgotten(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		for _, id := range []string{"a1", "a2", "b1"} {
+			g.add(step(id, 1, detector.Pending, ""), step(id, 2, detector.Firing, ""))
+		}
+		g.add(step("c1", 1, detector.Pending, ""), end("c1", 2), end("a1", 3), end("b1", 3))
+		g.add(step("b1", 2, detector.Firing, "auto")) // a repetition
+		g.now()
+		for id, a := range g.core.books[0].alerts {
+			if fires := id == "a2"; a.firing != fires || (a.last != nil) != fires {
+				t.Errorf("%s: fires %v, kept %v", id, a.firing, a.last)
+			}
+		}
+		g.moves(0)
+	})
+}

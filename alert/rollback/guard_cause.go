@@ -29,7 +29,7 @@ func (q *question) evidence() []*detector.Record {
 	}
 	var out []*detector.Record
 	for _, a := range q.p.firing {
-		if r := &a.last; r.Version == q.s.Version && watchesValues(r) {
+		if r := a.last; r.Version == q.s.Version && watchesValues(r) {
 			out = append(out, r)
 		}
 	}
@@ -79,7 +79,7 @@ func (q *question) alike(r *detector.Record) (found *detector.Record) {
 				continue
 			}
 			for _, a := range p.firing {
-				o := &a.last
+				o := a.last
 				if o.Model != r.Model || !watchesValues(o) || a.onset().Sub(onset(r)).Abs() > together {
 					continue
 				}

@@ -12,7 +12,7 @@ const day = 24 * time.Hour
 func targetFiring(q *question) string {
 	var found *detector.Record
 	for _, a := range q.p.firing {
-		if r := &a.last; r.Version == q.s.Previous && !harmless(r) && (found == nil || r.Rule < found.Rule) {
+		if r := a.last; r.Version == q.s.Previous && !harmless(r) && (found == nil || r.Rule < found.Rule) {
 			found = r
 		}
 	}

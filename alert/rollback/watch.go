@@ -118,7 +118,7 @@ func (c *Core) view(a *attempt) (v view) {
 			v.missing = v.missing || lag <= fresh
 			continue
 		}
-		st, beyond, ok := stands(&s.last, s.observed.Target)
+		st, beyond, ok := stands(s.last, s.observed.Target)
 		switch {
 		case !ok:
 		case st.samples < enough:
@@ -232,7 +232,7 @@ func (c *Core) hold(ctx context.Context, j alert.Journal, a *attempt) bool {
 func (c *Core) conclude(ctx context.Context, j alert.Journal, a *attempt, v *verdict) {
 	r := c.record(a, v.typ, v.reason)
 	if last := c.books[a.part].alerts[r.ID]; last != nil {
-		r.Value, r.Samples = last.last.Value, last.last.Samples
+		r.Value, r.Samples = last.value, last.samples
 	}
 	if seen := c.view(a).newest; seen != nil {
 		r.Share, r.Target = seen.Share, seen.Target
