@@ -7,7 +7,6 @@
 package desk
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -38,18 +37,18 @@ type BoardConfig struct {
 // Board is the state of the whole alerts topic. It implements alert.Follower. Its methods may be called by any goroutine; what
 // they return is the caller's.
 type Board struct {
-	cfg BoardConfig
-	mu  struct {
+	cfg      BoardConfig
+	progress *alert.Progress
+	mu       struct {
 		sync.Mutex
 		parts    []*part
 		silences *alert.Silences
-		changed  chan struct{} // closed with the next record; nil while nobody waits
 	}
 }
 
 // NewBoard returns an empty board, which is not ready.
 func NewBoard(cfg BoardConfig) *Board {
-	b := &Board{cfg: cfg}
+	b := &Board{cfg: cfg, progress: alert.NewProgress(cfg.Partitions)}
 	b.mu.silences = alert.NewSilences()
 	for range cfg.Partitions {
 		b.mu.parts = append(b.mu.parts, newPart(&b.cfg))
@@ -61,9 +60,8 @@ func NewBoard(cfg BoardConfig) *Board {
 func (b *Board) Begin(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	again := b.mu.parts[n].next > 0
 	b.mu.parts[n] = newPart(&b.cfg)
-	if !again {
+	if !b.progress.Begin(n) {
 		return
 	}
 	// What silences match goes over all partitions: it is found anew from what the others have.
@@ -82,68 +80,26 @@ func (b *Board) Begin(n int) {
 func (b *Board) Fold(n int, e alert.Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if p := b.mu.parts[n]; e.Offset >= p.next {
-		for _, id := range p.fold(e) {
-			b.mu.silences.Forget(id)
-		}
-		b.mu.silences.Fold(&e.Record)
-		if e.Record.Type == detector.Silenced {
-			for _, id := range p.expired() {
-				b.mu.silences.Remove(id)
-			}
+	if !b.progress.Fold(n, e.Offset) {
+		return
+	}
+	p := b.mu.parts[n]
+	for _, id := range p.fold(e) {
+		b.mu.silences.Forget(id)
+	}
+	b.mu.silences.Fold(&e.Record)
+	if e.Record.Type == detector.Silenced {
+		for _, id := range p.expired() {
+			b.mu.silences.Remove(id)
 		}
 	}
-	b.tell()
 }
 
 // Live implements alert.Follower.
-func (b *Board) Live(n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.mu.parts[n].live = true
-	b.tell()
-}
-
-// tell wakes who waits. It needs the lock.
-func (b *Board) tell() {
-	if b.mu.changed != nil {
-		close(b.mu.changed)
-		b.mu.changed = nil
-	}
-}
+func (b *Board) Live(n int) { b.progress.Live(n) }
 
 // Ready says that every partition has been read to where it ended when it was begun: before, what is shown is not all there is.
-func (b *Board) Ready() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for _, p := range b.mu.parts {
-		if !p.live {
-			return false
-		}
-	}
-	return true
-}
-
-// wait returns true when the record at offset of partition n has been folded, false when ctx ends first.
-func (b *Board) wait(ctx context.Context, n int, offset int64) bool {
-	for {
-		b.mu.Lock()
-		if b.mu.parts[n].next > offset {
-			b.mu.Unlock()
-			return true
-		}
-		if b.mu.changed == nil {
-			b.mu.changed = make(chan struct{})
-		}
-		changed := b.mu.changed
-		b.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return false
-		}
-	}
-}
+func (b *Board) Ready() bool { return b.progress.Ready() }
 
 // each calls f for every partition, under the lock.
 func (b *Board) each(f func(p *part)) {

@@ -128,7 +128,7 @@ func (d *Desk) append(ctx context.Context, r detector.Record) (n int, offset int
 	}
 	ctx, cancel := context.WithTimeout(ctx, seenWithin)
 	defer cancel()
-	if !d.board.wait(ctx, n, offset) {
+	if d.board.progress.Wait(ctx, n, offset+1) != nil {
 		return n, offset, ErrUnseen
 	}
 	return n, offset, nil

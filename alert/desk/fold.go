@@ -10,9 +10,7 @@ import (
 
 // part is what one partition says.
 type part struct {
-	cfg  *BoardConfig
-	live bool
-	next int64 // behind the newest record that was folded
+	cfg *BoardConfig
 
 	alerts   map[string]*alertState
 	over     []ended // alerts that are, oldest first
@@ -70,7 +68,6 @@ func (p *part) share(total int) int { return max(total/p.cfg.Partitions, fewKept
 
 // fold takes a record, which is kept. It returns the ids of alerts that are forgotten for it.
 func (p *part) fold(e alert.Entry) (forgotten []string) {
-	p.next = e.Offset + 1
 	r := &e.Record
 	if p.acks.Fold(r) && r.Type == detector.Acknowledged {
 		p.acked[alert.Family(r)] = e.Offset

@@ -6,7 +6,6 @@
 package hooks
 
 import (
-	"context"
 	"sync"
 	"time"
 
@@ -21,18 +20,11 @@ const settled = 2 * time.Minute
 // Book is where the label of each prompt points, as the alerts topic tells. It implements alert.Follower. Its methods may be called
 // by any goroutine; it does no I/O.
 type Book struct {
-	mu struct {
+	progress *alert.Progress
+	mu       struct {
 		sync.Mutex
-		parts   []page
-		changed chan struct{} // closed with the next record; nil while nobody waits
+		labels []map[string]label // by partition, by prompt
 	}
-}
-
-// page is one partition.
-type page struct {
-	live   bool
-	next   int64 // behind the newest record
-	labels map[string]label
 }
 
 // label is that of one prompt.
@@ -49,8 +41,8 @@ type label struct {
 
 // NewBook returns an empty book about so many partitions of the alerts topic.
 func NewBook(partitions int) *Book {
-	b := &Book{}
-	b.mu.parts = make([]page, partitions)
+	b := &Book{progress: alert.NewProgress(partitions)}
+	b.mu.labels = make([]map[string]label, partitions)
 	return b
 }
 
@@ -58,26 +50,22 @@ func NewBook(partitions int) *Book {
 func (b *Book) Begin(n int) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.mu.parts[n] = page{labels: map[string]label{}}
+	b.progress.Begin(n)
+	b.mu.labels[n] = map[string]label{}
 }
 
 // Live implements alert.Follower.
-func (b *Book) Live(n int) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.mu.parts[n].live = true
-	b.tell()
-}
+func (b *Book) Live(n int) { b.progress.Live(n) }
 
 // Fold implements alert.Follower.
 func (b *Book) Fold(n int, e alert.Entry) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := &b.mu.parts[n]
-	p.next = max(p.next, e.Offset+1)
-	b.tell()
+	if !b.progress.Fold(n, e.Offset) {
+		return
+	}
 	r := &e.Record
-	l := p.labels[r.Prompt]
+	l := b.mu.labels[n][r.Prompt]
 	switch r.Type {
 	case detector.RegistryPromoted:
 		l.version, l.at, l.looked, l.asked = r.Version, r.Time, false, ""
@@ -94,65 +82,18 @@ func (b *Book) Fold(n int, e alert.Entry) {
 		return
 	}
 	l.changes++
-	p.labels[r.Prompt] = l
+	b.mu.labels[n][r.Prompt] = l
 }
 
 // Passed implements alert.Passer: who waits for the end of a partition waits for what cannot be read there as well.
-func (b *Book) Passed(n int, next int64) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := &b.mu.parts[n]
-	p.next = max(p.next, next)
-	b.tell()
-}
-
-// tell wakes who waits. It needs the lock.
-func (b *Book) tell() {
-	if b.mu.changed != nil {
-		close(b.mu.changed)
-		b.mu.changed = nil
-	}
-}
-
-// ready says that every partition has been read to where it ended when it was begun.
-func (b *Book) ready() bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	for i := range b.mu.parts {
-		if !b.mu.parts[i].live {
-			return false
-		}
-	}
-	return true
-}
-
-// wait returns when all of partition n below offset end has been folded, or with ctx's error.
-func (b *Book) wait(ctx context.Context, n int, end int64) error {
-	for {
-		b.mu.Lock()
-		if p := &b.mu.parts[n]; p.live && p.next >= end {
-			b.mu.Unlock()
-			return nil
-		}
-		if b.mu.changed == nil {
-			b.mu.changed = make(chan struct{})
-		}
-		changed := b.mu.changed
-		b.mu.Unlock()
-		select {
-		case <-changed:
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
-}
+func (b *Book) Passed(n int, next int64) { b.progress.Passed(n, next) }
 
 // label returns what is known of a prompt's.
 func (b *Book) label(prompt string) label {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	for i := range b.mu.parts {
-		if l, ok := b.mu.parts[i].labels[prompt]; ok {
+	for _, labels := range b.mu.labels {
+		if l, ok := labels[prompt]; ok {
 			return l
 		}
 	}
@@ -163,10 +104,10 @@ func (b *Book) label(prompt string) label {
 func (b *Book) look(n int, prompt, version string) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	p := &b.mu.parts[n]
-	if l := p.labels[prompt]; p.labels != nil && l.version == "" {
+	labels := b.mu.labels[n]
+	if l := labels[prompt]; labels != nil && l.version == "" {
 		l.version, l.looked = version, true
-		p.labels[prompt] = l
+		labels[prompt] = l
 	}
 }
 

@@ -88,7 +88,7 @@ func (in *Intake) take(ctx context.Context, h heard) (result, error) {
 	case <-ctx.Done():
 		return failed, ctx.Err()
 	}
-	if !in.cfg.Book.ready() {
+	if !in.cfg.Book.progress.Ready() {
 		return failed, errNotReady
 	}
 	// What driftd promotes is written down before the registry is asked. So whatever the registry tells of it is older than
@@ -99,7 +99,7 @@ func (in *Intake) take(ctx context.Context, h heard) (result, error) {
 	}
 	read, cancel := context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	if err := in.cfg.Book.wait(read, part, end); err != nil {
+	if err := in.cfg.Book.progress.Wait(read, part, end); err != nil {
 		return failed, errNotReady
 	}
 	l, now := in.cfg.Book.label(h.prompt), in.cfg.Now().UTC()
@@ -126,7 +126,7 @@ func (in *Intake) take(ctx context.Context, h heard) (result, error) {
 	in.cfg.Logger.Info("someone has promoted a version", "prompt", r.Prompt, "version", r.Version, "previous", r.Previous, "actor", r.Actor, "time", r.Time)
 	read, cancel = context.WithTimeout(ctx, readWithin)
 	defer cancel()
-	_ = in.cfg.Book.wait(read, n, offset+1) // it stands in the topic; the next who takes something waits for it in any case
+	_ = in.cfg.Book.progress.Wait(read, n, offset+1) // it stands in the topic; the next who takes something waits for it in any case
 	return told, nil
 }
 

@@ -81,7 +81,7 @@ func (p *Poller) Trouble() string { return *p.trouble.Load() }
 // topic tells nothing writes nothing. A registry in trouble is asked ever more seldom.
 func (p *Poller) Tick(ctx context.Context) {
 	now := time.Now()
-	if now.Before(p.pause) || !p.intake.cfg.Book.ready() {
+	if now.Before(p.pause) || !p.intake.cfg.Book.progress.Ready() {
 		return
 	}
 	defer p.publish()
