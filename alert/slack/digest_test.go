@@ -36,7 +36,7 @@ func newDigestWorld(t *testing.T, begin string, hour, minute int) *digestWorld {
 	if err != nil {
 		t.Fatal(err)
 	}
-	w := &digestWorld{T: t, topic: alert.NewMemory(4), zone: zone, moved: at.Sub(time.Now()), hour: hour, minute: minute}
+	w := &digestWorld{T: t, topic: alert.NewMemory(4), zone: zone, moved: time.Until(at), hour: hour, minute: minute}
 	w.slack = fakeslack.New(fakeslack.Config{Token: token, Channels: map[string]string{"llm-alerts": "C012"}, RateLimit: true, Now: time.Now})
 	return w
 }

@@ -16,19 +16,10 @@ import (
 	"github.com/driftd/driftd/internal/web"
 )
 
-// get asks for a path of the API and returns the code and the answer as it came.
+// get asks for a path of the API.
 func (i *instance) get(path string) (int, string) {
 	i.w.t.Helper()
-	resp, err := http.Get("http://" + i.web.Addr() + "/api/v1" + path)
-	if err != nil {
-		i.w.t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		i.w.t.Fatal(err)
-	}
-	return resp.StatusCode, string(text)
+	return i.fetch("/api/v1" + path)
 }
 
 // cli runs a command of people against this instance.

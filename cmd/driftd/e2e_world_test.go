@@ -228,7 +228,14 @@ func (i *instance) counter(name string) (total float64) {
 // ready asks for readiness over HTTP.
 func (i *instance) ready() (ok bool, body string) {
 	i.w.t.Helper()
-	resp, err := http.Get("http://" + i.web.Addr() + "/-/ready")
+	code, body := i.fetch("/-/ready")
+	return code == http.StatusOK, body
+}
+
+// fetch asks for a path and returns the code and the answer as it came.
+func (i *instance) fetch(path string) (int, string) {
+	i.w.t.Helper()
+	resp, err := http.Get("http://" + i.web.Addr() + path)
 	if err != nil {
 		i.w.t.Fatal(err)
 	}
@@ -237,7 +244,7 @@ func (i *instance) ready() (ok bool, body string) {
 	if err != nil {
 		i.w.t.Fatal(err)
 	}
-	return resp.StatusCode == http.StatusOK, string(text)
+	return resp.StatusCode, string(text)
 }
 
 // until looks again and again, up to a deadline.

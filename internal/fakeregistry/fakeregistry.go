@@ -37,10 +37,9 @@ type Promotion struct {
 
 // Fault is an answer that is given instead of the right one, to the next call of that method.
 type Fault struct {
-	Method string        // GET or POST
-	Status int           // 0 with Hang gives no answer
-	Late   bool          // do what was asked first
-	Hang   chan struct{} // wait until it is closed or the caller gives up
+	Method string // GET or POST
+	Status int    // 0 is an empty answer
+	Late   bool   // do what was asked first
 }
 
 // Server is the fake; an http.Handler for concurrent use.
@@ -179,12 +178,6 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		s.mux.ServeHTTP(discard{http.Header{}}, r)
 	}
 	s.note(r.Method, f.Status)
-	if f.Hang != nil {
-		select {
-		case <-f.Hang:
-		case <-r.Context().Done():
-		}
-	}
 	if f.Status != 0 {
 		http.Error(w, "fault", f.Status)
 	}

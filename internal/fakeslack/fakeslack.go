@@ -51,7 +51,6 @@ type Fault struct {
 	Error      string        // with status 0: {"ok":false,"error":Error}; else the body
 	RetryAfter string        // header, may be empty
 	Hang       chan struct{} // wait until it is closed or the caller gives up, then go on
-	Late       bool          // do what was asked before answering with the fault
 }
 
 // Server is the fake; an http.Handler for concurrent use.
@@ -237,7 +236,7 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var a answer
-	if fault == nil || fault.Late || fault.Hang != nil {
+	if fault == nil || fault.Hang != nil {
 		a = serve(r)
 	}
 	isAPI := strings.Contains(method, ".")

@@ -41,13 +41,6 @@ func (s *Server) open(token string) answer {
 	return answer{more: map[string]any{"url": strings.Replace(s.mu.base, "http", "ws", 1) + socketPath}}
 }
 
-// Sockets is how many connections are open.
-func (s *Server) Sockets() int {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	return len(s.mu.app.sockets)
-}
-
 // Connected waits until the app has opened a connection.
 func (s *Server) Connected(ctx context.Context) error {
 	return s.await(ctx, "the app has opened no connection", func() bool { return len(s.mu.app.sockets) > 0 })
