@@ -236,6 +236,26 @@ func (b *Board) Labels() []string {
 	return slices.Sorted(maps.Keys(names))
 }
 
+// Prompts returns the names of all prompts of which the board knows an alert, a day's figures, a rollback or a promotion, sorted.
+func (b *Board) Prompts() []string {
+	names := map[string]bool{}
+	b.each(func(p *part) {
+		for _, a := range p.alerts {
+			names[a.step.Prompt] = true
+		}
+		for _, a := range p.attempts {
+			names[a.Step.Prompt] = true
+		}
+		for name := range p.figures {
+			names[name] = true
+		}
+		for name := range p.promoted {
+			names[name] = true
+		}
+	})
+	return slices.Sorted(maps.Keys(names))
+}
+
 // Matching returns how many of the alerts that fire have labels that match.
 func (b *Board) Matching(ms []detector.Matcher) (n int) {
 	one := alert.NewSilences()

@@ -326,5 +326,8 @@ func (c *client) turn(ctx context.Context, path, prompt, reason string) int {
 		fmt.Fprintln(c.stdout, "rollbacks go on")
 	}
 	c.writeStops(out.Stops)
+	if out.Note != "" {
+		fmt.Fprintln(c.stdout, phrase.Clean(out.Note))
+	}
 	return exitFine
 }

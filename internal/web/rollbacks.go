@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/internal/strictyaml"
 )
 
 // Rollbacks are some of them.
@@ -95,9 +96,22 @@ type Switch struct {
 // Stops are the kill switches that are thrown.
 type Stops struct {
 	Stops []desk.Stop `json:"stops"`
+	Note  string      `json:"note,omitempty" doc:"What may be a mistake."`
 }
 
-func (s *Server) stop(c *call, in Switch) (Stops, error)   { return s.turn(c, in, (*desk.Desk).Stop) }
+func (s *Server) stop(c *call, in Switch) (Stops, error) {
+	out, err := s.turn(c, in, (*desk.Desk).Stop)
+	if prompt := strings.TrimSpace(in.Prompt); err == nil && prompt != "" {
+		if known := s.cfg.Desk.Board().Prompts(); !slices.Contains(known, prompt) {
+			out.Note = "nothing is known so far of a prompt " + prompt
+			if near := strictyaml.Nearest(prompt, known); near != "" {
+				out.Note += "; did you mean " + near + "?"
+			}
+		}
+	}
+	return out, err
+}
+
 func (s *Server) resume(c *call, in Switch) (Stops, error) { return s.turn(c, in, (*desk.Desk).Resume) }
 
 func (s *Server) turn(c *call, in Switch, do func(d *desk.Desk, ctx context.Context, who, prompt, reason string) error) (Stops, error) {
@@ -112,5 +126,5 @@ func (s *Server) turn(c *call, in Switch, do func(d *desk.Desk, ctx context.Cont
 	if err := do(d, c.Context(), c.who, prompt, in.Reason); err != nil {
 		return Stops{}, err
 	}
-	return Stops{d.Board().Stops()}, nil
+	return Stops{Stops: d.Board().Stops()}, nil
 }
