@@ -72,6 +72,11 @@ type Interactions struct {
 	apps []*app
 	seen *seen
 	jobs chan job
+
+	mu struct {
+		sync.RWMutex
+		closed bool // nothing is taken any more
+	}
 }
 
 // app is an App with its client.
@@ -118,6 +123,7 @@ func (in *Interactions) Run(ctx context.Context) error {
 				case j := <-in.jobs:
 					in.deal(ctx, j)
 				case <-ctx.Done():
+					in.close()
 					select {
 					case j := <-in.jobs:
 						in.deal(ctx, j)
@@ -155,15 +161,26 @@ func (a *app) proves(b *app) bool {
 	return a == b || a.SigningSecret != "" && a.SigningSecret == b.SigningSecret || a.AppToken != "" && a.AppToken == b.AppToken
 }
 
-// take puts an interaction into the queue; false when that is full.
+// close has nothing more taken: what comes later would wait for nobody.
+func (in *Interactions) close() {
+	in.mu.Lock()
+	defer in.mu.Unlock()
+	in.mu.closed = true
+}
+
+// take puts an interaction into the queue; false when that is full, or nobody looks into it any more.
 func (in *Interactions) take(a *app, call *api.InteractionCallback) bool {
-	select {
-	case in.jobs <- job{a, call}:
-		return true
-	default:
-		in.counter("busy").Inc()
-		return false
+	in.mu.RLock()
+	defer in.mu.RUnlock()
+	if !in.mu.closed {
+		select {
+		case in.jobs <- job{a, call}:
+			return true
+		default:
+		}
 	}
+	in.counter("busy").Inc()
+	return false
 }
 
 // ServeHTTP implements http.Handler for POST /slack/interactions: it checks the signature, refuses what it has seen before, and

@@ -378,6 +378,27 @@ func TestBusy(t *testing.T) {
 	})
 }
 
+// What comes while driftd stops is done, or refused so that it comes again; never is it answered and left.
+func TestPressedAtTheEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		d := newDesktop(t)
+		in := NewInteractions(d.in.cfg)
+		d.slack.Interact(interactURL, &http.Client{Transport: direct{in}})
+		if err := d.slack.Press(t.Context(), d.ts, actAcknowledge, "U012"); err != nil { // before anybody looks
+			t.Fatal(err)
+		}
+		ctx, cancel := context.WithCancel(t.Context())
+		cancel()
+		_ = in.Run(ctx)
+		if got := d.people.read(); !strings.Contains(got, "acknowledges") {
+			t.Errorf("what waited was not done: %q", got)
+		}
+		if err := d.slack.Press(t.Context(), d.ts, actAcknowledge, "U012"); err == nil {
+			t.Error("it was answered, and nobody is there to do it")
+		}
+	})
+}
+
 func TestSeenIsBounded(t *testing.T) {
 	s := newSeen()
 	now := time.Unix(0, 0)
