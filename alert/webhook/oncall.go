@@ -9,6 +9,7 @@ import (
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/incident"
 	"github.com/driftd/driftd/alert/phrase"
+	"github.com/driftd/driftd/detector"
 )
 
 // onCall tells Grafana OnCall, and Grafana Cloud IRM, by an integration of the kind Formatted Webhook. Of its documentation it
@@ -27,24 +28,32 @@ type onCallBody struct {
 // Traits implements alert.Receiver.
 func (*onCall) Traits() alert.Traits { return alert.Traits{} }
 
-// Deliver implements alert.Receiver. The reference is the alert_uid.
+// Deliver implements alert.Receiver. The reference is the alert_uid. What comes to a group that is open pages nobody, so one that a
+// rollback has not helped is ended and begun anew.
 func (w *onCall) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {
-	key := incident.Parse(n.Ref).Key
-	if key == "" {
-		key = incident.Key(n)
+	was := incident.Parse(n.Ref)
+	is := incident.State{Key: was.Key, Ineffective: len(n.Firing) > 0 && n.Rollback != nil && n.Rollback.Type == detector.Ineffective}
+	if is.Key == "" {
+		is.Key = incident.Key(n)
 	}
-	b := onCallBody{AlertUID: key, Title: phrase.Summary(n), State: "alerting", Link: w.page(n), Message: w.text(n)}
-	if len(n.Firing) == 0 {
-		b.State = "ok"
+	states := []string{"alerting"}
+	switch {
+	case len(n.Firing) == 0:
+		states = []string{"ok"}
+	case n.Ref != "" && is.Ineffective && !was.Ineffective:
+		states = []string{"ok", "alerting"}
 	}
-	body, err := json.Marshal(b)
-	if err != nil {
-		return "", &alert.Failure{Kind: alert.Refused, Reason: "alert cannot be encoded", Err: err}
+	for _, state := range states {
+		b := onCallBody{AlertUID: is.Key, Title: phrase.Summary(n), State: state, Link: w.page(n), Message: w.text(n)}
+		body, err := json.Marshal(b)
+		if err != nil {
+			return "", &alert.Failure{Kind: alert.Refused, Reason: "alert cannot be encoded", Err: err}
+		}
+		if a, f := w.post(ctx, w.cfg.URL, message(n, is.Key, state), body); f != nil {
+			return "", f.Mendable(a.Status, "token")
+		}
 	}
-	if a, f := w.post(ctx, w.cfg.URL, message(n, key, b.State), body); f != nil {
-		return "", f.Mendable(a.Status, "token")
-	}
-	return key, nil
+	return is.String(), nil
 }
 
 // message names a message of a group: the same each time that it is sent, so that a program can tell a repetition.

@@ -1,6 +1,7 @@
 package webhook_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -56,9 +57,16 @@ func TestOnCall(t *testing.T) {
 	if got != want {
 		t.Errorf("got\n%+v\nwant\n%+v", got, want)
 	}
+	uid := n.Ref
+	n.Rollback = &detector.Record{Type: detector.Ineffective, Version: "v23", Previous: "v22", Reason: "v22 has 0.77"}
+	deliver(t, r, n)
+	deliver(t, r, n)
+	if told := peer.Told("GroundingBelowFloor"); !slices.Equal(told, []string{"firing", "resolved", "firing", "firing"}) {
+		t.Errorf("a rollback has not helped, which pages once: told %v", told)
+	}
 	over(n)
 	deliver(t, r, n)
-	if all := peer.Alerts(); len(all) != 1 || all[n.Ref].State != "ok" || !strings.HasPrefix(all[n.Ref].Title, "Resolved: ") {
+	if all := peer.Alerts(); n.Ref != uid || len(all) != 1 || all[n.Ref].State != "ok" || !strings.HasPrefix(all[n.Ref].Title, "Resolved: ") {
 		t.Errorf("%+v", all)
 	}
 }
