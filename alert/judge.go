@@ -244,7 +244,7 @@ func (o *Outbox) due(a *alertState, now time.Time) (due, hold bool) {
 // untoldRollback says whether news of the rollback alone is worth telling.
 func (l *ledger) untoldRollback(g *groupState) bool {
 	at := g.attempt
-	if at == nil || g.toldLog >= len(at.Log) || g.attemptOffset < l.parts[g.attemptPart].committed || !g.known() {
+	if at == nil || g.toldLog >= len(at.Log) || g.attemptOffset < l.parts[g.attemptPart].committed || !g.known(l.traits.Actions) {
 		return false
 	}
 	if a := l.alerts[at.Step.ID]; a != nil && (at.Step.Step < a.sinceStep || a.hush != notHushed && !a.toldFiring) {
@@ -252,6 +252,9 @@ func (l *ledger) untoldRollback(g *groupState) bool {
 	}
 	for i := range at.Log[g.toldLog:] {
 		r := &at.Log[g.toldLog+i]
+		if l.traits.Actions && r.Type != detector.RollbackPromoting {
+			return true
+		}
 		switch r.Type {
 		case detector.RollbackPromoting: // it takes a second
 		case detector.RollbackRequested:
@@ -277,9 +280,11 @@ func (l *ledger) untoldRollback(g *groupState) bool {
 	return false
 }
 
-// known says whether the receiver has to do with the group at all.
-func (g *groupState) known() bool {
-	return g.ref != "" || slices.ContainsFunc(g.members, func(a *alertState) bool { return a.toldFiring || a.firing && a.leg != nil && a.hush == notHushed })
+// known says whether the receiver has to do with the group at all; a program that is told of actions has, once it was told of the alert.
+func (g *groupState) known(actions bool) bool {
+	return g.ref != "" || slices.ContainsFunc(g.members, func(a *alertState) bool {
+		return a.toldFiring || actions && a.told >= a.sinceStep || a.firing && a.leg != nil && a.hush == notHushed
+	})
 }
 
 // repeats says it again when it has fired for so long.

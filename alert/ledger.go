@@ -148,7 +148,7 @@ func (l *ledger) fold(part int, e Entry) {
 		if old := l.introduced[v]; old == nil || !r.Time.Before(old.Time) {
 			l.introduced[v] = r
 		}
-	case ofRollback(r.Type) && !l.traits.PerAlert:
+	case ofRollback(r.Type) && (!l.traits.PerAlert || l.traits.Actions):
 		l.acted(r, part, e.Offset)
 	}
 }
@@ -403,6 +403,9 @@ func (l *ledger) acted(r *detector.Record, part int, offset int64) {
 			}
 			l.attempted(a.group, step, r, part, offset)
 		}
+		return
+	}
+	if l.traits.PerAlert {
 		return
 	}
 	for _, g := range l.groups {

@@ -65,6 +65,10 @@ func (o *Outbox) notification(g *groupState, now time.Time) *Notification {
 		n.Attempt, n.Rollback = &whole, &whole.Last
 		n.Observed = g.watching()
 	}
+	if o.traits.Actions {
+		o.actions(g, n, now)
+		return n
+	}
 	worst := &n.Worst().Record
 	n.Introduced = o.ledger.introduced[version{worst.Prompt, worst.Version}]
 	for _, r := range g.news {
@@ -75,6 +79,17 @@ func (o *Outbox) notification(g *groupState, now time.Time) *Notification {
 	}
 	slices.SortStableFunc(n.News, func(a, b detector.Record) int { return a.Time.Compare(b.Time) })
 	return n
+}
+
+// actions sets what is told to a program of the one alert of a group, and of its rollback.
+func (o *Outbox) actions(g *groupState, n *Notification, now time.Time) {
+	n.Worst().Attempt = n.Attempt
+	if due, _ := o.due(g.members[0], now); due {
+		n.News = append(n.News, *g.members[0].last)
+	}
+	if n.Attempt != nil {
+		n.News = append(n.News, n.Attempt.Log[min(g.toldLog, len(n.Attempt.Log)):]...)
+	}
 }
 
 // about says whether a rollback is of what the notification tells: of one of its alerts since it fires, or asked for by hand

@@ -38,7 +38,8 @@ type Notification struct {
 	Silenced *detector.Record
 	// Introduced tells who promoted the version, where the registry told; may be nil.
 	Introduced *detector.Record
-	// News is what has happened since the receiver was last told, oldest first: steps and actions, the newest twenty at most.
+	// News is what has happened since the receiver was last told, oldest first: steps and actions, the newest twenty at most. With
+	// Traits.Actions it is no more and no less than what it was not told: the newest step, and all that was done.
 	News []detector.Record
 	// Repeat says that nothing has happened: it is only said again because it has fired for so long.
 	Repeat bool
@@ -53,8 +54,9 @@ type Notification struct {
 
 // Member is one alert of a group.
 type Member struct {
-	Record detector.Record // the newest firing or resolved step
-	Since  time.Time       // event time of the step with which it began to fire
+	Record  detector.Record // the newest firing or resolved step
+	Since   time.Time       // event time of the step with which it began to fire
+	Attempt *Attempt        // its rollback, with Traits.Actions; nil where there is none
 }
 
 // Receiver is someone to tell. Calls come one at a time.
@@ -67,8 +69,11 @@ type Receiver interface {
 
 // Traits are what the outbox must know of a kind of receiver.
 type Traits struct {
-	PerAlert bool          // each alert is a group of its own, and rollbacks are not told
+	PerAlert bool          // each alert is a group of its own, and rollbacks are not told unless Actions says so
 	Interval time.Duration // least time between two deliveries
+	// Actions, with PerAlert: each thing that is done about the alert's rollback is told as well, but for requests by hand, which are
+	// of no alert.
+	Actions bool
 	// Updates: what was told can be changed in place, so acknowledgements, silences and observations are told too.
 	Updates bool
 	// Acks: acknowledgements are told although nothing can be changed in place.

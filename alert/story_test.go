@@ -48,10 +48,14 @@ func TestStory(t *testing.T) {
 	if m := s.message(); !strings.Contains(m, "🟢 Resolved") || !strings.Contains(m, "Lasted 1m") {
 		t.Errorf("message %s", m)
 	}
-	s.await("the webhook has all", func() bool { return len(s.posts()) == 4 })
+	want := []string{
+		"de-2 firing", "de-2-recovered recovered", "de-2-rollback_promoted rollback_promoted", "de-2-rollback_promoting rollback_promoting",
+		"de-2-rollback_proposed rollback_proposed", "de-3 resolved", "fr-2 firing", "fr-3 resolved",
+	}
+	s.await("the webhook has all", func() bool { return len(s.posts()) == len(want) })
 	posts := s.posts()
 	slices.Sort(posts)
-	if want := []string{"de-2 firing", "de-3 resolved", "fr-2 firing", "fr-3 resolved"}; !slices.Equal(posts, want) {
+	if !slices.Equal(posts, want) {
 		t.Errorf("posts %q", posts)
 	}
 	s.await("all are at rest", func() bool {
@@ -182,7 +186,7 @@ func (s *story) await(what string, ok func() bool) {
 			for _, w := range s.workers {
 				states = append(states, fmt.Sprintf("%+v", w.State()))
 			}
-			s.t.Fatalf("in vain: %s\n%s\n%s\n%s", what, s.message(), s.slack.Calls(), strings.Join(states, "\n"))
+			s.t.Fatalf("in vain: %s\n%s\n%s\n%s\n%s", what, s.message(), s.slack.Calls(), s.posts(), strings.Join(states, "\n"))
 		}
 	}
 }

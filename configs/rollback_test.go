@@ -29,6 +29,10 @@ rollback_promoting ─> the registry: read, compare, move, read back
                                      └─ ineffective: a person has to look
 ` + "```" + `
 
+` + "`ineffective`" + ` pages whoever was told of the alert: in Slack the channel and not the thread alone, in PagerDuty, Opsgenie and Grafana OnCall
+a new incident in place of the old one, in Alertmanager a second alert ` + "`RollbackIneffective`" + ` with the labels of the first. A webhook gets each of
+these records as a body of its own.
+
 | ` + "`rollback` of a rule" + ` | what happens when it fires |
 |---|---|
 | ` + "`off`" + ` (default) | nothing |

@@ -94,7 +94,7 @@ func New(cfg Config) *Receiver {
 
 // Traits implements alert.Receiver.
 func (*Receiver) Traits() alert.Traits {
-	return alert.Traits{PerAlert: true, Resend: resend, Batch: batch}
+	return alert.Traits{PerAlert: true, Actions: true, Resend: resend, Batch: batch}
 }
 
 // Deliver implements alert.Receiver: one POST to each Alertmanager, all at the same time. It fails when none of them took it:

@@ -100,8 +100,8 @@ func TestAlert(t *testing.T) {
 		n := firing(worse, began)
 		proposed := alert.Action(&worse, detector.RollbackProposed, time.Now())
 		proposed.Rollback, proposed.Previous, proposed.Reason = "approve", "v22", "Proposed: promote v22 in place of v23; a person decides"
-		n.Rollback, n.Attempt = &proposed, &alert.Attempt{Step: worse}
-		n.Attempt.Fold(&proposed)
+		n.Firing[0].Attempt = &alert.Attempt{Step: worse}
+		n.Firing[0].Attempt.Fold(&proposed)
 		deliver(t, r, n)
 		if all := a.Alerts(); len(all) != 1 || time.Until(all[0].EndsAt) != 5*time.Minute || all[0].Annotations["value"] != "0.5" ||
 			all[0].Annotations["rollback"] != proposed.Reason+". To decide: driftd approve 9f3c-4, or driftd reject 9f3c-4 --reason …" {
@@ -113,6 +113,61 @@ func TestAlert(t *testing.T) {
 		deliver(t, r, &alert.Notification{Resolved: []alert.Member{{Record: record(detector.Resolved, ended), Since: began}}})
 		if all := a.Alerts(); len(all) != 1 || !all[0].EndsAt.Equal(ended) || !all[0].StartsAt.Equal(began) {
 			t.Errorf("%+v", all)
+		}
+	})
+}
+
+// A rollback that has not helped is an alert of its own, so that people are told anew: beside the alert whose it is, in whatever call
+// that comes, until it is over.
+func TestIneffective(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		c, a, _ := two()
+		r := receiver(c, &bytes.Buffer{}, nil)
+		began := time.Now()
+		time.Sleep(time.Hour)
+		fires, other := record(detector.Firing, began), record(detector.Firing, began)
+		other.ID, other.Rule = "0af7", "SlowTail"
+		attempt := &alert.Attempt{Step: fires}
+		n := firing(other, began)
+		n.Firing = append(n.Firing, alert.Member{Record: fires, Since: began, Attempt: attempt})
+		for _, typ := range []detector.RecordType{detector.RollbackProposed, detector.RollbackPromoting, detector.RollbackPromoted, detector.Ineffective} {
+			if deliver(t, r, n); len(a.Alerts()) != 2 {
+				t.Fatalf("%s: %+v", attempt.State, a.Alerts())
+			}
+			did := alert.Action(&fires, typ, time.Now())
+			did.Previous, did.Rollback, did.Reason = "v22", "auto", "v22 has 0.77"
+			attempt.Fold(&did)
+		}
+		failed := time.Now()
+		deliver(t, r, n)
+		shown := func() map[string]string {
+			out := a.Shown(time.Now())
+			return map[string]string{"SlowTail": out["SlowTail"], "GroundingRegressed": out["GroundingRegressed"], "RollbackIneffective": out["RollbackIneffective"]}
+		}
+		if got := shown(); !maps.Equal(got, map[string]string{"SlowTail": "firing", "GroundingRegressed": "firing", "RollbackIneffective": "firing"}) {
+			t.Errorf("%v", got)
+		}
+		for _, p := range a.Alerts() {
+			switch p.Labels["alertname"] {
+			case "RollbackIneffective":
+				if p.Labels["rule"] != "GroundingRegressed" || p.Labels["severity"] != "page" || p.Labels["version"] != "v23" || !p.StartsAt.Equal(failed) ||
+					!strings.Contains(p.Annotations["summary"], "v22 was promoted in place of v23, and it did not help: v22 has 0.77") {
+					t.Errorf("%+v", p)
+				}
+			case "SlowTail":
+				if p.Annotations["rollback"] != "" {
+					t.Errorf("the rollback of another alert: %+v", p)
+				}
+			}
+		}
+		time.Sleep(time.Minute)
+		over := record(detector.Resolved, time.Now())
+		deliver(t, r, &alert.Notification{Resolved: []alert.Member{{Record: over, Since: began, Attempt: attempt}}})
+		if got := shown(); !maps.Equal(got, map[string]string{"SlowTail": "firing", "GroundingRegressed": "resolved", "RollbackIneffective": "resolved"}) {
+			t.Errorf("%v", got)
+		}
+		if p := a.Problems(); len(p) > 0 {
+			t.Error(p)
 		}
 	})
 }

@@ -26,16 +26,20 @@ func (r *Receiver) alerts(n *alert.Notification) []postable {
 	now := r.cfg.Now().UTC()
 	out := make([]postable, 0, len(n.Firing)+len(n.Resolved))
 	for i := range n.Firing {
-		out = append(out, r.firing(n, &n.Firing[i], now))
+		for _, p := range r.postable(&n.Firing[i]) {
+			out = append(out, p.firing(now))
+		}
 	}
 	for i := range n.Resolved {
-		out = append(out, r.resolved(n, &n.Resolved[i], now))
+		m := &n.Resolved[i]
+		for _, p := range r.postable(m) {
+			out = append(out, p.resolved(m.Record.Time, now))
+		}
 	}
 	return out
 }
 
-func (r *Receiver) firing(n *alert.Notification, m *alert.Member, now time.Time) postable {
-	p := r.postable(n, m)
+func (p postable) firing(now time.Time) postable {
 	p.EndsAt = now.Add(ahead)
 	if p.StartsAt.After(p.EndsAt) {
 		p.EndsAt = p.StartsAt.Add(ahead)
@@ -45,9 +49,8 @@ func (r *Receiver) firing(n *alert.Notification, m *alert.Member, now time.Time)
 
 // resolved ends an alert when it ended in event time. That is not left in the future, where a clock that is behind would put
 // it: Alertmanager would take it for firing.
-func (r *Receiver) resolved(n *alert.Notification, m *alert.Member, now time.Time) postable {
-	p := r.postable(n, m)
-	p.EndsAt = m.Record.Time
+func (p postable) resolved(at, now time.Time) postable {
+	p.EndsAt = at
 	if p.EndsAt.After(now) {
 		p.EndsAt = now
 	}
@@ -57,9 +60,26 @@ func (r *Receiver) resolved(n *alert.Notification, m *alert.Member, now time.Tim
 	return p
 }
 
-func (r *Receiver) postable(n *alert.Notification, m *alert.Member) postable {
+// Ineffective is the name of the alert that fires beside one whose rollback has not helped, with its labels, until that is over:
+// Alertmanager tells people anew of an alert with other labels, and of nothing else.
+const Ineffective = "RollbackIneffective"
+
+// postable is the alert, and the one beside it where a person is needed for its rollback.
+func (r *Receiver) postable(m *alert.Member) []postable {
 	rec := &m.Record
-	return postable{Labels: labels(rec), Annotations: r.annotations(n, rec), StartsAt: m.Since, GeneratorURL: r.generator(rec)}
+	n := &alert.Notification{Firing: []alert.Member{*m}, Attempt: m.Attempt}
+	if m.Attempt != nil {
+		n.Rollback = &m.Attempt.Last
+	}
+	p := postable{Labels: labels(rec), Annotations: r.annotations(n, rec), StartsAt: m.Since, GeneratorURL: r.generator(rec)}
+	if m.Attempt == nil || m.Attempt.State != alert.RollbackIneffective {
+		return []postable{p}
+	}
+	also := p
+	also.Labels, also.Annotations, also.StartsAt = maps.Clone(p.Labels), maps.Clone(p.Annotations), m.Attempt.Last.Time
+	also.Labels["alertname"], also.Labels["rule"] = Ineffective, p.Labels["alertname"]
+	also.Annotations["summary"] = phrase.Title(rec) + ": " + phrase.Rollback(n)
+	return []postable{p, also}
 }
 
 // generator is where a person finds out more: where driftd shows the alert, else the rule's runbook. Alertmanager refuses what

@@ -1,5 +1,5 @@
-// Package webhook tells alerts to programs: each firing and resolved record as the body of a signed POST, as the Standard
-// Webhooks specification says, or notification groups in the shape that Grafana OnCall or Opsgenie take. It sends once; trying
+// Package webhook tells alerts to programs: each firing and resolved record, and each of a rollback, as the body of a signed POST,
+// as the Standard Webhooks specification says, or notification groups in the shape that Grafana OnCall or Opsgenie take. It sends once; trying
 // again is the outbox's part.
 package webhook
 
@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/outbound"
 	"github.com/driftd/driftd/internal/signature"
 )
@@ -74,22 +75,50 @@ func (s *sender) post(ctx context.Context, url, id string, body []byte) (outboun
 type plain struct{ sender }
 
 // Traits implements alert.Receiver.
-func (*plain) Traits() alert.Traits { return alert.Traits{PerAlert: true} }
+func (*plain) Traits() alert.Traits { return alert.Traits{PerAlert: true, Actions: true} }
 
-// Deliver implements alert.Receiver: one POST of the alert's newest step. The message's id is the same each time it is
-// sent, so that a program can tell a repetition.
+// Deliver implements alert.Receiver: one POST of the alert's newest step, and one of each thing that was done about its rollback
+// since it was last told. What is refused keeps nothing else from being told.
 func (w *plain) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {
-	r := &n.Worst().Record
-	body, err := json.Marshal(r)
-	if err != nil {
-		return "", &alert.Failure{Kind: alert.Refused, Reason: "record cannot be encoded", Err: err}
+	records := n.News
+	if len(records) == 0 { // a repetition
+		records = []detector.Record{n.Worst().Record}
 	}
-	step := int64(r.Step)
-	if r.ID == alert.WatchdogID {
-		step = r.Time.Unix() // it has one step, and each time that it comes is news
+	var refused *alert.Failure
+	for i := range records {
+		f := w.tell(ctx, &records[i])
+		if f != nil && f.Kind != alert.Refused {
+			return "", f
+		}
+		if refused == nil {
+			refused = f
+		}
 	}
-	if _, f := w.post(ctx, w.cfg.URL, fmt.Sprintf("%s-%d", r.ID, step), body); f != nil {
-		return "", f
+	if refused != nil {
+		return "", refused
 	}
 	return "", nil
+}
+
+func (w *plain) tell(ctx context.Context, r *detector.Record) *alert.Failure {
+	body, err := json.Marshal(r)
+	if err != nil {
+		return &alert.Failure{Kind: alert.Refused, Reason: "record cannot be encoded", Err: err}
+	}
+	_, f := w.post(ctx, w.cfg.URL, messageID(r), body)
+	return f
+}
+
+// messageID is the same each time that a record is sent, so that a program can tell a repetition: 9f3c-3 of a step,
+// 9f3c-3-rollback_promoted of what was done about it.
+func messageID(r *detector.Record) string {
+	switch {
+	case r.ID == alert.WatchdogID:
+		return fmt.Sprintf("%s-%d", r.ID, r.Time.Unix()) // it has one step, and each time that it comes is news
+	case r.Type == detector.RollbackReminded: // comes several times
+		return fmt.Sprintf("%s-%d-%s-%d", r.ID, r.Step, r.Type, r.Time.Unix())
+	case !r.Type.IsStep():
+		return fmt.Sprintf("%s-%d-%s", r.ID, r.Step, r.Type)
+	}
+	return fmt.Sprintf("%s-%d", r.ID, r.Step)
 }

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -139,5 +140,48 @@ func TestNoAnswer(t *testing.T) {
 	bad := New(Config{URL: "://very-secret", Now: time.Now})
 	if _, err := bad.Deliver(t.Context(), notification()); err == nil || strings.Contains(err.Error(), "very-secret") {
 		t.Errorf("not an address: %v", err)
+	}
+}
+
+// Each of what happened is a body of its own, with a name that stays the same; one that is refused does not keep the others back.
+func TestNews(t *testing.T) {
+	n := notification()
+	fire := n.Firing[0].Record
+	n.News = []detector.Record{fire}
+	at := fire.Time.Add(time.Hour)
+	for _, typ := range []detector.RecordType{detector.RollbackProposed, detector.RollbackReminded, detector.RollbackApproved, detector.Ineffective} {
+		n.News = append(n.News, alert.Action(&fire, typ, at))
+	}
+	f := func(answer map[string]int, want ...string) error {
+		t.Helper()
+		var got []string
+		w := receiver(t, handler(func(w http.ResponseWriter, r *http.Request) {
+			var rec detector.Record
+			if err := json.NewDecoder(r.Body).Decode(&rec); err != nil || rec.ID != "9f3c" || rec.Step != 3 {
+				t.Errorf("%+v %v", rec, err)
+			}
+			got = append(got, r.Header.Get(signature.HeaderID)+" "+string(rec.Type))
+			w.WriteHeader(max(answer[string(rec.Type)], 200))
+		}))
+		_, err := w.Deliver(t.Context(), n)
+		if !slices.Equal(got, want) {
+			t.Errorf("told %q, want %q", got, want)
+		}
+		return err
+	}
+	all := []string{
+		"9f3c-3 firing", "9f3c-3-rollback_proposed rollback_proposed", fmt.Sprintf("9f3c-3-rollback_reminded-%d rollback_reminded", at.Unix()),
+		"9f3c-3-rollback_approved rollback_approved", "9f3c-3-ineffective ineffective",
+	}
+	if err := f(nil, all...); err != nil {
+		t.Error(err)
+	}
+	err := f(map[string]int{"rollback_proposed": 422}, all...)
+	if got, ok := errors.AsType[*alert.Failure](err); !ok || got.Kind != alert.Refused || got.Reason != "answered 422" {
+		t.Errorf("one was refused: %v", err)
+	}
+	err = f(map[string]int{"rollback_proposed": 503}, all[:2]...)
+	if got, ok := errors.AsType[*alert.Failure](err); !ok || got.Kind != alert.Unavailable {
+		t.Errorf("one was not taken: %v", err)
 	}
 }

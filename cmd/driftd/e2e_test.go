@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,9 +40,11 @@ func TestEndToEnd(t *testing.T) {
 	w.until("recovery is recorded", func() bool {
 		return len(w.alerts(func(r *detector.Record) bool { return r.Type == detector.Recovered })) == 1
 	})
-	w.until("the webhook is told of the end", func() bool {
-		got := w.hook.records(badRule)
-		return got[len(got)-1].Type == detector.Resolved
+	w.until("the webhook is told of the end, and of the rollback", func() bool {
+		is := func(typ detector.RecordType) bool {
+			return slices.ContainsFunc(w.hook.records(badRule), func(r detector.Record) bool { return r.Type == typ })
+		}
+		return is(detector.Resolved) && is(detector.RollbackPromoted) && is(detector.Recovered)
 	})
 	s.check(w)
 	if m := w.messages(badRule); len(m) != 1 || m[0].TS != firing.TS || m[0].Channel != channelID {
