@@ -100,11 +100,12 @@ const (
 
 // Failure is why a delivery failed. Its text and its cause must not hold secrets.
 type Failure struct {
-	Kind   FailureKind
-	Reason string        // short, the same each time, so that a repeated failure is seen as one
-	Hint   string        // what a person can do about it; may be empty
-	After  time.Duration // the receiver asked not to be called sooner; 0 where it did not
-	Err    error         // cause, may be nil
+	Kind    FailureKind
+	Trouble Trouble       // for the metric; empty follows from the rest
+	Reason  string        // short, the same each time, so that a repeated failure is seen as one
+	Hint    string        // what a person can do about it; may be empty
+	After   time.Duration // the receiver asked not to be called sooner; 0 where it did not
+	Err     error         // cause, may be nil
 }
 
 func (f *Failure) Error() string {

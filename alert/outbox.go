@@ -60,7 +60,8 @@ type Outbox struct {
 
 	outstanding int
 	size        atomic.Int64
-	hushed      [4]atomic.Int64 // groups, by hush
+	what        atomic.Pointer[Trouble] // as Status told it last
+	hushed      [4]atomic.Int64         // groups, by hush
 	badSilences atomic.Int64
 	barks       atomic.Bool
 	took        *metrics.Histogram
@@ -95,6 +96,7 @@ func NewOutbox(cfg OutboxConfig) *Outbox {
 	for h, name := range map[hush]string{silenced: "silenced_groups", muted: "muted_groups", inhibited: "inhibited_groups"} {
 		gauge(name, func() float64 { return float64(o.hushed[h].Load()) })
 	}
+	showTrouble(cfg.Metrics, cfg.Name, &o.what)
 	gauge("bad_silences", func() float64 { return float64(o.badSilences.Load()) })
 	if cfg.Watchdog != nil {
 		gauge("watchdog_alive", func() float64 { return map[bool]float64{true: 1}[o.barks.Load()] })

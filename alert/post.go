@@ -52,6 +52,12 @@ func (p *Post) Send(ctx context.Context, c *http.Client, now time.Time) (outboun
 	if outbound.Transient(a.Status) {
 		f.Kind, f.After = Unavailable, outbound.RetryAfter(a.Header, now)
 	}
+	switch a.Status {
+	case http.StatusTooManyRequests:
+		f.Trouble = TroubleRateLimited
+	case http.StatusServiceUnavailable:
+		f.Trouble = TroubleDown // even where it says for how long
+	}
 	return a, f
 }
 
@@ -60,9 +66,9 @@ func (p *Post) Send(ctx context.Context, c *http.Client, now time.Time) (outboun
 func (f *Failure) Mendable(status int, check string) *Failure {
 	switch {
 	case status == http.StatusUnauthorized, status == http.StatusForbidden:
-		f.Kind, f.Hint = Blocked, "check "+check
+		f.Kind, f.Trouble, f.Hint = Blocked, TroubleCredentials, "check "+check
 	case status >= 300 && status < 400, status == http.StatusNotFound, status == http.StatusMethodNotAllowed, status == http.StatusGone:
-		f.Kind, f.Hint = Blocked, "check the address"
+		f.Kind, f.Trouble, f.Hint = Blocked, TroubleAddress, "check the address"
 	}
 	return f
 }

@@ -16,6 +16,7 @@ type outcome struct {
 	since    time.Time // of the first of them
 	at       time.Time // not again before
 	problem  string    // reason and hint of the last failure
+	what     Trouble   // and what that is
 	gave     string    // receiver that is told in place of this one
 }
 
@@ -40,6 +41,7 @@ func (o *Outbox) failed(g *groupState, f *Failure) {
 		}
 	}
 	target.at = now.Add(wait)
+	target.what = f.trouble()
 	problem := f.Reason
 	if f.Hint != "" {
 		problem += " (" + f.Hint + ")"
@@ -102,29 +104,41 @@ func (o *Outbox) count(f *Failure) {
 
 // Status implements Core.
 func (o *Outbox) Status() Status {
-	s := Status{Outstanding: o.outstanding, Problem: o.pause.problem}
-	if s.Problem != "" && time.Since(o.pause.since) >= fallbackAfter && o.pause.gave != "" {
-		s.Problem += "; " + o.pause.gave + " is told in its place"
+	what, problem := o.problem()
+	o.what.Store(&what)
+	return Status{Outstanding: o.outstanding, Problem: problem}
+}
+
+// problem is the worst of what is wrong; what is empty where that is none of the receiver's own.
+func (o *Outbox) problem() (what Trouble, problem string) {
+	if problem = o.pause.problem; problem != "" {
+		if time.Since(o.pause.since) >= fallbackAfter && o.pause.gave != "" {
+			problem += "; " + o.pause.gave + " is told in its place"
+		}
+		return o.pause.what, problem
 	}
-	if s.Problem == "" {
-		looked := 0
-		for g := range o.trouble {
-			if looked++; looked > 100 {
-				break
-			}
-			if p := g.retry.problem; p != "" && (s.Problem == "" || p < s.Problem) {
-				s.Problem = p
-			}
+	looked := 0
+	for g := range o.trouble {
+		if looked++; looked > 100 {
+			break
+		}
+		if p := g.retry.problem; p != "" && (problem == "" || p < problem) {
+			what, problem = g.retry.what, p
 		}
 	}
-	if s.Problem == "" {
-		s.Problem = o.refused
+	switch {
+	case problem != "":
+		return what, problem
+	case o.refused != "":
+		return TroubleRefused, o.refused
+	case o.dog.problem != "":
+		return "", "the watchdog is not sent: " + o.dog.problem
 	}
-	if s.Problem == "" && o.dog.problem != "" {
-		s.Problem = "the watchdog is not sent: " + o.dog.problem
+	if n := o.ledger.silences.Bad(); n > 0 {
+		return "", fmt.Sprintf("%d silences have matchers that cannot be read and match nothing (end them and make them anew)", n)
 	}
-	if n := o.ledger.silences.Bad(); s.Problem == "" && n > 0 {
-		s.Problem = fmt.Sprintf("%d silences have matchers that cannot be read and match nothing (end them and make them anew)", n)
+	if c, ok := o.cfg.Receiver.(Complainer); ok {
+		return c.Complaint()
 	}
-	return s
+	return "", ""
 }

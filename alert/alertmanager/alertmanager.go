@@ -165,6 +165,16 @@ func (p *peer) note(f *alert.Failure, taken bool, log *slog.Logger) {
 	}
 }
 
+// Complaint implements alert.Complainer: one of several does not take alerts.
+func (r *Receiver) Complaint() (alert.Trouble, string) {
+	for _, p := range r.peers {
+		if p.problem != "" {
+			return alert.TroublePart, "the Alertmanager " + p.host + " does not take alerts, others do: " + p.problem
+		}
+	}
+	return "", ""
+}
+
 // likeliest is the failure of the Alertmanager that may take it the soonest.
 func likeliest(failures []*alert.Failure) *alert.Failure {
 	return slices.MinFunc(failures, func(a, b *alert.Failure) int {

@@ -240,9 +240,15 @@ func TestSeveral(t *testing.T) {
 		if d := time.Since(began); d > 11*time.Second {
 			t.Errorf("thirty alerts waited %v for one that hangs", d)
 		}
+		if what, text := r.Complaint(); what != alert.TroublePart || text != "the Alertmanager am2:9093 does not take alerts, others do: no answer" {
+			t.Errorf("people are told %s: %q", what, text)
+		}
 		time.Sleep(time.Minute)
 		bad.Break(nil)
 		deliver(t, r, n)
+		if what, text := r.Complaint(); what != "" || text != "" {
+			t.Errorf("people are told %s: %q", what, text)
+		}
 		if len(b.Told("GroundingRegressed")) != 1 {
 			t.Errorf("the one that is back was told %d times", len(b.Told("GroundingRegressed")))
 		}

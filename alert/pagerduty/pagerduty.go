@@ -66,7 +66,7 @@ func (r *Receiver) send(ctx context.Context, n *alert.Notification, key string, 
 	case f == nil:
 		return nil
 	case a.Status == http.StatusBadRequest && strings.Contains(strings.ReplaceAll(strings.ToLower(string(a.Body)), " ", "_"), "routing_key"):
-		f.Kind, f.Hint = alert.Blocked, "check routing_key: it is the integration key of an Events API v2 integration"
+		f.Kind, f.Trouble, f.Hint = alert.Blocked, alert.TroubleCredentials, "check routing_key: it is the integration key of an Events API v2 integration"
 	case a.Status == http.StatusTooManyRequests && f.After == 0:
 		f.After = time.Minute // it asks for minutes
 	}

@@ -3,6 +3,7 @@ package slack
 import (
 	"context"
 	"errors"
+	"log/slog"
 	"strings"
 	"time"
 
@@ -20,6 +21,7 @@ type bot struct {
 	moved  map[alert.Key]moved
 	last   time.Time // of the newest message that was posted
 	images images
+	plain  plainly
 }
 
 // Traits implements alert.Receiver.
@@ -90,9 +92,37 @@ func (b *bot) show(ctx context.Context, n *alert.Notification, at reference) (re
 		}
 	}
 	if unsendable(err) {
-		out, err = b.send(ctx, at, Message{Text: m.Text})
+		why := err
+		if out, err = b.send(ctx, at, Message{Text: m.Text}); err == nil {
+			b.plain.noted(b.cfg.Log, why)
+		}
+		return out, err
+	}
+	if err == nil {
+		b.plain = plainly{}
 	}
 	return out, err
+}
+
+// Complaint implements alert.Complainer.
+func (b *bot) Complaint() (alert.Trouble, string) { return b.plain.complaint() }
+
+// plainly says why the last message went out in plain words, empty where it did not.
+type plainly struct{ why string }
+
+func (p *plainly) noted(log *slog.Logger, err error) {
+	f, _ := errors.AsType[*alert.Failure](err)
+	if why := f.Reason + " (" + f.Hint + ")"; why != p.why {
+		p.why = why
+		log.Warn("Slack does not take a message as it is, it goes out in plain words", "reason", f.Reason, "hint", f.Hint, "error", f.Err)
+	}
+}
+
+func (p *plainly) complaint() (alert.Trouble, string) {
+	if p.why == "" {
+		return "", ""
+	}
+	return alert.TroubleMessage, "the last message went out in plain words: Slack says " + p.why
 }
 
 func unsendable(err error) bool {

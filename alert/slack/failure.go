@@ -40,7 +40,7 @@ func (b *bot) failure(err error) error {
 	}
 	f := apiFailure(err, b.cfg.Token)
 	if f.Reason == "channel_not_found" || f.Reason == "not_in_channel" {
-		f.Hint = "invite the bot to " + b.cfg.Channel
+		f.Trouble, f.Hint = alert.TroubleNotInChannel, "invite the bot to "+b.cfg.Channel
 	}
 	return f
 }
@@ -58,7 +58,7 @@ func apiFailure(err error, secrets ...string) *alert.Failure {
 		return f
 	}
 	if e, ok := errors.AsType[*api.RateLimitedError](err); ok {
-		return &alert.Failure{Kind: alert.Unavailable, Reason: "ratelimited", After: e.RetryAfter}
+		return &alert.Failure{Kind: alert.Unavailable, Trouble: alert.TroubleRateLimited, Reason: "ratelimited", After: e.RetryAfter}
 	}
 	if e, ok := errors.AsType[api.StatusCodeError](err); ok {
 		return &alert.Failure{Kind: alert.Unavailable, Reason: fmt.Sprintf("Slack answered %d", e.Code)}
@@ -70,23 +70,26 @@ func apiFailure(err error, secrets ...string) *alert.Failure {
 func codeFailure(code string) *alert.Failure {
 	f := &alert.Failure{Kind: alert.Blocked, Reason: outbound.Excerpt([]byte(code))}
 	switch code {
-	case "ratelimited", "rate_limited", "internal_error", "fatal_error", "service_unavailable", "request_timeout",
+	case "ratelimited", "rate_limited":
+		f.Kind, f.Trouble = alert.Unavailable, alert.TroubleRateLimited
+	case "internal_error", "fatal_error", "service_unavailable", "request_timeout",
 		"team_added_to_org", "external_channel_migrating", "rollup_error", "timeout_error":
 		f.Kind = alert.Unavailable
 	case "msg_too_long", "msg_blocks_too_long", "invalid_blocks", "invalid_blocks_format", "invalid_attachments",
-		"too_many_attachments", "no_text", "markdown_text_conflict", "invalid_payload",
-		"thread_not_found", "message_not_found", "cannot_reply_to_message":
+		"too_many_attachments", "no_text", "markdown_text_conflict", "invalid_payload":
+		f.Kind, f.Hint = alert.Unsendable, "shorten labels and annotations of the rule"
+	case "thread_not_found", "message_not_found", "cannot_reply_to_message":
 		f.Kind = alert.Unsendable
 	case "invalid_auth", "not_authed", "token_revoked", "token_expired", "account_inactive":
-		f.Hint = "the bot's token is not valid any more: install the app anew and set token"
+		f.Trouble, f.Hint = alert.TroubleCredentials, "the bot's token is not valid any more: install the app anew and set token"
 	case "missing_scope", "not_allowed_token_type", "no_permission":
-		f.Hint = "give the bot the scope chat:write and install the app anew"
+		f.Trouble, f.Hint = alert.TroubleRights, "give the bot the scope chat:write and install the app anew"
 	case "is_archived", "channel_is_archived":
-		f.Hint = "unarchive the channel, or set channel to another"
+		f.Trouble, f.Hint = alert.TroubleArchived, "unarchive the channel, or set channel to another"
 	case "restricted_action", "restricted_action_read_only_channel", "ekm_access_denied", "team_access_not_granted":
-		f.Hint = "an admin of the workspace must let the bot post there"
+		f.Trouble, f.Hint = alert.TroubleRights, "an admin of the workspace must let the bot post there"
 	case "no_service", "no_active_hooks", "no_team", "invalid_token", "action_prohibited", "user_not_found":
-		f.Hint = "make a new incoming webhook and set webhook_url"
+		f.Trouble, f.Hint = alert.TroubleAddress, "make a new incoming webhook and set webhook_url"
 	}
 	return f
 }

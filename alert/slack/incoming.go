@@ -19,7 +19,11 @@ import (
 type incoming struct {
 	cfg    Config
 	client *http.Client
+	plain  plainly
 }
+
+// Complaint implements alert.Complainer.
+func (w *incoming) Complaint() (alert.Trouble, string) { return w.plain.complaint() }
 
 // Traits implements alert.Receiver.
 func (*incoming) Traits() alert.Traits { return alert.Traits{Interval: interval} }
@@ -39,7 +43,14 @@ func (w *incoming) Deliver(ctx context.Context, n *alert.Notification) (ref stri
 func (w *incoming) send(ctx context.Context, m Message) error {
 	err := w.post(ctx, &api.WebhookMessage{Text: m.Text, Blocks: &api.Blocks{BlockSet: m.Blocks}, Attachments: m.attachments()})
 	if unsendable(err) {
-		err = w.post(ctx, &api.WebhookMessage{Text: m.Text})
+		why := err
+		if err = w.post(ctx, &api.WebhookMessage{Text: m.Text}); err == nil {
+			w.plain.noted(w.cfg.Log, why)
+		}
+		return err
+	}
+	if err == nil {
+		w.plain = plainly{}
 	}
 	return err
 }

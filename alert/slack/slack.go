@@ -42,7 +42,7 @@ func New(cfg Config) alert.Receiver {
 		cfg.Log = slog.New(slog.DiscardHandler)
 	}
 	if cfg.WebhookURL != "" {
-		return &incoming{cfg, outbound.NewClient(cfg.Transport)}
+		return &incoming{cfg: cfg, client: outbound.NewClient(cfg.Transport)}
 	}
 	return &bot{cfg: cfg, api: newAPI(cfg.Token, "", cfg.APIURL, cfg.Transport), moved: map[alert.Key]moved{}}
 }
