@@ -21,7 +21,7 @@ const watchdogLook = 10 * time.Second
 
 // WatchdogConfig is a dead man's switch: an alert that always fires, for someone else to miss.
 type WatchdogConfig struct {
-	Every time.Duration
+	Every time.Duration // between two of them, while all goes on
 	// Alive says what stands still, "" for nothing, WatchdogBegins where that is not known yet. It returns soon after ctx ends.
 	Alive func(ctx context.Context) (problem string)
 }

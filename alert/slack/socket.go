@@ -84,7 +84,7 @@ const (
 )
 
 // errBrief says that connections end as soon as they are open.
-var errBrief = errors.New("Slack closes each connection at once (it allows ten for one app: do more processes use app_token?)")
+var errBrief = errors.New("each connection is closed at once (Slack allows ten for one app: do more processes use app_token?)")
 
 // connect opens connections for as long as Slack takes them, and keeps them for a while.
 func (s *Socket) connect(ctx context.Context) (err error) {
