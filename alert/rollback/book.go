@@ -78,6 +78,8 @@ type attempt struct {
 	offset int64  // of the step or request; of the first action where the step has left the log
 	group  *group // nil of one by hand
 
+	rejected int64 // offset of the rejection, 0 for none
+
 	fresh   bool // this worker wrote that it is promoting, and the registry has not been asked yet
 	rereads int  // how often the registry was read after it said yes, and named the old version
 	held    bool // while it is watched: it was read a second time, and names the target
@@ -205,8 +207,15 @@ func (b *book) acted(part int, e alert.Entry) *attempt {
 			a.group = b.group(r)
 		}
 	}
+	// What this worker writes it knows before what was written just before it. A person who was first has decided.
+	if r.Type == detector.RollbackApproved && a.State == alert.RollbackRejected && e.Offset < a.rejected {
+		a.State, began = alert.RollbackWaiting, true
+	}
 	if !a.Fold(r) {
 		return nil
+	}
+	if r.Type == detector.RollbackRejected {
+		a.rejected = e.Offset
 	}
 	if r.Type == detector.RollbackPromoted {
 		why := r.Rule

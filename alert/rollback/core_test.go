@@ -334,3 +334,28 @@ func TestOverIsForgotten(t *testing.T) {
 		g.moves(0)
 	})
 }
+
+// A person approves as the time to decide runs out: their record is in the log before the worker's, which has not read it yet. The
+// log counts, for this worker as for all others.
+func TestApprovedInTheLastMoment(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		g := newRig(t)
+		r := step("a1", 1, detector.Firing, "approve")
+		g.add(r)
+		g.advance(day - time.Minute)
+		approved := alert.Action(&r, detector.RollbackApproved, time.Now())
+		approved.Actor = "jane"
+		at := int64(len(g.logs[0]))
+		g.logs[0] = append(g.logs[0], approved) // and is on its way
+		g.advance(2 * time.Minute)
+		if last := g.all[len(g.all)-1]; last.Type != detector.RollbackRejected {
+			t.Fatalf("%q", g.said(0))
+		}
+		g.core.Fold(0, alert.Entry{Offset: at, Record: approved})
+		g.advance(time.Minute)
+		g.moves(1)
+		if a := g.attempt("a1-1"); a.State != alert.RollbackWatching || a.Decided == nil || a.Decided.Actor != "jane" {
+			t.Errorf("the log says %s: %q", a.State, g.said(0))
+		}
+	})
+}
