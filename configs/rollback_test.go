@@ -38,7 +38,7 @@ these records as a body of its own.
 | ` + "`off`" + ` (default) | nothing |
 | ` + "`dry_run`" + ` | all guards are asked, and it is recorded what would be done |
 | ` + "`approve`" + ` | it is proposed in the message; a person approves or rejects in Slack, by ` + "`driftd approve`" + ` or by the API. What nobody has decided on after ` + "`rollback.approve_within`" + ` is rejected |
-| ` + "`auto`" + ` | the guards are asked and the version before is promoted. With ` + "`auto_after: 90d`" + ` it is ` + "`approve`" + ` until the rule has been live for so long |
+| ` + "`auto`" + ` | the guards are asked and the version before is promoted. With ` + "`auto_after: 90d`" + ` it is ` + "`approve`" + ` until the rule has been live for so long. Where all that is known of the alert is more than two hours old, as in a backlog, it waits until detect has caught up |
 
 By hand, ` + "`driftd rollback PROMPT --to V`" + ` goes the same way past the same guards. ` + "`--force GUARD`" + ` passes over one of them, where the table
 allows it; who did it and why stands in the audit log.

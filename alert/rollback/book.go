@@ -110,6 +110,14 @@ func (a *attempt) firing() bool {
 	return a.group == nil || a.group.attempt == a && a.group.firing > 0
 }
 
+// members are the alerts that led to the attempt, none of one by hand.
+func (a *attempt) members() []*alertState {
+	if a.group == nil {
+		return nil
+	}
+	return a.group.members
+}
+
 // underWay says that the registry may have been asked, with what outcome is not known yet.
 func (a *attempt) underWay() bool {
 	return a.State == alert.RollbackPromoting || a.State == alert.RollbackVerifying

@@ -240,6 +240,48 @@ func TestFastClock(t *testing.T) {
 	})
 }
 
+// What fires in a backlog may have been over for long: it waits for what detect says of today, unless a person decided.
+func TestBacklog(t *testing.T) {
+	old := func(g *rig, mode string) detector.Record {
+		r := step("a1", 2, detector.Firing, mode)
+		r.Time = r.Time.Add(-9 * time.Hour)
+		g.start()
+		g.add(r)
+		g.advance(time.Minute)
+		return r
+	}
+	in(t, "it still fires", func(g *rig) {
+		r := old(g, "auto")
+		const waits = "p: what is known of the alert is 9h old: it waits until detect has caught up"
+		if a := newest(g); a.State != alert.RollbackChecking || g.core.Status().Problem != waits {
+			g.t.Fatalf("%s, %q: %q", a.State, g.core.Status().Problem, g.said(0))
+		}
+		g.add(observed(r, 1, 0.9, 50))
+		g.advance(10 * time.Minute)
+		if a := newest(g); a.State != alert.RollbackWatching {
+			g.t.Errorf("%s: %q", a.State, g.said(0))
+		}
+	})
+	in(t, "it is over", func(g *rig) {
+		old(g, "auto")
+		g.add(end("a1", 3))
+		g.now()
+		if a := newest(g); a.State != alert.RollbackRefused || len(g.reg.Promotions()) > 0 {
+			g.t.Errorf("%s: %q", a.State, g.said(0))
+		}
+	})
+	in(t, "a person wants it", func(g *rig) {
+		r := old(g, "approve")
+		approved := alert.Action(&r, detector.RollbackApproved, time.Now())
+		approved.Actor = "token:jane"
+		g.add(approved)
+		g.now()
+		if a := newest(g); a.State != alert.RollbackWatching {
+			g.t.Errorf("%s: %q", a.State, g.said(0))
+		}
+	})
+}
+
 // Versions are compared by all of their names, and moved by what the registry calls them.
 func TestNamesOfVersions(t *testing.T) {
 	in(t, "3 and v3", func(g *rig) {

@@ -65,6 +65,10 @@ func (c *Core) check(ctx context.Context, j alert.Journal, a *attempt) {
 		a.retry.at = time.Now().Add(look)
 		return
 	}
+	if old := c.age(a); old > stale && !a.decided() {
+		c.retry(a, fmt.Sprintf("what is known of the alert is %s old: it waits until detect has caught up", span(old.Truncate(time.Hour))), 0, nil)
+		return
+	}
 	seen, err := c.ask(ctx, a)
 	if err != nil {
 		c.failed(ctx, j, a, err, "")
@@ -94,6 +98,23 @@ func force(s *detector.Record, overridden string) string {
 		return fmt.Sprintf("; %s overrides %s: %s", s.Actor, s.Force, overridden)
 	}
 	return fmt.Sprintf("; %s did not refuse, nothing is overridden", s.Force)
+}
+
+// stale is how old what is known of an alert may be for a rollback that nobody decided on: where detect works off a backlog, what fires
+// in it may have been over for long, and the topic does not tell yet.
+const stale = 2 * time.Hour
+
+// age is how old the newest is that is known of the alert, in event time.
+func (c *Core) age(a *attempt) time.Duration {
+	newest := a.Step.Time
+	for _, s := range a.members() {
+		for _, r := range [...]*detector.Record{s.last, s.observed} {
+			if r != nil && r.Time.After(newest) {
+				newest = r.Time
+			}
+		}
+	}
+	return c.cfg.Now().Sub(newest)
 }
 
 // underWay says that another attempt on the prompt is.

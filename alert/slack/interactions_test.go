@@ -144,7 +144,7 @@ func TestButtons(t *testing.T) {
 		d.want(actSilenceHour, "U013", "slack:U013 (bob) silences alert=GroundingBelowFloor prompt=support_intent_classifier until 1h0m0s: by a button in Slack", "")
 		d.want(actSilenceResolved, "U012", "slack:U012 (jane) silences alert=GroundingBelowFloor prompt=support_intent_classifier until resolved: by a button in Slack", "")
 		d.want(actApprove, "U012", "slack:U012 (jane) decides 9f3c-2 true ", "")
-		d.want(actReject, "U012", "slack:U012 (jane) decides 9f3c-2 false rejected by a button in Slack", "")
+		d.want(actReject, "U012", "slack:U012 (jane) decides 9f3c-2 false by a button in Slack", "")
 	})
 }
 

@@ -95,7 +95,7 @@ func (in *Interactions) pressed(ctx context.Context, p *press, action string) st
 	case actApprove:
 		return in.answer(ctx, p, in.cfg.People.Decide(ctx, p.who(), p.attempt, true, ""))
 	case actReject:
-		return in.answer(ctx, p, in.cfg.People.Decide(ctx, p.who(), p.attempt, false, "rejected "+byButton))
+		return in.answer(ctx, p, in.cfg.People.Decide(ctx, p.who(), p.attempt, false, byButton))
 	case actSilenceHour, actSilenceResolved, actSilenceDialog:
 		if stale := unsilenceable(&found); stale != "" {
 			return in.tell(ctx, p, "stale", stale)

@@ -131,7 +131,7 @@ func runDecide(ctx context.Context, name, usage string, args []string, stdout, s
 		return exitFine
 	}
 	if err != nil {
-		return c.failed(err)
+		return c.failed(c.anew(ctx, name, rest[0], err))
 	}
 	if name == "reject" {
 		if *c.json {
@@ -141,6 +141,20 @@ func runDecide(ctx context.Context, name, usage string, args []string, stdout, s
 		return exitFine
 	}
 	return c.follow(ctx, a.ID, !noWait)
+}
+
+// anew adds to why a rollback cannot be approved what can be done instead, where it is over and nothing was promoted.
+func (c *client) anew(ctx context.Context, name, id string, err error) error {
+	e, ok := errors.AsType[*apiError](err)
+	var a desk.Attempt
+	if name != "approve" || !ok || e.Hint != "" || c.ask(ctx, "GET", "rollbacks/"+url.PathEscape(id), nil, nil, &a) != nil {
+		return err
+	}
+	switch a.State {
+	case alert.RollbackProposed, alert.RollbackRejected, alert.RollbackRefused, alert.RollbackFailed:
+		e.Hint = fmt.Sprintf("to ask for it by hand: driftd rollback %s --to %s --reason …", phrase.Brief(a.Prompt), phrase.Brief(a.Target))
+	}
+	return e
 }
 
 // follow shows what becomes of a rollback, until it is promoted and watched or over.
