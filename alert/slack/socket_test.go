@@ -188,8 +188,8 @@ func TestSocketFlaps(t *testing.T) {
 	defer cancel()
 	done := make(chan struct{})
 	go func() { defer close(done); _ = socket.Run(ctx) }()
-	socket.said(ctx, func(p string) bool { return strings.HasPrefix(p, "Slack closes each connection") })
-	if p := socket.Problem(); !strings.HasPrefix(p, "Slack closes each connection") || len(opens) > 2*briefOnes {
+	socket.said(ctx, func(p string) bool { return strings.HasPrefix(p, "each connection is closed") })
+	if p := socket.Problem(); !strings.HasPrefix(p, "each connection is closed") || len(opens) > 2*briefOnes {
 		t.Errorf("problem %q after %d connections", p, len(opens))
 	}
 	cancel()
