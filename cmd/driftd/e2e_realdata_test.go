@@ -105,7 +105,7 @@ groups:
 		if r.Time.Before(switched) {
 			t.Errorf("%s at %s, before the model changed at %s", r.Type, r.Time, switched)
 		}
-		if r.Type == detector.Firing {
+		if r.Type == detector.Firing && fired.IsZero() { // and again, as it becomes worse
 			fired = r.Time
 		}
 		var n int64
