@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -15,10 +16,13 @@ import (
 // nothing of one that was asked for by hand, which is of no alert.
 func TestOutboxActions(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
+		var mu sync.Mutex // what the receiver has
 		var told []string
 		down := false
 		r := &fakeReceiver{traits: Traits{PerAlert: true, Actions: true}}
 		r.answer = func(n *Notification) error {
+			mu.Lock()
+			defer mu.Unlock()
 			if down {
 				return errors.New("500")
 			}
@@ -46,6 +50,8 @@ func TestOutboxActions(t *testing.T) {
 			m.add(t, 0, rs...)
 			time.Sleep(2 * time.Second)
 			synctest.Wait()
+			mu.Lock()
+			defer mu.Unlock()
 			if !slices.Equal(told, want) {
 				t.Errorf("%s: told %q, want %q", what, told, want)
 			}
@@ -55,10 +61,11 @@ func TestOutboxActions(t *testing.T) {
 		step("is about to be promoted", nil, act(detector.RollbackPromoting))
 		restart()
 		step("promoted", []string{"a1-2 rollback_promoting", "a1-2 rollback_promoted"}, act(detector.RollbackPromoted))
-		down = true
+		set := func(is bool) { mu.Lock(); defer mu.Unlock(); down = is }
+		set(true)
 		step("down", nil, act(detector.Ineffective), rec("a1", 3, detector.Resolved, 0.9))
 		restart()
-		down = false
+		set(false)
 		time.Sleep(2 * time.Minute)
 		step("up again", []string{"a1-3 resolved", "a1-2 ineffective"})
 		restart()

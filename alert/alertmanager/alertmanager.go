@@ -169,7 +169,7 @@ func (p *peer) note(f *alert.Failure, taken bool, log *slog.Logger) {
 func (r *Receiver) Complaint() (alert.Trouble, string) {
 	for _, p := range r.peers {
 		if p.problem != "" {
-			return alert.TroublePart, "the Alertmanager " + p.host + " does not take alerts, others do: " + p.problem
+			return alert.TroublePart, "the Alertmanager " + p.host + " did not take the last alert, others did: " + p.problem
 		}
 	}
 	return "", ""

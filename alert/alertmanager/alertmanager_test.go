@@ -240,7 +240,7 @@ func TestSeveral(t *testing.T) {
 		if d := time.Since(began); d > 11*time.Second {
 			t.Errorf("thirty alerts waited %v for one that hangs", d)
 		}
-		if what, text := r.Complaint(); what != alert.TroublePart || text != "the Alertmanager am2:9093 does not take alerts, others do: no answer" {
+		if what, text := r.Complaint(); what != alert.TroublePart || text != "the Alertmanager am2:9093 did not take the last alert, others did: no answer" {
 			t.Errorf("people are told %s: %q", what, text)
 		}
 		time.Sleep(time.Minute)
