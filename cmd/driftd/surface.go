@@ -162,6 +162,9 @@ func member(members map[string]kafkalog.Membership, name, group string) web.Chec
 	switch {
 	case m.Joined:
 		c.Detail = fmt.Sprintf("%d partitions", m.Partitions)
+		if m.Partitions == 1 {
+			c.Detail = "1 partition"
+		}
 	case !made:
 		c.Detail = "waits for driftd's topics"
 	case c.Detail == "" && len(m.Missing) == 0:

@@ -15,6 +15,7 @@ import (
 func TestMember(t *testing.T) {
 	for want, m := range map[web.Check]*kafkalog.Membership{
 		{OK: true, Detail: "7 partitions"}:                                                         {Joined: true, Partitions: 7},
+		{OK: true, Detail: "1 partition"}:                                                          {Joined: true, Partitions: 1},
 		{OK: true, Detail: "0 partitions"}:                                                         {Joined: true},
 		{OK: true, Detail: "3 partitions; topic scores does not exist, waiting for it"}:            {Joined: true, Partitions: 3, Missing: []string{"scores"}},
 		{Detail: "topic a does not exist, waiting for it; topic b does not exist, waiting for it"}: {Missing: []string{"a", "b"}},
