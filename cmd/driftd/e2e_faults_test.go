@@ -89,6 +89,8 @@ func TestRestartsAndRebalances(t *testing.T) {
 		publish(next)
 		if at == rolledBackAt { // what is over before anybody looks is not rolled back
 			w.until("the registry has promoted", func() bool { return len(w.registry.Promotions()) > 0 })
+			// Nor is it told by a receiver that was killed before it could commit where it begins: it is a new one.
+			w.until("Slack is told", func() bool { return len(w.messages(badRule)) > 0 })
 		}
 		if at < storyEnds {
 			<-time.After(time.Duration(rng.IntN(400)) * time.Millisecond) // some moment between joining the group and having read it all
