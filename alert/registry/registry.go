@@ -78,6 +78,9 @@ type Traits struct {
 	Grace time.Duration
 	// History: the client is a Historian. Switch: it is a Switcher.
 	History, Switch bool
+	// Replaces: a write replaces all labels of a version, so the client reads them first and writes the union. One that somebody sets in
+	// between is lost.
+	Replaces bool
 }
 
 // Change is one move of the label, as a registry that has a history tells it.

@@ -159,6 +159,17 @@ var moving = []testcase{
 			}
 		}
 	}},
+	{name: "a label set meanwhile stays", http: true, run: func(t *testing.T, b *bench) {
+		p := b.prompt(t, 3, 3)
+		c := b.client(t, daemon, onWrite(func() { b.label(t, p, "stable", 2) }, nil))
+		if err := c.Move(t.Context(), b.move(t, c, p, 3, 2)); err != nil {
+			t.Fatal(err)
+		}
+		b.stands(t, p, 2)
+		if got := b.labelled(t, p, "stable"); (got != 2) != c.Traits().Replaces {
+			t.Errorf("a label that a person set between read and write is at %d, and the client says that it replaces all: %v", got, c.Traits().Replaces)
+		}
+	}},
 	{name: "note in the registry's audit", skip: func(w world) string {
 		if _, ok := w.(noter); !ok {
 			return "it has no place for one"

@@ -18,11 +18,12 @@ func TestWebhook(t *testing.T) {
 		world: newWebhook,
 		names: []string{"a/b", "a b?c#d", "../../admin", "ü&%2f", "<script>", "o'brien", `say "hi"`},
 		not: map[string]string{
-			"label deleted":             "the protocol has no call for it: see no label yet",
-			"other labels stay":         "the protocol knows one label",
-			"no right to move: 403":     "whoever can sign may move",
-			"list without end":          "the list has no pages",
-			"version of another prompt": "versions are text, of each prompt its own",
+			"label deleted":               "the protocol has no call for it: see no label yet",
+			"other labels stay":           "the protocol knows one label",
+			"a label set meanwhile stays": "the protocol knows one label",
+			"no right to move: 403":       "whoever can sign may move",
+			"list without end":            "the list has no pages",
+			"version of another prompt":   "versions are text, of each prompt its own",
 		},
 	})
 }
