@@ -88,7 +88,7 @@ func (d *Desk) Rollback(ctx context.Context, who, prompt, to, reason, force stri
 	from := "" // whatever is current: who names the target has made up their mind
 	if to == "" {
 		if from, to = d.board.current(prompt); to == "" {
-			return "", &InvalidError{fmt.Sprintf("it is not known which version of %s was before", prompt), "name the version to promote"}
+			return "", &InvalidError{fmt.Sprintf("it is not known which version of %s was before", prompt), "name the version to promote (--to, or `to`)"}
 		}
 	}
 	for _, a := range d.board.Attempts() {
