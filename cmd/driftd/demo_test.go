@@ -28,7 +28,7 @@ func TestDemo(t *testing.T) {
 				t.Skip("one ending is enough")
 			}
 			plan := demo.Day
-			plan.Length, plan.Speed, plan.Limit = 150*time.Minute, 1200, 2*time.Minute
+			plan.Length, plan.Speed, plan.Limit = 130*time.Minute, 1200, 5*time.Minute
 			plan.Figures, plan.Good, plan.Fine = 8*time.Minute, 3*time.Minute, 10*time.Minute
 			plan.Bad = 57 * time.Minute // until then the cohort has the scores that a baseline takes
 			var out, logs strings.Builder
