@@ -33,6 +33,9 @@ type dist struct {
 	pts   tdigest.CentroidList
 }
 
+// sparePoints is how much room is kept between two uses: enough for a day of one cell. A day of a whole prompt takes megabytes once.
+const sparePoints = 16 << 10
+
 // digester owns the buffers for building and merging distributions. Owned by one goroutine.
 type digester struct {
 	td    map[float64]*tdigest.TDigest // by compression
@@ -83,6 +86,9 @@ func (g *digester) order(d *dist) {
 		a, b = b, a
 	}
 	d.pts, g.spare, g.runs = a, b, runs
+	if cap(b) > sparePoints {
+		g.spare = nil
+	}
 	d.foldEqual()
 }
 

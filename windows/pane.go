@@ -27,7 +27,11 @@ type figures struct {
 }
 
 func (f *figures) reset() {
-	*f = figures{dist: dist{exact: true, pts: f.dist.pts[:0]}, min: math.Inf(1), max: math.Inf(-1)}
+	pts := f.dist.pts[:0]
+	if cap(pts) > sparePoints {
+		pts = nil
+	}
+	*f = figures{dist: dist{exact: true, pts: pts}, min: math.Inf(1), max: math.Inf(-1)}
 }
 
 // appendValues appends the payload of values, which it sorts. f is its scratch.
