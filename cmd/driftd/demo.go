@@ -56,8 +56,12 @@ func runDemo(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	}
 	log := slog.New(slog.NewTextHandler(screen, &slog.HandlerOptions{Level: level}))
 	person := decided(!*no)
-	if screen.Live && term.IsTerminal(int(os.Stdin.Fd())) && !*yes && !*no {
+	switch {
+	case *yes || *no:
+	case screen.Live && term.IsTerminal(int(os.Stdin.Fd())):
 		person = keyPress(os.Stdin, screen)
+	default:
+		person = nobody(screen)
 	}
 	err := playDemo(ctx, demo.Day, *seed, screen, log, person)
 	switch {

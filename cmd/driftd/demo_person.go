@@ -15,6 +15,14 @@ func decided(approve bool) demo.Person {
 	return func(context.Context) (bool, error) { return approve, nil }
 }
 
+// nobody approves, and says so: there is no terminal at which a key could be pressed.
+func nobody(screen *demo.Screen) demo.Person {
+	return func(context.Context) (bool, error) {
+		screen.Ask("Nobody is at a terminal: approved, as with --yes. --no rejects.")
+		return true, nil
+	}
+}
+
 // keyWithin is how long the demo waits for a key before it goes on as if it had been Enter.
 const keyWithin = 2 * time.Minute
 
