@@ -15,6 +15,7 @@ import (
 
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/testkit"
 )
 
 // notes is a Follower that writes down what it is told, by partition.
@@ -49,7 +50,7 @@ func (n *notes) until(t *testing.T, part int, want string) {
 			t.Logf("partition %d was told %s", part, got)
 		}
 	})
-	until(t, "partition is told "+want, func() bool {
+	testkit.Until(t, "partition is told "+want, func() bool {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		got = strings.Join(n.said[part], " ")
@@ -73,7 +74,7 @@ func (f *topicFixture) remake(parts int) {
 	if res, err := req.RequestWith(f.t.Context(), admin); err != nil || res.Topics[0].ErrorCode != 0 {
 		f.t.Fatalf("delete topic %s: %v %+v", name, err, res)
 	}
-	until(f.t, "the topic has gone", func() bool {
+	testkit.Until(f.t, "the topic has gone", func() bool {
 		topics, err := f.client.Topics(f.t.Context(), name)
 		return err == nil && len(topics) == 0
 	})
@@ -125,7 +126,7 @@ func TestFollow(t *testing.T) {
 	}
 
 	f.add(1, []byte("nonsense")) // behind which nothing comes
-	until(t, "it is told of what was passed over", func() bool {
+	testkit.Until(t, "it is told of what was passed over", func() bool {
 		n.mu.Lock()
 		defer n.mu.Unlock()
 		return n.next == [2]int64{4, 2}

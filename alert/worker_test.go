@@ -81,22 +81,6 @@ func (f *topicFixture) start(r Receiver) (w *Worker, ms *metrics.Set, stop func(
 	return w, ms, stop
 }
 
-// until polls until ok, for half a minute.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.NewTimer(30 * time.Second)
-	defer deadline.Stop()
-	tick := time.NewTicker(5 * time.Millisecond)
-	defer tick.Stop()
-	for !ok() {
-		select {
-		case <-tick.C:
-		case <-deadline.C:
-			t.Fatalf("in vain: %s", what)
-		}
-	}
-}
-
 func (f *fakeReceiver) all() []string {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -108,12 +92,12 @@ func TestWorkerHandsOver(t *testing.T) {
 	f.add(0, rec("a1", 2, detector.Firing, 0.8))
 	first, second := &fakeReceiver{}, &fakeReceiver{}
 	w1, ms, stop1 := f.start(first)
-	until(t, "the first tells", func() bool { return len(first.all()) == 1 })
+	testkit.Until(t, "the first tells", func() bool { return len(first.all()) == 1 })
 	w2, _, _ := f.start(second)
 	f.add(2, []byte("{broken"), rec("c1", 2, detector.Firing, 0.8), []byte(`{"id":"x"}`))
 	f.add(1, rec("b1", 2, detector.Firing, 0.8))
-	until(t, "one of them tells all", func() bool { return len(first.all())+len(second.all()) == 3 })
-	until(t, "one of them is active", func() bool { return w1.State().Active != w2.State().Active })
+	testkit.Until(t, "one of them tells all", func() bool { return len(first.all())+len(second.all()) == 3 })
+	testkit.Until(t, "one of them is active", func() bool { return w1.State().Active != w2.State().Active })
 	var b strings.Builder
 	ms.WritePrometheus(&b)
 	if w1.State().Active && !strings.Contains(b.String(), `driftd_alert_bad_records_total{receiver="`+f.name+`"} 2`) {
@@ -123,11 +107,11 @@ func TestWorkerHandsOver(t *testing.T) {
 	stop1()
 	before := len(second.all())
 	f.add(0, rec("a1", 3, detector.Resolved, 0.9))
-	until(t, "the second goes on", func() bool { return len(second.all()) == before+1 })
+	testkit.Until(t, "the second goes on", func() bool { return len(second.all()) == before+1 })
 	if got := second.all()[before]; !strings.HasPrefix(got, "a/v2 (m") || !strings.HasSuffix(got, "1 3 resolved") {
 		t.Errorf("told %q, want the end in the message of the first", got)
 	}
-	until(t, "the second is at rest", func() bool { return w2.State() == State{Name: f.name, Active: true} })
+	testkit.Until(t, "the second is at rest", func() bool { return w2.State() == State{Name: f.name, Active: true} })
 }
 
 // A notification of many cohorts is recorded in pieces that a broker takes.
@@ -144,13 +128,13 @@ func TestWorkerRecordsMany(t *testing.T) {
 	}
 	r := &fakeReceiver{}
 	w, _, stop := f.start(r)
-	until(t, "told", func() bool { return len(r.all()) >= 1 && w.State().Outstanding == 0 })
+	testkit.Until(t, "told", func() bool { return len(r.all()) >= 1 && w.State().Outstanding == 0 })
 	n := len(r.all())
 	stop()
 	_, _, stop = f.start(r)
 	defer stop()
 	f.add(0, rec("b1", 2, detector.Firing, 0.8))
-	until(t, "told after a restart", func() bool { return len(r.all()) > n })
+	testkit.Until(t, "told after a restart", func() bool { return len(r.all()) > n })
 	if got := r.all()[n:]; len(got) != 1 || got[0] != "b/v2 1 2 firing" {
 		t.Errorf("told again: %.200q", got)
 	}
@@ -178,7 +162,7 @@ func TestWorkerForeignCommit(t *testing.T) {
 			r := &fakeReceiver{}
 			w, _, _ := f.start(r)
 			f.add(0, rec("z1", 2, detector.Firing, 0.8))
-			until(t, "told", func() bool { return len(r.all()) > 0 && w.State() == State{Name: f.name, Active: true} })
+			testkit.Until(t, "told", func() bool { return len(r.all()) > 0 && w.State() == State{Name: f.name, Active: true} })
 			if got := strings.HasPrefix(r.all()[0], "a/"); got != c.want {
 				t.Errorf("told %q", r.all())
 			}

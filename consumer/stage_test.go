@@ -25,7 +25,7 @@ import (
 	"github.com/driftd/driftd/windows"
 )
 
-const patience = 30 * time.Second // a test that waits longer has failed
+const patience = testkit.Patience
 
 // stage is the ingest stage on a broker of its own.
 type stage struct {

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/driftd/driftd/internal/testkit"
 	"github.com/driftd/driftd/rules"
 )
 
@@ -67,7 +68,7 @@ func TestWorkerStatus(t *testing.T) {
 	}
 	w, _, stop := f.run(WorkerOptions{})
 	w.SetRules(set)
-	until(t, "new rules", func() bool {
+	testkit.Until(t, "new rules", func() bool {
 		got, err := w.Status(t.Context())
 		return err == nil && len(got) == 1
 	})
@@ -77,7 +78,7 @@ func TestWorkerStatus(t *testing.T) {
 	if len(want) != 1 || want[0].Known != 3 || want[0].Watched != 3 || want[0].Firing != 1 {
 		t.Fatalf("the fixture stands at %+v", want)
 	}
-	until(t, "the same status", func() bool {
+	testkit.Until(t, "the same status", func() bool {
 		got, err := w.Status(t.Context())
 		if err != nil {
 			t.Fatal(err)

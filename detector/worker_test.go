@@ -164,19 +164,6 @@ func (f *fixture) alerts() (lines []string) {
 	return lines
 }
 
-// until polls, up to a deadline.
-func until(t *testing.T, what string, ok func() bool) {
-	t.Helper()
-	deadline := time.After(20 * time.Second)
-	for tick := time.NewTicker(10 * time.Millisecond); !ok(); {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			t.Fatalf("%s: did not happen", what)
-		}
-	}
-}
-
 func gauge(ms *metrics.Set, line string) bool {
 	var b bytes.Buffer
 	ms.WritePrometheus(&b)
@@ -185,7 +172,7 @@ func gauge(ms *metrics.Set, line string) bool {
 
 func (f *fixture) untilWanted() {
 	f.t.Helper()
-	until(f.t, fmt.Sprintf("%d steps in the alerts topic", len(f.want)), func() bool { return len(f.alerts()) >= len(f.want) })
+	testkit.Until(f.t, fmt.Sprintf("%d steps in the alerts topic", len(f.want)), func() bool { return len(f.alerts()) >= len(f.want) })
 	if got := f.alerts(); !slices.Equal(got, f.want) {
 		f.t.Fatalf("alerts topic has\n%s\nwant\n%s", strings.Join(got, "\n"), strings.Join(f.want, "\n"))
 	}
@@ -222,7 +209,7 @@ func TestWorkerGoesOnFromCheckpoint(t *testing.T) {
 	f.send(4, "for=20m series=p/v1/free latency=5 n=10")
 	_, ms, stop := f.run(WorkerOptions{CheckpointEvery: time.Nanosecond})
 	f.untilWanted()
-	until(t, "a checkpoint", func() bool { return !gauge(ms, `driftd_detector_checkpoints_total{result="ok"} 0`) })
+	testkit.Until(t, "a checkpoint", func() bool { return !gauge(ms, `driftd_detector_checkpoints_total{result="ok"} 0`) })
 	stop()
 	n := len(f.values("alerts"))
 	f.send(30)
@@ -247,7 +234,7 @@ func TestWorkerWithoutItsCheckpoint(t *testing.T) {
 
 	f.opts = windows.Options{Dimensions: []string{"tier"}}
 	_, ms, stop := f.run(WorkerOptions{})
-	until(t, "the replay", func() bool {
+	testkit.Until(t, "the replay", func() bool {
 		return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 15")
 	})
 	if after := f.values("alerts"); len(after) != len(before) {
@@ -272,7 +259,7 @@ func TestWorkerTakesOverRules(t *testing.T) {
 	w, ms, _ := f.run(WorkerOptions{})
 	f.untilWanted()
 	w.SetRules(parsed(t, strings.ReplaceAll(fixtureRules, "Slow", "Slower")))
-	until(t, "new rules", func() bool { return gauge(ms, "driftd_detector_rules_applied_total 1") })
+	testkit.Until(t, "new rules", func() bool { return gauge(ms, "driftd_detector_rules_applied_total 1") })
 	if err := f.s.p.SetRules(parsed(t, strings.ReplaceAll(fixtureRules, "Slow", "Slower"))); err != nil {
 		t.Fatal(err)
 	}
@@ -297,7 +284,7 @@ func TestWorkerAfterCrash(t *testing.T) {
 	f := fixtureOn(t, broker.Addrs())
 	f.send(2, "for=6m series=p/v1/free latency=5 n=10")
 	_, ms, stop := f.run(WorkerOptions{CheckpointEvery: time.Nanosecond})
-	until(t, "a checkpoint", func() bool {
+	testkit.Until(t, "a checkpoint", func() bool {
 		return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 2")
 	})
 	crashed.Store(true)
@@ -307,7 +294,7 @@ func TestWorkerAfterCrash(t *testing.T) {
 	crashed.Store(false)
 	before := len(f.values("alerts"))
 	_, ms, _ = f.run(WorkerOptions{})
-	until(t, "the replay", func() bool { return len(f.values("alerts")) > before })
+	testkit.Until(t, "the replay", func() bool { return len(f.values("alerts")) > before })
 	f.send(5, "for=5m series=p/v1/free latency=6 n=20")
 	f.untilWanted()
 	if !gauge(ms, `driftd_detector_restores_total{result="checkpoint"} 1`) {
@@ -321,7 +308,7 @@ func TestWorkerOverAGap(t *testing.T) {
 	f := fixtureOn(t, broker.Addrs())
 	f.send(2, "for=2m series=p/v1/free latency=1 n=10")
 	_, ms, stop := f.run(WorkerOptions{})
-	until(t, "the first records", func() bool { return gauge(ms, "driftd_detector_ticks_total 2") })
+	testkit.Until(t, "the first records", func() bool { return gauge(ms, "driftd_detector_ticks_total 2") })
 	stop()
 	f.send(3, "for=3m series=p/v1/free latency=1 n=10")
 	admin, err := kgo.NewClient(kgo.SeedBrokers(broker.Addrs()...))
@@ -339,7 +326,7 @@ func TestWorkerOverAGap(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, ms, _ = f.run(WorkerOptions{})
-	until(t, "the gap", func() bool { return gauge(ms, "driftd_detector_lost_records_total 3") })
+	testkit.Until(t, "the gap", func() bool { return gauge(ms, "driftd_detector_lost_records_total 3") })
 	f.send(8, "for=8m series=p/v1/free latency=5 n=10")
-	until(t, "alerts behind the gap", func() bool { return len(f.alerts()) >= 2 })
+	testkit.Until(t, "alerts behind the gap", func() bool { return len(f.alerts()) >= 2 })
 }

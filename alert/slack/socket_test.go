@@ -19,6 +19,7 @@ import (
 	"github.com/driftd/driftd/alert/desk"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/fakeslack"
+	"github.com/driftd/driftd/internal/testkit"
 )
 
 // told is People that hands on what it is asked for.
@@ -69,7 +70,7 @@ func socketWorld(t *testing.T, appToken string) (*fakeslack.Server, *Socket, tol
 // A daemon that nobody can reach hears what is pressed, and connects anew when the connection ends, for whatever reason.
 func TestSocketMode(t *testing.T) {
 	s, socket, asked := socketWorld(t, "xapp-very-secret")
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	ts := s.Messages()[0].TS
 	for _, end := range []func(){func() {}, s.Disconnect, func() {
@@ -111,7 +112,7 @@ func TestSocketMode(t *testing.T) {
 // A token that Slack does not take is said, with what to do, and nothing stops.
 func TestSocketToken(t *testing.T) {
 	s, socket, _ := socketWorld(t, "xapp-very-secret-wrong")
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	if err := s.Called(ctx, "apps.connections.open invalid_auth"); err != nil {
 		t.Fatal(err)
@@ -184,7 +185,7 @@ func TestSocketFlaps(t *testing.T) {
 		Apps: []App{{Token: token, AppToken: "xapp-very-secret"}}, APIURL: srv.URL + "/api/", Now: time.Now, Metrics: metrics.NewSet(), Log: slog.New(slog.DiscardHandler),
 	})
 	socket := in.Sockets()[0]
-	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), testkit.Patience)
 	defer cancel()
 	done := make(chan struct{})
 	go func() { defer close(done); _ = socket.Run(ctx) }()

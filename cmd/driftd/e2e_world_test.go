@@ -36,7 +36,7 @@ const (
 	channelID   = "C0123456789"
 	ownTopics   = 4 // partitions of samples, alerts and state
 	srcTopics   = 2 // partitions of each source topic
-	patience    = 60 * time.Second
+	patience    = testkit.Patience
 	lookEvery   = 20 * time.Millisecond
 	spansSource = "spans"  // otlp_proto
 	nativeEvent = "events" // driftd_json
@@ -247,17 +247,9 @@ func (i *instance) fetch(path string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// until looks again and again, up to a deadline.
 func (w *world) until(what string, ok func() bool) {
 	w.t.Helper()
-	deadline := time.After(patience)
-	for tick := time.NewTicker(lookEvery); !ok(); {
-		select {
-		case <-tick.C:
-		case <-deadline:
-			w.t.Fatalf("%s: did not happen in %s", what, patience)
-		}
-	}
+	testkit.Until(w.t, what, ok)
 }
 
 // publish writes messages as producers do, in their order for each partition.

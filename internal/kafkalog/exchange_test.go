@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/driftd/driftd/internal/testkit"
 	"github.com/segmentio/kafka-go/protocol"
 )
 
@@ -95,7 +96,7 @@ func (x *exchange) settled(t *testing.T) {
 	t.Helper()
 	select {
 	case <-x.done:
-	case <-time.After(10 * time.Second):
+	case <-time.After(testkit.Patience):
 		t.Fatal("the exchange goes on after its context ended")
 	}
 }

@@ -297,7 +297,7 @@ func TestFetchTransactions(t *testing.T) {
 	produce(t, c, topic, 0, "plain3")
 	open := transact("open", nil)
 	produce(t, c, topic, 0, "behind an open transaction")
-	eventually(t, "the end of the other transactions", func() bool {
+	testkit.Until(t, "the end of the other transactions", func() bool {
 		_, end, err := c.Bounds(deadline(t), topic, 0)
 		return err == nil && end >= open
 	})
@@ -325,7 +325,7 @@ func TestFetchCompacted(t *testing.T) {
 		last[key] = value
 	}
 	n := 0
-	eventually(t, "compaction", func() bool {
+	testkit.Until(t, "compaction", func() bool {
 		for range 5 {
 			write(fmt.Sprint("key", n%3), fmt.Sprint("value", n))
 			n++

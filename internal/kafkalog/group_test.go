@@ -40,7 +40,7 @@ func join(t *testing.T, c *kafkalog.Client, cfg kafkalog.GroupConfig, task func(
 		cfg.Watch = 300 * time.Millisecond
 	}
 	if cfg.SessionTimeout == 0 {
-		cfg.SessionTimeout = 4 * patience // nobody may be waited for
+		cfg.SessionTimeout = 2 * patience // nobody may be waited for
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	m := &member{t: t, group: c.Group(cfg), stop: cancel, ended: make(chan error, 1), claims: map[string]*kafkalog.Claim{}, starts: map[string]int{}}
@@ -104,7 +104,7 @@ func (m *member) has() []string {
 
 func (m *member) awaits(want ...string) {
 	m.t.Helper()
-	eventually(m.t, fmt.Sprintf("assignment of %v", want), func() bool { return slices.Equal(m.has(), want) })
+	testkit.Until(m.t, fmt.Sprintf("assignment of %v", want), func() bool { return slices.Equal(m.has(), want) })
 }
 
 func (m *member) claim(key string) *kafkalog.Claim {
@@ -148,7 +148,7 @@ func TestGroupHandover(t *testing.T) {
 	zombie, generation := a.group.Generation()
 
 	b := join(t, dial(t, brokers), cfg, commitUntilLost(t))
-	eventually(t, "an even share", func() bool { return len(a.has())+len(b.has()) == 6 && len(b.has()) >= 2 })
+	testkit.Until(t, "an even share", func() bool { return len(a.has())+len(b.has()) == 6 && len(b.has()) >= 2 })
 	for i := range 4 { // the two topics' partitions stay together
 		x, y := fmt.Sprintf("0:%d", i), fmt.Sprintf("1:%d", i)
 		if i < 2 && (a.claim(x) == nil) != (a.claim(y) == nil) {
@@ -191,7 +191,7 @@ func TestGroupAllToOne(t *testing.T) {
 	a := join(t, c, cfg, nil)
 	a.awaits("0:0", "0:1", "0:2")
 	b, d := join(t, dial(t, brokers), cfg, nil), join(t, dial(t, brokers), cfg, nil)
-	eventually(t, "two more members", func() bool {
+	testkit.Until(t, "two more members", func() bool {
 		_, g1 := b.group.Generation()
 		_, g2 := d.group.Generation()
 		_, g3 := a.group.Generation()
@@ -201,7 +201,7 @@ func TestGroupAllToOne(t *testing.T) {
 		t.Errorf("the first has %v, started %d times; the others %v, %v", a.has(), a.started("0:0"), b.has(), d.has())
 	}
 	a.leave()
-	eventually(t, "another takes over", func() bool { return len(b.has())+len(d.has()) == 3 })
+	testkit.Until(t, "another takes over", func() bool { return len(b.has())+len(d.has()) == 3 })
 	if len(b.has()) != 0 && len(d.has()) != 0 {
 		t.Errorf("shared: %v, %v", b.has(), d.has())
 	}

@@ -4,14 +4,12 @@ import (
 	"context"
 	"log/slog"
 	"testing"
-	"time"
 
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/internal/testkit"
 )
 
-// patience bounds every wait for something that must happen; it is reached only by a failing test.
-const patience = 30 * time.Second
+const patience = testkit.Patience
 
 func logger(t testing.TB) *slog.Logger { return slog.New(slog.NewTextHandler(t.Output(), nil)) }
 
@@ -55,20 +53,6 @@ func produce(t testing.TB, c *kafkalog.Client, topic string, partition int, valu
 		t.Fatal(err)
 	}
 	return offsets
-}
-
-// eventually polls until ok or patience ends.
-func eventually(t testing.TB, what string, ok func() bool) {
-	t.Helper()
-	tick := time.NewTicker(20 * time.Millisecond)
-	defer tick.Stop()
-	for end := time.After(patience); !ok(); {
-		select {
-		case <-end:
-			t.Fatalf("%s: not within %v", what, patience)
-		case <-tick.C:
-		}
-	}
 }
 
 // readAll fetches from offset to the end of the log and hands each record out. It returns where to go on.

@@ -21,7 +21,7 @@ func TestMemberships(t *testing.T) {
 	is := func(what string, want kafkalog.Membership) {
 		t.Helper()
 		want.Group = cfg.ID
-		eventually(t, what, func() bool {
+		testkit.Until(t, what, func() bool {
 			got := c.Memberships()
 			return len(got) == 1 && reflect.DeepEqual(got[0], want)
 		})
@@ -50,7 +50,7 @@ func TestMemberships(t *testing.T) {
 		res.ErrorCode = 30 // not authorized for the group
 		return res, nil, true
 	})
-	eventually(t, "trouble", func() bool {
+	testkit.Until(t, "trouble", func() bool {
 		got := c.Memberships()[0]
 		return !got.Joined && got.Problem != "" && got.Partitions == 6
 	})

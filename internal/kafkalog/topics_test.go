@@ -92,7 +92,7 @@ func TestTopicID(t *testing.T) {
 	if err != nil || res.Errors[name] != nil {
 		t.Fatal(err, res)
 	}
-	eventually(t, "deletion", func() bool { return id() == [16]byte{} })
+	testkit.Until(t, "deletion", func() bool { return id() == [16]byte{} })
 	if err := c.EnsureTopics(deadline(t), []kafkalog.TopicSpec{{Name: name, Partitions: 1}}); err != nil {
 		t.Fatal(err)
 	}

@@ -37,6 +37,21 @@ func Embedded(t testing.TB, o embedded.Options) *embedded.Broker {
 	return b
 }
 
+// Patience is how long a test waits for what must happen: only a failing test gets there, however slow the machine is.
+const Patience = 2 * time.Minute
+
+// Until looks a hundred times a second until ok, and fails t when its patience ends.
+func Until(t testing.TB, what string, ok func() bool) {
+	t.Helper()
+	tick := time.NewTicker(10 * time.Millisecond)
+	defer tick.Stop()
+	for end := time.Now().Add(Patience); !ok(); <-tick.C {
+		if time.Now().After(end) {
+			t.Fatalf("%s: not within %v", what, Patience)
+		}
+	}
+}
+
 var names atomic.Int64
 
 // Name returns a name that no other test uses, now or on the next run against the same broker.

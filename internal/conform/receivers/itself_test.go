@@ -26,6 +26,7 @@ import (
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/alertmanager"
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/testkit"
 )
 
 // realPassword has this hash, in the least time that there is.
@@ -96,7 +97,7 @@ func (a *itself) start() {
 	if err := a.process.Start(); err != nil {
 		a.t.Fatal(err)
 	}
-	a.eventually("it answers", func() bool {
+	testkit.Until(a.t, "it answers", func() bool {
 		_, err := a.ask("/-/ready")
 		if err != nil && a.process.ProcessState != nil {
 			a.t.Fatal(log.String())
@@ -112,20 +113,6 @@ func (a *itself) stop() {
 		_ = a.process.Wait()
 		a.process = nil
 	}
-}
-
-// eventually looks ten times a second until ok, for half a minute.
-func (a *itself) eventually(what string, ok func() bool) {
-	a.t.Helper()
-	tick := time.NewTicker(100 * time.Millisecond)
-	defer tick.Stop()
-	for range 300 {
-		if ok() {
-			return
-		}
-		<-tick.C
-	}
-	a.t.Fatalf("not within half a minute: %s", what)
 }
 
 func (a *itself) ask(path string) ([]byte, error) {
@@ -203,7 +190,7 @@ func TestAlertmanagerItself(t *testing.T) {
 	w.step("RuleA", detector.Firing)
 	fired := w.topic.Records(1)[0]
 	for _, a := range []*itself{one, two} {
-		a.eventually("it fires", func() bool { return a.active()["RuleA"].Status.State == "active" })
+		testkit.Until(t, "it fires", func() bool { return a.active()["RuleA"].Status.State == "active" })
 		got := a.active()["RuleA"]
 		want := map[string]string{
 			"alertname": "RuleA", "severity": "page", "team": "support-ml", "group": "support", "prompt": "support_intent_classifier", "version": "v23",
@@ -227,14 +214,14 @@ func TestAlertmanagerItself(t *testing.T) {
 	two.stop()
 	before := one.active()["RuleA"]
 	w.step("RuleB", detector.Firing)
-	one.eventually("the other one is told", func() bool { return one.active()["RuleB"].Status.State == "active" })
-	one.eventually("it is recorded", func() bool { return w.notified("RuleB") == 1 })
+	testkit.Until(t, "the other one is told", func() bool { return one.active()["RuleB"].Status.State == "active" })
+	testkit.Until(t, "it is recorded", func() bool { return w.notified("RuleB") == 1 })
 	if s := w.worker.State(); s.Outstanding != 0 || !strings.HasSuffix(s.Problem, "did not take the last alert, others did: no answer") {
 		t.Errorf("with one of two down: %+v", s)
 	}
 	two.start()
 	ahead.Add(int64(61 * time.Second))
-	two.eventually("what it missed comes with the next repetition", func() bool {
+	testkit.Until(t, "what it missed comes with the next repetition", func() bool {
 		ahead.Add(int64(10 * time.Second))
 		return len(two.active()) == 2 && w.worker.State().Problem == ""
 	})
@@ -249,7 +236,7 @@ func TestAlertmanagerItself(t *testing.T) {
 	w.step("RuleA", detector.Resolved)
 	ended := slices.MaxFunc(w.topic.Records(1), func(a, b detector.Record) int { return a.Step - b.Step })
 	for _, a := range []*itself{one, two} {
-		a.eventually("it is over", func() bool { _, fires := a.active()["RuleA"]; return !fires })
+		testkit.Until(t, "it is over", func() bool { _, fires := a.active()["RuleA"]; return !fires })
 		for h := range a.told {
 			if h.Labels["alertname"] == "RuleA" && h.Status == "resolved" {
 				if d := h.EndsAt.Sub(ended.Time); d < -time.Millisecond || d > time.Millisecond {
@@ -267,10 +254,13 @@ func TestAlertmanagerItself(t *testing.T) {
 	one.stop()
 	two.stop()
 	w.step("RuleCC", detector.Firing)
-	one.eventually("the ready page says that nobody answers", func() bool { return w.worker.State().Problem == "no answer" })
+	testkit.Until(t, "the ready page says that nobody answers", func() bool { return w.worker.State().Problem == "no answer" })
 	one.start()
 	two.start()
-	one.eventually("it is told when they are back", func() bool { return one.active()["RuleCC"].Status.State == "active" })
+	testkit.Until(t, "it is told when they are back", func() bool {
+		ahead.Add(int64(time.Second)) // the pause between attempts grows while it is down
+		return one.active()["RuleCC"].Status.State == "active"
+	})
 	t.Log("both down: the ready page says so, and it is told when they are back")
 
 	_, err := open("another", metrics.NewSet()).Deliver(context.Background(), notification("a", "b", "c", "d", 1, 2, 0, false))
