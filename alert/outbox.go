@@ -13,6 +13,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/internal/outbound"
 )
 
@@ -300,7 +301,9 @@ func (o *Outbox) handOne(ctx context.Context, j Journal, g *groupState, f *Failu
 // deliver calls the receiver.
 func (o *Outbox) deliver(ctx context.Context, n *Notification) (ref string, f *Failure) {
 	began := time.Now()
+	fault.Point("act.notify")
 	ref, err := o.cfg.Receiver.Deliver(ctx, n)
+	fault.Point("act.notified")
 	o.took.UpdateDuration(began)
 	o.interval = time.Now().Add(o.traits.Interval)
 	if err != nil && !errors.As(err, &f) {

@@ -22,6 +22,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/internal/kafkalog"
 )
 
@@ -188,7 +189,10 @@ type stamped struct {
 }
 
 func (s stamped) Commit(ctx context.Context, offset int64) error {
-	return s.Claim.Commit(ctx, offset, s.incarnation)
+	fault.Point("act.commit")
+	err := s.Claim.Commit(ctx, offset, s.incarnation)
+	fault.Point("act.committed")
+	return err
 }
 
 // send hands an event to the loop, which takes all that comes for as long as there are readers.
@@ -230,6 +234,7 @@ func (r *reader) follow(ctx context.Context) {
 		}
 		b.Reset()
 		r.said = ""
+		fault.Point("act.fetched")
 		r.hand(got)
 	}
 }
@@ -272,7 +277,9 @@ func (w *Worker) append(ctx context.Context, part int, entries []Entry) error {
 			size += len(value)
 			msgs = append(msgs, kafkalog.Message{Topic: w.topic(), Partition: part, Key: []byte(r.Prompt), Value: value})
 		}
+		fault.Point("act.record")
 		offsets, err := w.cfg.Client.Produce(ctx, msgs)
+		fault.Point("act.recorded")
 		if err != nil {
 			return err
 		}

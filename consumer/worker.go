@@ -10,6 +10,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/windows"
 )
@@ -271,6 +272,7 @@ func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTo
 			err = w.refresh(ctx) // or the task would take its own topic for the old one
 		}
 		if err == nil && (b.offset != offset || b.metadata() != metadata) {
+			fault.Point("ingest.begin")
 			err = claim.Commit(ctx, b.offset, b.metadata())
 		}
 		if errors.Is(err, kafkalog.ErrNotOwner) {
@@ -334,6 +336,7 @@ func (c *client) fetch(ctx context.Context, offset int64, wait time.Duration) (f
 	if _, ok := errors.AsType[*kafkalog.OutOfRangeError](err); ok {
 		return nil, fmt.Errorf("%w: %w", errMoved, err)
 	}
+	fault.Point("ingest.fetched")
 	return c, err
 }
 
@@ -365,7 +368,9 @@ func (c *client) write(ctx context.Context, msgs []message) (left []message, err
 		}
 		c.out = append(c.out, out)
 	}
+	fault.Point("ingest.produce")
 	_, err = c.w.cfg.Client.Produce(ctx, c.out)
+	fault.Point("ingest.produced")
 	failed, ok := errors.AsType[*kafkalog.ProduceError](err)
 	switch {
 	case err == nil:
@@ -384,7 +389,9 @@ func (c *client) write(ctx context.Context, msgs []message) (left []message, err
 }
 
 func (c *client) commit(ctx context.Context, offset int64, metadata string) error {
+	fault.Point("ingest.commit")
 	err := c.claim.Commit(ctx, offset, metadata)
+	fault.Point("ingest.committed")
 	if errors.Is(err, kafkalog.ErrNotOwner) {
 		return fmt.Errorf("%w: %w", errLost, err)
 	}

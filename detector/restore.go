@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 
+	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -43,6 +44,7 @@ func (t *task) open(ctx context.Context) error {
 	}
 	t.set = t.rules.Load()
 	if cp != nil {
+		fault.Point("detect.restore")
 		if err := t.restore(ctx, cp, state); err != nil {
 			return err
 		}
@@ -102,6 +104,7 @@ func (t *task) begin(ctx context.Context, state partitionLog) error {
 	if err != nil {
 		return err
 	}
+	fault.Point("detect.reset")
 	t.meters.started.Inc()
 	t.p = NewPartition(t.options(history))
 	t.saved = -1

@@ -13,6 +13,7 @@ import (
 
 	"github.com/VictoriaMetrics/metrics"
 
+	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/internal/kafkalog"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
@@ -95,6 +96,7 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 	if err := t.open(ctx); err != nil {
 		return err
 	}
+	fault.Point("detect.restored")
 	w.meters.restoreSeconds.UpdateDuration(began)
 	pending, firing := t.p.Alerts()
 	watermark := "none"
@@ -174,6 +176,7 @@ func (t *task) work(ctx context.Context) error {
 			t.log.Info("samples can be read again")
 		}
 		b.Reset()
+		fault.Point("detect.fetched")
 		for got.Next() {
 			if err := t.take(ctx, got.Record()); err != nil {
 				return nil // ctx has ended
@@ -236,7 +239,10 @@ func (t *task) publish(ctx context.Context, steps []Record) error {
 	if len(msgs) == 0 {
 		return nil
 	}
-	return t.write(ctx, "steps", msgs)
+	fault.Point("detect.produce")
+	err := t.write(ctx, "steps", msgs)
+	fault.Point("detect.produced")
+	return err
 }
 
 // bury keeps a broken record, with the headers of ingest's dead letters.
@@ -312,7 +318,9 @@ func (k *kafkaPartition) append(ctx context.Context, records [][]byte) (offsets 
 			size += len(records[0])
 			msgs = append(msgs, kafkalog.Message{Topic: k.topic, Partition: k.partition, Value: records[0]})
 		}
+		fault.Point("detect.save")
 		at, err := k.client.Produce(ctx, msgs)
+		fault.Point("detect.saved")
 		if err != nil {
 			return nil, err
 		}
@@ -366,6 +374,7 @@ func (t *task) checkpoint(ctx context.Context) {
 		return
 	}
 	began := time.Now()
+	fault.Point("detect.checkpoint")
 	err := t.p.Checkpoint(t.offset, func(records [][]byte) ([]int64, error) { return t.topic(t.state).append(ctx, records) })
 	if err != nil {
 		t.meters.checkpointFailures.Inc()
@@ -375,7 +384,9 @@ func (t *task) checkpoint(ctx context.Context) {
 	t.saved = t.offset
 	t.meters.checkpoints.Inc()
 	t.meters.checkpointSeconds.UpdateDuration(began)
+	fault.Point("detect.checkpointed")
 	if err := t.claim.Commit(ctx, t.offset, ""); err != nil && !errors.Is(err, kafkalog.ErrNotOwner) && ctx.Err() == nil {
 		t.log.Warn("cannot commit offset", "error", err)
 	}
+	fault.Point("detect.committed")
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/driftd/driftd/alert"
 	"github.com/driftd/driftd/alert/registry"
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/fault"
 )
 
 // pause is of a registry that does not answer: it is left alone for a while, whoever wants to ask, so that one that hangs does not hold
@@ -158,7 +159,9 @@ func (c *Core) promote(ctx context.Context, j alert.Journal, a *attempt) {
 	}
 	a.fresh = false
 	m := registry.Move{Prompt: a.Step.Prompt, To: to, Seen: seen.current, Alert: a.Step.ID, Reason: purpose(a), Link: c.link(a), Key: a.ID()}
+	fault.Point("act.promote")
 	err = c.cfg.Registry.Move(ctx, m)
+	fault.Point("act.promoted")
 	if e, ok := errors.AsType[*registry.ConflictError](err); ok {
 		if e.Current.Is(a.Step.Previous) {
 			c.promoted(ctx, j, a, "found by reading back")

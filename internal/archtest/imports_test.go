@@ -31,18 +31,18 @@ var table = map[string][]string{
 	"configs":  {}, // tests alone
 	"windows":  {},
 	"rules":    {"windows", "internal/strictyaml"},
-	"consumer": {"windows", "internal/jsonscan"},
-	"detector": {"windows", "rules", "detector/evidence"},
-	"alert":    {"detector", "rules", "internal/outbound"},
+	"consumer": {"windows", "internal/jsonscan", "internal/fault"},
+	"detector": {"windows", "rules", "detector/evidence", "internal/fault"},
+	"alert":    {"detector", "rules", "internal/outbound", "internal/fault"},
 
 	"detector/evidence": {"windows"}, // mathematics, of panes
 
 	"consumer/…": {"windows", "consumer", "internal/jsonscan"},
-	"alert/…":    {"alert", "alert/registry", "alert/desk", "alert/phrase", "alert/incident", "detector", "rules", "internal/outbound", "internal/signature"},
+	"alert/…":    {"alert", "alert/registry", "alert/desk", "alert/phrase", "alert/incident", "detector", "rules", "internal/outbound", "internal/signature", "internal/fault"},
 }
 
 // leaves import nothing of ours, so that the table above cannot be got round through them.
-var leaves = []string{kafkalog, "internal/strictyaml", "internal/outbound", "internal/signature", "internal/jsonscan"}
+var leaves = []string{kafkalog, "internal/strictyaml", "internal/outbound", "internal/signature", "internal/jsonscan", "internal/fault"}
 
 // stages may use the log in their worker*.go alone.
 var stages = []string{"consumer", "detector", "alert"}

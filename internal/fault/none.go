@@ -1,0 +1,6 @@
+//go:build !chaos
+
+package fault
+
+// Point does nothing.
+func Point(string) {}
