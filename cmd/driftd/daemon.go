@@ -48,6 +48,7 @@ type pace struct {
 	Flush, Heartbeat time.Duration // of ingest, in real time
 	Checkpoint       time.Duration // of detect, in real time
 	Quiet            time.Duration // of act, in real time
+	Session, Beat    time.Duration // of all groups' members, in real time: kafkalog's session timeout and heartbeat
 }
 
 // daemon is driftd as `run` starts it, demo tries it and the end-to-end tests test it.
@@ -255,6 +256,7 @@ func (d *daemon) newIngest() (*consumer.Worker, error) {
 	c.Client, c.Log, c.Metrics, c.Now = d.client, d.Log.With("part", "ingest"), d.metrics, d.Now
 	c.Scales, c.Group = (*scales)(&d.rules), d.groupID("ingest")
 	c.Disorder, c.Idle, c.Flush, c.Heartbeat = d.Pace.Disorder, d.Pace.Idle, d.Pace.Flush, d.Pace.Heartbeat
+	c.SessionTimeout, c.GroupHeartbeat = d.Pace.Session, d.Pace.Beat
 	return consumer.New(c)
 }
 
@@ -262,6 +264,7 @@ func (d *daemon) newDetect() *detector.Worker {
 	return detector.NewWorker(detector.WorkerOptions{
 		Prefix: d.Config.Kafka.TopicPrefix, Group: d.groupID("detect"), CheckpointEvery: d.Pace.Checkpoint, Now: d.Now,
 		Partitions: d.Config.Kafka.Partitions, Windows: windowsOptions(d.Config),
+		SessionTimeout: d.Pace.Session, Heartbeat: d.Pace.Beat,
 	}, d.rules.Load(), d.client, d.metrics, d.Log.With("part", "detect"))
 }
 

@@ -18,7 +18,7 @@ func (d *daemon) newAct() ([]*alert.Worker, error) {
 	worker := func(name string, core alert.Core, whole bool, quiet time.Duration) {
 		out = append(out, alert.NewWorker(alert.WorkerConfig{
 			Name: name, Group: d.groupID("act-" + name), Prefix: d.Config.Kafka.TopicPrefix, Core: core, Quiet: quiet,
-			Partitions: d.Config.Kafka.Partitions, Whole: whole,
+			Partitions: d.Config.Kafka.Partitions, Whole: whole, SessionTimeout: d.Pace.Session, Heartbeat: d.Pace.Beat,
 			Client: d.client, Metrics: d.metrics, Log: d.Log.With("part", "act"),
 		}))
 	}

@@ -50,10 +50,15 @@ func runRun(ctx context.Context, args []string, _, stderr io.Writer) int {
 		level = slog.LevelDebug
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
-	d, err := newDaemon(daemonOptions{
+	o := daemonOptions{
 		Config: cfg, Rules: set, Stages: st, Now: time.Now, Log: log,
 		Reload: func() (*rules.Set, rules.Problems) { return loadRules(cfg) },
-	})
+	}
+	if err := doors(&o); err != nil {
+		fmt.Fprintf(stderr, "driftd run: %v\n", err)
+		return exitWrong
+	}
+	d, err := newDaemon(o)
 	if err != nil {
 		fmt.Fprintf(stderr, "driftd run: %v\n", err)
 		return exitWrong

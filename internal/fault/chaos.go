@@ -12,11 +12,6 @@ import (
 	"syscall"
 )
 
-// Env names the environment variable that says what happens where: POINT:NTH[:ACTION], several separated by commas. The action
-// comes when the point is passed for the NTH time, from 1 on: kill (the default) ends the process as SIGKILL does, stop lets it
-// stand still until SIGCONT.
-const Env = "DRIFTD_FAULT"
-
 // planned is one fault.
 type planned struct {
 	nth    int64

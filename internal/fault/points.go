@@ -3,6 +3,12 @@
 // leaves out, and nothing reads the environment. No point is passed once an event.
 package fault
 
+// Env names the environment variable that says, to a build with the tag chaos, what happens where:
+// POINT:NTH[:ACTION], several separated by commas. The action
+// comes when the point is passed for the NTH time, from 1 on: kill (the default) ends the process as SIGKILL does, stop lets it
+// stand still until SIGCONT.
+const Env = "DRIFTD_FAULT"
+
 // Points are all points, in the order in which an event's effects pass them.
 var Points = []string{
 	"ingest.begin",     // an offset to begin at is about to be committed
