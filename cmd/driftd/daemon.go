@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -102,8 +103,19 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	})
 	if err != nil {
 		d.client.Close()
+		return d, err
 	}
-	return d, err
+	d.client.Instance(instance(d.web.Addr()))
+	return d, nil
+}
+
+// instance names this process by its machine and the address that it listens on, which no other one can have while it lives.
+func instance(listens string) string {
+	host, err := os.Hostname()
+	if err != nil {
+		return "" // no name rather than one that others may have
+	}
+	return host + "/" + listens
 }
 
 // dial returns a client of the brokers that the config names.

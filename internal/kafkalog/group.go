@@ -130,6 +130,7 @@ func (g *Group) Run(ctx context.Context, task func(ctx context.Context, claim *C
 		}()
 		return r
 	}
+	var end func() // of taking over
 	for b := (Backoff{}); b.Wait(ctx); {
 		counts, err := g.look(ctx)
 		if err != nil {
@@ -138,6 +139,10 @@ func (g *Group) Run(ctx context.Context, task func(ctx context.Context, claim *C
 		}
 		if len(counts) == 0 {
 			continue
+		}
+		if end == nil {
+			end = g.takeOver(ctx)
+			defer end()
 		}
 		if err := g.member(ctx, slices.Sorted(maps.Keys(counts)), start); err != nil {
 			fail(err)
@@ -200,7 +205,7 @@ func (g *Group) look(ctx context.Context) (map[string]int, error) {
 // member takes part in the group with the given topics until ctx ends or other topics exist.
 func (g *Group) member(ctx context.Context, topics []string, start func(*Claim) *run) error {
 	dialer := *g.client.dialer
-	dialer.DialFunc = g.dial
+	dialer.DialFunc, dialer.ClientID = g.dial, g.client.memberID()
 	cg, err := kafka.NewConsumerGroup(kafka.ConsumerGroupConfig{
 		ID: g.cfg.ID, Brokers: g.client.brokers, Dialer: &dialer, Topics: topics,
 		GroupBalancers:    []kafka.GroupBalancer{&balancer{group: g}},

@@ -52,6 +52,7 @@ type Client struct {
 	log       *slog.Logger
 	brokers   []string
 	clientID  string
+	instance  string // see Instance
 	addr      net.Addr
 	transport *kafka.Transport
 	admin     *kafka.Client
