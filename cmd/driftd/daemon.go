@@ -105,12 +105,12 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		d.client.Close()
 		return d, err
 	}
-	d.client.Instance(instance(d.web.Addr()))
+	d.client.Instance(instanceName(d.web.Addr()))
 	return d, nil
 }
 
-// instance names this process by its machine and the address that it listens on, which no other one can have while it lives.
-func instance(listens string) string {
+// instanceName names this process by its machine and the address that it listens on, which no other one can have while it lives.
+func instanceName(listens string) string {
 	host, err := os.Hostname()
 	if err != nil {
 		return "" // no name rather than one that others may have
