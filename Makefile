@@ -4,13 +4,23 @@ GO          ?= go
 FUZZTIME    ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race lint fuzz bench bench-detect demo check test-kafka test-collector test-registries test-alertmanager
+.PHONY: help build test race lint fuzz bench bench-detect demo check sbom reproduce audit test-kafka test-collector test-registries test-alertmanager
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-build: ## bin/driftd, static
-	CGO_ENABLED=0 $(GO) build -trimpath -o bin/driftd ./cmd/driftd
+# The same source and Go give the same bytes, wherever and whenever they are built: make reproduce.
+BUILD := CGO_ENABLED=0 $(GO) build -trimpath -ldflags="-s -w -buildid="
+
+build: ## bin/driftd, static and reproducible
+	$(BUILD) -o bin/driftd ./cmd/driftd
+
+sbom: build ## bin/driftd.cdx.json: what the binary is made of, as CycloneDX
+	$(GO) run ./internal/sbom bin/driftd >bin/driftd.cdx.json
+
+reproduce: build ## builds once more, elsewhere and from nothing, and compares
+	@work=$$(mktemp -d) && trap 'chmod -R u+w "$$work" && rm -rf "$$work"' EXIT && git clone -q . "$$work/elsewhere" && \
+	(cd "$$work/elsewhere" && GOCACHE="$$work/cache" $(BUILD) -o "$$work/driftd" ./cmd/driftd) && cmp "$$work/driftd" bin/driftd && sha256sum bin/driftd
 
 test: ## all tests with Go alone, the broker embedded
 	$(GO) test -timeout 5m ./...
@@ -24,6 +34,9 @@ lint: ## gofmt, go.mod and go.sum, go vet, staticcheck
 	$(GO) mod verify
 	$(GO) vet ./...
 	$(GO) run $(STATICCHECK) ./...
+
+audit: ## known vulnerabilities of what driftd is built from (govulncheck), and a security linter (gosec)
+	@GO="$(GO)" .ci/audit
 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@GO="$(GO)" .ci/fuzz $(FUZZTIME)

@@ -88,7 +88,7 @@ func (r *reading) clone() error {
 	case len(entries) > 0:
 		return nil // git says it where this is no repository
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
+	if err := os.MkdirAll(dir, 0o750); err != nil {
 		return r.wrong(registry.Wrong, "the folder cannot be made", "mend registry.dir: "+err.Error())
 	}
 	if r.c.shared() { // fetched by who asks

@@ -61,7 +61,7 @@ func (c *Client) git(ctx context.Context, k command, args ...string) (string, er
 	}
 	ctx, cancel := context.WithTimeoutCause(ctx, k.within, errTooLong)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, c.binary, append(slices.Clone(settled), args...)...)
+	cmd := exec.CommandContext(ctx, c.binary, append(slices.Clone(settled), args...)...) // #nosec G204 -- git, with arguments of ours; names are checked before
 	cmd.Dir = c.cfg.Dir
 	cmd.Env = append(environ(os.Environ(), c.cfg.Dir), k.env...)
 	if k.remote {
