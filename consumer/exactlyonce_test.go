@@ -41,6 +41,9 @@ type simulation struct {
 	linker *consumer.Linker // that the process at hand shares among them
 
 	names []string // of the records, where they are events that are offered again
+
+	dedup time.Duration
+	times []int64 // that the log shows of the records, Unix ms, for dedup; none where all is read again
 }
 
 const simPartitions = 3
@@ -77,6 +80,9 @@ func (s *simulation) spawn() *simWriter {
 	if s.linker != nil {
 		c.Source.Topic, c.Linker, c.From, c.Start = s.topic, s.linker, s.committed, 0
 	}
+	if c.Dedup = s.dedup; s.times != nil {
+		c.From, c.Start = s.committed, s.rewound()
+	}
 	if s.names != nil {
 		c.Again, c.From, c.Start = true, s.committed, 0
 	}
@@ -105,7 +111,9 @@ func (s *simulation) step(w *simWriter) {
 			if w.next == s.end {
 				break
 			}
-			if s.names != nil {
+			if s.times != nil {
+				w.core.AddAt(w.next, s.times[w.next], s.records[w.next], testClock)
+			} else if s.names != nil {
 				w.core.AddNamed(w.next, s.names[w.next], s.records[w.next], testClock)
 			} else {
 				w.core.Add(w.next, s.records[w.next], testClock)

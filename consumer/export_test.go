@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"time"
 
 	"github.com/driftd/driftd/windows"
@@ -26,6 +27,8 @@ type CoreConfig struct {
 	Fences []int64 // where the clock flushed
 	Linker *Linker // nil: nothing is linked
 	Again  bool    // it is the topic of events that are offered again
+	Dedup  time.Duration
+	Memory int64 // of dedup; 1 MiB where it is 0
 }
 
 // Linker is what cores of one partition number share.
@@ -62,8 +65,12 @@ func NewCore(c CoreConfig) *Core {
 	if c.Again {
 		again = newNames()
 	}
+	var once *dedup
+	if c.Dedup > 0 {
+		once = newDedup(c.Dedup, cmp.Or(c.Memory, 1<<20))
+	}
 	return &Core{s: newSource(sourceConfig{
-		names: again, from: c.From, fences: c.Fences, part: link, home: func([]byte) bool { return true },
+		names: again, from: c.From, fences: c.Fences, part: link, dedup: once, home: func([]byte) bool { return true },
 		id: c.Source, decoder: c.Decoder, dims: c.Dimensions, scales: c.Scales, partitions: c.Partitions, partition: c.Partition,
 		disorder: 10 * time.Second, idle: 15 * time.Second, start: c.Start, now: c.Now,
 	})}
@@ -88,6 +95,9 @@ func (c *Core) AddNamed(offset int64, name string, value []byte, now int64) {
 	c.rec = Record{Offset: offset, Value: value, Headers: []Header{{Key: headerDead, Value: []byte(name)}}}
 	c.s.add(&c.rec, now)
 }
+
+// Duplicates is the spans and scores that came before, since the last Cut.
+func (c *Core) Duplicates() uint64 { return c.s.building.counted.duplicates }
 
 func (c *Core) Repeated() uint64 { return c.s.building.counted.repeated }
 

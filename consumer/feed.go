@@ -100,6 +100,9 @@ func NewFeed(cfg Config, topic SourceTopic, partitions int, partition func(promp
 		private: true, // nobody keeps the letters
 		dims:    attrs.Dimensions(), scales: cfg.Scales, partitions: partitions, partition: partition, disorder: disorder,
 	}
+	if topic.Dedup > 0 {
+		c.dedup = newDedup(topic.Dedup, cfg.Linking.Memory)
+	}
 	if cfg.Linking.Horizon > 0 {
 		c.part = newLinker(cfg.Linking, disorder, 1, 1, func() []string { return nil }).join(topic.Topic)
 	}

@@ -11,14 +11,14 @@ type topicMetrics struct {
 	set   *metrics.Set
 	topic string
 
-	records, bytes, tombstones, rounds, batches, unversioned, repeated *metrics.Counter
-	samples, scores, unlinked, notInferences                           *metrics.Counter
-	gaps, produceErrors, commitErrors                                  *metrics.Counter
-	batchBytes                                                         *metrics.Histogram
-	dead                                                               [numReasons]*metrics.Counter
-	early                                                              *metrics.Counter
-	calls, judged                                                      [numLinking]*metrics.Counter
-	keys                                                               [numKeying]*metrics.Counter
+	records, bytes, tombstones, rounds, batches, unversioned, repeated, duplicates, dedupShort *metrics.Counter
+	samples, scores, unlinked, notInferences                                                   *metrics.Counter
+	gaps, produceErrors, commitErrors                                                          *metrics.Counter
+	batchBytes                                                                                 *metrics.Histogram
+	dead                                                                                       [numReasons]*metrics.Counter
+	early                                                                                      *metrics.Counter
+	calls, judged                                                                              [numLinking]*metrics.Counter
+	keys                                                                                       [numKeying]*metrics.Counter
 }
 
 func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
@@ -32,6 +32,7 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 		set: set, topic: topic,
 		records: counter("records"), bytes: counter("bytes"), tombstones: counter("tombstones"),
 		rounds: counter("rounds"), batches: counter("batches"), unversioned: counter("unversioned"), repeated: counter("repeated"),
+		duplicates: counter("duplicates"), dedupShort: counter("dedup_short"),
 		samples: events("sample"), scores: events("score"), unlinked: events("unlinked"), notInferences: events("not_inference"),
 		early: counter("link_early"), gaps: counter("gap_offsets"), produceErrors: counter("produce_errors"), commitErrors: counter("commit_errors"),
 		batchBytes: set.GetOrCreateHistogram(fmt.Sprintf(`driftd_consumer_batch_bytes{topic=%q}`, topic)),
@@ -62,6 +63,7 @@ func (m *topicMetrics) add(r *round) {
 	m.tombstones.AddInt64(int64(t.tombstones))
 	m.unversioned.AddInt64(int64(t.unversioned))
 	m.repeated.AddInt64(int64(t.repeated))
+	m.duplicates.AddInt64(int64(t.duplicates))
 	m.samples.AddInt64(int64(t.samples))
 	m.scores.AddInt64(int64(t.scores))
 	m.unlinked.AddInt64(int64(t.unlinked))
@@ -102,9 +104,11 @@ type partitionMetrics struct {
 	lagGauge *metrics.Gauge
 	behind   *metrics.Gauge
 	waiting  *metrics.Gauge
+
+	dedupIDs, dedupBytes *metrics.Gauge // nil where each event counts
 }
 
-func newPartitionMetrics(set *metrics.Set, topic string, partition int) *partitionMetrics {
+func newPartitionMetrics(set *metrics.Set, topic string, partition int, dedup bool) *partitionMetrics {
 	m := &partitionMetrics{set: set}
 	gauge := func(thing string) *metrics.Gauge {
 		name := fmt.Sprintf(`driftd_consumer_%s{topic=%q,partition="%d"}`, thing, topic, partition)
@@ -112,6 +116,9 @@ func newPartitionMetrics(set *metrics.Set, topic string, partition int) *partiti
 		return set.GetOrCreateGauge(name, nil)
 	}
 	m.lagGauge, m.behind, m.waiting = gauge("lag_records"), gauge("watermark_lag_seconds"), gauge("link_waiting_events")
+	if dedup {
+		m.dedupIDs, m.dedupBytes = gauge("dedup_ids"), gauge("dedup_bytes")
+	}
 	return m
 }
 

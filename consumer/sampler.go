@@ -69,6 +69,7 @@ type tally struct {
 	samples, scores, unlinked, notInferences uint64
 	unversioned                              uint64
 	repeated                                 uint64 // offered again more than once
+	duplicates                               uint64 // spans and scores that were sent more than once
 	dead                                     [numReasons]uint64
 	early                                    uint64             // calls that left a full delay line before their time
 	calls, judged                            [numLinking]uint64 // that needed a link, and what became of it
@@ -314,6 +315,7 @@ func (t *tally) add(o *tally) {
 	t.notInferences += o.notInferences
 	t.unversioned += o.unversioned
 	t.repeated += o.repeated
+	t.duplicates += o.duplicates
 	for i := range t.dead {
 		t.dead[i] += o.dead[i]
 	}

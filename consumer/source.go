@@ -44,6 +44,7 @@ type sourceConfig struct {
 	fences     []int64               // offsets at which the clock flushed the delay line when this was read before, ascending
 	names      *names                // of the events that were offered again, for their topic; nil for all others
 	part       *part                 // what the partitions of this number share; nil: nothing is linked
+	dedup      *dedup                // of events that were sent more than once; nil: each counts
 	home       func(key []byte) bool // whether Kafka's default partitioner has put a record of this key here; nil: there is but one partition
 	now        int64                 // the ingest worker's clock, Unix ns
 }
@@ -133,6 +134,9 @@ func (s *source) record(rec *Record, now int64) {
 	}
 	p := s.sampler
 	p.begin(s.clock(rec, now))
+	if s.dedup != nil {
+		s.dedup.begin()
+	}
 	value, err := rec.Value, error(nil)
 	if s.unwrap != nil {
 		value, err = s.unwrap(rec)
@@ -142,6 +146,9 @@ func (s *source) record(rec *Record, now int64) {
 	}
 	if err != nil {
 		s.line.cut(s.pushed)
+		if s.dedup != nil {
+			s.dedup.abandon()
+		}
 		if rec.Offset < s.from {
 			return
 		}
@@ -184,6 +191,15 @@ func (s *source) one(e *Event) {
 		s.part.hasSpans.Store(true)
 	}
 	goes := s.sampler.admit(e)
+	if goes && s.dedup != nil {
+		dropped, whole := s.dedup.take(e, s.steady)
+		if dropped > 0 && pos.Offset >= s.from {
+			s.sampler.tally.duplicates += dropped
+		}
+		if whole {
+			return // it has been remembered for linking as well
+		}
+	}
 	if goes {
 		goes = s.enter(e, pos)
 	}

@@ -60,6 +60,7 @@ type task struct {
 	storing   chan error // of the commit under way; nil when none is
 	storingAt int64
 	reported  [numReasons]bool
+	short     uint64 // ids that dedup had no room for, as far as counted
 	trouble   changes
 	atEnd     bool
 }
@@ -186,9 +187,28 @@ func (t *task) tend(ctx context.Context) {
 		t.depart(ctx, false)
 	}
 	t.store(false)
+	t.remembered()
 	if t.source.watermark > 0 {
 		t.gauges.behind.Set(t.now().Sub(time.Unix(0, t.source.watermark)).Seconds())
 	}
+}
+
+// remembered tells of what is known by its ids.
+func (t *task) remembered() {
+	d := t.source.dedup
+	if d == nil {
+		return
+	}
+	t.gauges.dedupIDs.Set(float64(d.taken))
+	t.gauges.dedupBytes.Set(float64(d.size()))
+	if d.short == t.short {
+		return
+	}
+	if t.short == 0 {
+		t.log.Warn("memory is too little to know repeated events for all of `dedup`: linking.memory bounds it too", "bytes", d.size())
+	}
+	t.metrics.dedupShort.AddInt64(int64(d.short - t.short))
+	t.short = d.short
 }
 
 // link lets go what has waited long enough, and tells the partitions of the same number how far this one is.

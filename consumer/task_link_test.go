@@ -34,7 +34,7 @@ func linkTask(t *testing.T, b brokers, d Decoder, fences ...int64) (made *task, 
 	l = newLinker(Linking{Wait: 10 * time.Second, Horizon: 30 * time.Minute, Memory: 64 << 20}, 10*time.Second, 1, 2,
 		func() []string { return []string{"spans", "scores"} })
 	made = &task{
-		beginning: beginning{fences: fences}, brokers: b, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0),
+		beginning: beginning{fences: fences}, brokers: b, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0, false),
 		trouble: changes{log: log}, flush: 100 * time.Millisecond, heartbeat: 5 * time.Second, commitEvery: time.Second,
 		source: newSource(sourceConfig{
 			id: windows.Source{Topic: "spans"}, decoder: d, partitions: 3, partition: func(string) int { return 0 }, part: l.join("spans"),

@@ -194,7 +194,7 @@ func startTask(t *testing.T, f *fakeBrokers) (stop func(), ended chan struct{}, 
 	log := slog.New(slog.NewTextHandler(logs, nil))
 	set := metrics.NewSet()
 	task := &task{
-		brokers: f, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0),
+		brokers: f, now: time.Now, log: log, metrics: newTopicMetrics(set, "spans"), gauges: newPartitionMetrics(set, "spans", 0, false),
 		trouble: changes{log: log}, flush: 100 * time.Millisecond, heartbeat: 5 * time.Second, commitEvery: time.Second,
 		source: newSource(sourceConfig{
 			id: windows.Source{Topic: "spans"}, decoder: offsetDecoder{f}, partitions: 3, partition: func(p string) int { return int(p[0] - '0') },

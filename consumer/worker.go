@@ -50,6 +50,9 @@ type SourceTopic struct {
 	// Unwrap takes the payload out of the envelope around it; nil where there is none. Its error is a *RecordError.
 	Unwrap func(*Record) ([]byte, error)
 	Start  Start
+	// Dedup is how long, in event time, spans and scores are known that were sent before: they count once. 0: each counts. It takes
+	// as much memory as Linking may, at most, for all partitions of a process.
+	Dedup time.Duration
 	// Again marks the topic of events that are offered again (see Redrive). Each is counted once however often it stands there,
 	// and as they are late by nature, nothing waits for that topic. It is read from its start.
 	Again bool
@@ -210,7 +213,7 @@ func (w *Worker) refresh(ctx context.Context) error {
 // claim reads one source partition until ctx ends.
 func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 	src := w.sources[claim.Topic]
-	gauges := newPartitionMetrics(w.cfg.Metrics, claim.Topic, claim.Partition)
+	gauges := newPartitionMetrics(w.cfg.Metrics, claim.Topic, claim.Partition, src.Dedup > 0)
 	defer gauges.remove()
 	log := w.cfg.Log.With("topic", claim.Topic, "partition", claim.Partition)
 	samples := w.topics.Load().samples
@@ -222,8 +225,8 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 		}
 		b, ok := w.begin(ctx, claim, src, link, log)
 		start := b.offset
-		if ok && link != nil {
-			start, ok = w.rewind(ctx, claim, b, link, log)
+		if back := w.back(src, link); ok && back > 0 {
+			start, ok = w.rewind(ctx, claim, b, back, link, log)
 		}
 		if !ok {
 			w.leave(claim, link)
@@ -244,7 +247,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 				dims: src.attrs.Dimensions(), scales: w.cfg.Scales,
 				partitions: samples, partition: func(prompt string) int { return kafkalog.PartitionFor(prompt, samples) },
 				disorder: w.cfg.Disorder, idle: w.cfg.Idle, now: w.cfg.Now().UnixNano(),
-				start: start, from: b.offset, fences: b.fences, names: again, part: link, home: w.home(claim),
+				start: start, from: b.offset, fences: b.fences, names: again, part: link, dedup: w.dedup(src), home: w.home(claim),
 			}),
 		}
 		t.run(ctx)

@@ -76,16 +76,41 @@ func (w *Worker) home(claim *kafkalog.Claim) func(key []byte) bool {
 	return func(key []byte) bool { return kafkalog.PartitionFor(string(key), n) == claim.Partition }
 }
 
-// rewind finds where to begin to read, to remember what may still be linked to: a horizon before the beginning, by the time
-// that the log shows. It is false when ctx has ended or the partition has gone.
-func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning, link *part, log *slog.Logger) (start int64, ok bool) {
+// back is how long before the beginning one begins to read, to remember what may still be linked to, and what may come again.
+func (w *Worker) back(src *sourceTopic, link *part) (back time.Duration) {
+	if link != nil {
+		back = w.cfg.Linking.Horizon/generations*kept + w.cfg.Linking.Wait + w.cfg.Disorder
+	}
+	if src.Dedup > 0 { // events may have been ahead of the time at which they came
+		back = max(back, src.Dedup+ahead+w.cfg.Disorder)
+	}
+	return back
+}
+
+// dedup makes the memory of one partition of a source; nil where all events count. All such partitions may be this worker's.
+func (w *Worker) dedup(src *sourceTopic) *dedup {
+	if src.Dedup <= 0 {
+		return nil
+	}
+	partitions := 0
+	for topic, n := range w.topics.Load().partitions {
+		if w.sources[topic].Dedup > 0 {
+			partitions += n
+		}
+	}
+	return newDedup(src.Dedup, w.cfg.Linking.Memory/int64(max(partitions, 1)))
+}
+
+// rewind finds where to begin to read: so long before the beginning, by the time that the log shows. It is false when ctx has
+// ended or the partition has gone.
+func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning, back time.Duration, link *part, log *slog.Logger) (start int64, ok bool) {
 	state := changes{log: log}
 	for again := (kafkalog.Backoff{}); again.Wait(ctx); {
-		start, err := w.before(ctx, claim, b)
+		start, err := w.before(ctx, claim, b, back)
 		if _, moved := errors.AsType[*kafkalog.OutOfRangeError](err); moved {
 			return b.offset, true // the task finds out
 		}
-		state.note(ctx, "cannot find where remembered spans begin, trying on", err)
+		state.note(ctx, "cannot find where what is remembered begins, trying on", err)
 		link.fails(err != nil)
 		if err == nil {
 			return start, true
@@ -97,7 +122,7 @@ func (w *Worker) rewind(ctx context.Context, claim *kafkalog.Claim, b beginning,
 // blindly is how many records are read again where the log knows no times, or holds nothing but markers just before the beginning.
 const blindly = 100_000
 
-func (w *Worker) before(ctx context.Context, claim *kafkalog.Claim, b beginning) (start int64, err error) {
+func (w *Worker) before(ctx context.Context, claim *kafkalog.Claim, b beginning, back time.Duration) (start int64, err error) {
 	if b.offset <= b.first {
 		return b.offset, nil
 	}
@@ -113,9 +138,7 @@ func (w *Worker) before(ctx context.Context, claim *kafkalog.Claim, b beginning)
 	if at <= 0 {
 		return max(b.first, b.offset-blindly), nil
 	}
-	horizon := w.cfg.Linking.Horizon / generations * kept
-	since := time.UnixMilli(at).Add(-horizon - w.cfg.Linking.Wait - w.cfg.Disorder)
-	start, err = w.cfg.Client.OffsetAt(ctx, claim.Topic, claim.Partition, since)
+	start, err = w.cfg.Client.OffsetAt(ctx, claim.Topic, claim.Partition, time.UnixMilli(at).Add(-back))
 	return min(max(start, b.first), b.offset), err
 }
 

@@ -39,7 +39,8 @@ func ingestConfig(c *config.Config) consumer.Config {
 	}
 	for _, s := range c.Sources {
 		topic := consumer.SourceTopic{
-			Topic: s.Topic, Encoding: s.Encoding, Preset: s.Attributes, Start: consumer.Start{Latest: s.Start.At == config.Latest},
+			Topic: s.Topic, Encoding: s.Encoding, Preset: s.Attributes, Dedup: s.Dedup,
+			Start: consumer.Start{Latest: s.Start.At == config.Latest},
 		}
 		if s.Envelope == "cloudevents" {
 			topic.Unwrap = cloudevents.Unwrap

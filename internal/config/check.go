@@ -169,12 +169,22 @@ func (c *checker) sources() {
 		if preset := c.doc.At(&s.Attributes); preset.Present() && !strings.HasPrefix(s.Encoding, "otlp_") && !c.doc.At(&s.Encoding).Faulty() {
 			preset.KeyErrorf("remove it", "records of `%s` have fixed keys: `attributes` is for OTLP", s.Encoding)
 		}
+		if at := c.doc.At(&s.Dedup); s.Dedup != 0 && !at.Faulty() {
+			switch {
+			case s.Dedup < minDedup:
+				at.Errorf("write 1m to 24h, such as 10m", "`dedup` is too short: a batch is sent again after seconds or minutes")
+			case s.Dedup > maxDedup:
+				at.Errorf("write 1m to 24h, such as 10m", "`dedup` is too long: every id of that time is held in memory")
+			}
+		}
 	}
 }
 
 const (
 	minHorizon       = time.Minute
 	minLinkingMemory = 1 << 20
+	minDedup         = time.Minute
+	maxDedup         = 24 * time.Hour
 )
 
 func (c *checker) linking() {

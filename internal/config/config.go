@@ -64,6 +64,8 @@ type Source struct {
 	Envelope   string `yaml:"envelope" default:"none" enum:"none|cloudevents" doc:"What they are wrapped in: cloudevents is binary or structured."`
 	Attributes string `yaml:"attributes" default:"auto" enum:"auto|otel|openinference|langfuse|openllmetry|mlflow" doc:"Which producers' attribute names are looked for, in OTLP: auto is all."`
 	Start      Start  `yaml:"start" default:"earliest" doc:"Where to begin in a topic that has never been read: earliest, latest, or a time."`
+	// For producers that send again what had arrived.
+	Dedup time.Duration `yaml:"dedup" default:"0s" doc:"Count spans of one trace and span id, and scores of one span, rubric and time, once within so long, event time: 1m to 24h; 0s counts each."`
 }
 
 // Linking brings spans and scores together that share a trace.
