@@ -40,7 +40,7 @@ func (p *Post) Send(ctx context.Context, c *http.Client, now time.Time) (outboun
 	}
 	a, err := outbound.Do(c, req)
 	if err != nil {
-		return a, &Failure{Kind: Unavailable, Reason: "no answer", Err: hide(err.Error())}
+		return a, Unanswered("no answer", err, hide(err.Error()))
 	}
 	if a.Status >= 200 && a.Status < 300 {
 		return a, nil
@@ -59,6 +59,15 @@ func (p *Post) Send(ctx context.Context, c *http.Client, now time.Time) (outboun
 		f.Trouble = TroubleDown // even where it says for how long
 	}
 	return a, f
+}
+
+// Unanswered is what it means that a call had no answer: it is tried again, unless the address is one that driftd does not call. Shown
+// is err as it may be shown.
+func Unanswered(reason string, err, shown error) *Failure {
+	if r := outbound.Refused(err); r != nil {
+		return &Failure{Kind: Blocked, Trouble: TroubleAddress, Reason: "the address is refused", Hint: r.Hint(), Err: shown}
+	}
+	return &Failure{Kind: Unavailable, Reason: reason, Err: shown}
 }
 
 // Mendable turns a refusal that is about the credentials or the address, and not about what was sent, into one that a person

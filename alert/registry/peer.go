@@ -134,7 +134,9 @@ func (p *Peer) address(q Request) string {
 // silent is the error of a call that got no answer.
 func (p *Peer) silent(op string, r *http.Request, err error) *Error {
 	e := &Error{Op: op, Kind: Unavailable, Reason: "no answer", Wrapped: errors.New(p.hide(err.Error(), r))}
-	if text := err.Error(); strings.Contains(text, "certificate") || strings.Contains(text, "tls:") {
+	if refused := outbound.Refused(err); refused != nil {
+		e.Reason, e.Hint = "the address is refused", refused.Hint()
+	} else if text := err.Error(); strings.Contains(text, "certificate") || strings.Contains(text, "tls:") {
 		e.Reason, e.Hint = "no answer by TLS", "is its certificate signed by an authority that this machine trusts, and for this host?"
 	}
 	return e

@@ -63,7 +63,7 @@ func apiFailure(err error, secrets ...string) *alert.Failure {
 	if e, ok := errors.AsType[api.StatusCodeError](err); ok {
 		return &alert.Failure{Kind: alert.Unavailable, Reason: fmt.Sprintf("Slack answered %d", e.Code)}
 	}
-	return &alert.Failure{Kind: alert.Unavailable, Reason: "no answer from Slack", Err: errors.New(outbound.Redact(outbound.Hide(err).Error(), secrets...))}
+	return alert.Unanswered("no answer from Slack", err, errors.New(outbound.Redact(outbound.Hide(err).Error(), secrets...)))
 }
 
 // codeFailure says what an error code of Slack means for the next try.

@@ -69,7 +69,7 @@ func (w *incoming) post(ctx context.Context, m *api.WebhookMessage) error {
 	a, err := outbound.Do(w.client, r)
 	if err != nil {
 		cause := outbound.Redact(err.Error(), w.cfg.WebhookURL, r.URL.Path)
-		return &alert.Failure{Kind: alert.Unavailable, Reason: "no answer from Slack", Err: errors.New(cause)}
+		return alert.Unanswered("no answer from Slack", err, errors.New(cause))
 	}
 	code := outbound.Redact(outbound.Excerpt(a.Body), w.cfg.WebhookURL, r.URL.Path)
 	switch {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -52,9 +53,11 @@ type InteractionsConfig struct {
 	Find      Find
 	APIURL    string // of the Web API with a slash at its end; empty is Slack's own
 	Transport http.RoundTripper
-	Now       func() time.Time // the clock of silences
-	Metrics   *metrics.Set
-	Log       *slog.Logger
+	// Dial opens the connections of sockets, to Slack or to a proxy; nil refuses what outbound.Guard does.
+	Dial    func(ctx context.Context, network, address string) (net.Conn, error)
+	Now     func() time.Time // the clock of silences
+	Metrics *metrics.Set
+	Log     *slog.Logger
 }
 
 const (

@@ -49,7 +49,7 @@ func New(cfg Config) alert.Receiver {
 
 // newAPI returns a client of the Web API. AppToken is for Socket Mode and may be empty.
 func newAPI(token, appToken, url string, rt http.RoundTripper) *api.Client {
-	options := []api.Option{api.OptionHTTPClient(outbound.NewClient(rt))}
+	options := []api.Option{api.OptionHTTPClient(outbound.NewClient(newHosts(url, rt)))}
 	if url != "" {
 		options = append(options, api.OptionAPIURL(url))
 	}

@@ -9,10 +9,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/gorilla/websocket"
 	api "github.com/slack-go/slack"
 	"github.com/slack-go/slack/socketmode"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/internal/outbound"
 )
 
 // Socket hears by Socket Mode what people press: driftd opens the connection, so nobody has to reach it.
@@ -89,7 +91,7 @@ var errBrief = errors.New("each connection is closed at once (Slack allows ten f
 // connect opens connections for as long as Slack takes them, and keeps them for a while.
 func (s *Socket) connect(ctx context.Context) (err error) {
 	// slack-go logs what it is sent: that is nobody's business.
-	client := socketmode.New(s.app.api, socketmode.OptionLog(log.New(io.Discard, "", 0)))
+	client := socketmode.New(s.app.api, socketmode.OptionLog(log.New(io.Discard, "", 0)), socketmode.OptionDialer(s.dialer()))
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	var wg sync.WaitGroup
@@ -124,6 +126,16 @@ func (s *Socket) connect(ctx context.Context) (err error) {
 		}
 	})
 	return client.RunContext(ctx)
+}
+
+// dialer leads to Slack alone.
+func (s *Socket) dialer() *websocket.Dialer {
+	cfg := &s.in.cfg
+	dial := cfg.Dial
+	if dial == nil {
+		dial = outbound.Guard{}.DialContext
+	}
+	return &websocket.Dialer{Proxy: newHosts(cfg.APIURL, cfg.Transport).proxy, NetDialContext: dial, HandshakeTimeout: outbound.Timeout}
 }
 
 // hear takes one event. An interaction is answered at once; one that comes a second time is answered only.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
 	"os"
 	"strings"
 	"sync"
@@ -21,6 +22,7 @@ import (
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/outbound"
 	"github.com/driftd/driftd/internal/web"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
@@ -57,6 +59,7 @@ type daemon struct {
 	daemonOptions
 	client   *kafkalog.Client
 	metrics  *metrics.Set
+	outgoing http.RoundTripper // by which receivers and the registry are called
 	web      *web.Server
 	rules    atomic.Pointer[rules.Set]
 	topics   atomic.Pointer[string] // what is wrong with driftd's own topics; nil until they were looked at, "" is nothing
@@ -78,7 +81,7 @@ type daemon struct {
 
 // newDaemon checks what can be checked without a broker and listens for HTTP; run does the rest.
 func newDaemon(o daemonOptions) (*daemon, error) {
-	d := &daemon{daemonOptions: o, metrics: metrics.NewSet()}
+	d := &daemon{daemonOptions: o, metrics: metrics.NewSet(), outgoing: outbound.NewTransport(o.Config.Outgoing.Guard())}
 	d.rules.Store(o.Rules)
 	var err error
 	if d.client, err = dial(&o.Config.Kafka, o.Log.With("part", "kafka")); err != nil {
@@ -87,7 +90,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 	d.describe()
 	if o.Stages.act {
 		d.desk = d.newDesk()
-		if d.registry, err = newRegistry(o.Config.Registry); err == nil {
+		if d.registry, err = newRegistry(o.Config.Registry, d.outgoing); err == nil {
 			d.events, err = d.newRegistryEvents()
 		}
 		if err != nil {

@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"net/http"
 	"time"
 
 	"github.com/driftd/driftd/alert/registry/git"
@@ -15,36 +16,36 @@ import (
 )
 
 // registries makes the client of each kind that the config may name.
-var registries = map[string]func(*config.Registry) (rollback.Registry, error){
-	"webhook": func(r *config.Registry) (rollback.Registry, error) {
+var registries = map[string]func(*config.Registry, http.RoundTripper) (rollback.Registry, error){
+	"webhook": func(r *config.Registry, via http.RoundTripper) (rollback.Registry, error) {
 		key, err := signature.ParseKey(r.Secret.Reveal())
 		if err != nil {
 			return nil, err
 		}
-		return registrywebhook.New(registrywebhook.Config{URL: r.URL, Key: key, Grace: r.Grace, Now: time.Now}), nil
+		return registrywebhook.New(registrywebhook.Config{URL: r.URL, Key: key, Grace: r.Grace, Transport: via, Now: time.Now}), nil
 	},
-	"mlflow": func(r *config.Registry) (rollback.Registry, error) {
+	"mlflow": func(r *config.Registry, via http.RoundTripper) (rollback.Registry, error) {
 		return mlflow.New(mlflow.Config{
-			URL: r.URL, Alias: r.Label, Username: r.Username, Password: r.Password.Reveal(), Token: r.Token.Reveal(), Grace: r.Grace, Now: time.Now,
+			URL: r.URL, Alias: r.Label, Username: r.Username, Password: r.Password.Reveal(), Token: r.Token.Reveal(), Grace: r.Grace, Transport: via, Now: time.Now,
 		}), nil
 	},
-	"phoenix": func(r *config.Registry) (rollback.Registry, error) {
-		return phoenix.New(phoenix.Config{URL: r.URL, Tag: r.Label, Token: r.Token.Reveal(), Grace: r.Grace, Now: time.Now}), nil
+	"phoenix": func(r *config.Registry, via http.RoundTripper) (rollback.Registry, error) {
+		return phoenix.New(phoenix.Config{URL: r.URL, Tag: r.Label, Token: r.Token.Reveal(), Grace: r.Grace, Transport: via, Now: time.Now}), nil
 	},
-	"langfuse": func(r *config.Registry) (rollback.Registry, error) {
+	"langfuse": func(r *config.Registry, via http.RoundTripper) (rollback.Registry, error) {
 		return langfuse.New(langfuse.Config{
-			URL: r.URL, Label: r.Label, PublicKey: r.Username, SecretKey: r.Password.Reveal(), Grace: r.Grace, Now: time.Now,
+			URL: r.URL, Label: r.Label, PublicKey: r.Username, SecretKey: r.Password.Reveal(), Grace: r.Grace, Transport: via, Now: time.Now,
 		}), nil
 	},
-	"git": func(r *config.Registry) (rollback.Registry, error) {
+	"git": func(r *config.Registry, _ http.RoundTripper) (rollback.Registry, error) {
 		return git.New(git.Config{
 			URL: r.URL, Username: r.Username, Password: r.Password.Reveal(), Dir: r.Dir, Path: r.Path, Branch: r.Branch, Push: r.Push, Grace: r.Grace,
 		}), nil
 	},
 }
 
-// newRegistry makes the client of the configured registry; nil where there is none.
-func newRegistry(r *config.Registry) (rollback.Registry, error) {
+// newRegistry makes the client of the configured registry, which is called over via; nil where there is none.
+func newRegistry(r *config.Registry, via http.RoundTripper) (rollback.Registry, error) {
 	if r == nil {
 		return nil, nil
 	}
@@ -52,7 +53,7 @@ func newRegistry(r *config.Registry) (rollback.Registry, error) {
 	if !ok {
 		return nil, fmt.Errorf("registry: there is no client for the kind %q", r.Kind)
 	}
-	made, err := client(r)
+	made, err := client(r, via)
 	if err != nil {
 		return nil, fmt.Errorf("registry: %w", err)
 	}

@@ -23,15 +23,15 @@ func TestRegistries(t *testing.T) {
 	}
 	for _, kind := range offered {
 		r := config.Registry{Kind: kind, URL: "https://registry.test", Label: "production", Secret: config.NewSecret("secret"), Grace: 90 * time.Second, Dir: t.TempDir()}
-		client, err := newRegistry(&r)
+		client, err := newRegistry(&r, nil)
 		if err != nil || client == nil || client.Traits().Grace != r.Grace {
 			t.Errorf("%s: %v %v", kind, client, err)
 		}
 	}
-	if client, err := newRegistry(nil); client != nil || err != nil {
+	if client, err := newRegistry(nil, nil); client != nil || err != nil {
 		t.Errorf("no registry: %v %v", client, err)
 	}
-	if _, err := newRegistry(&config.Registry{Kind: "other"}); err == nil {
+	if _, err := newRegistry(&config.Registry{Kind: "other"}, nil); err == nil {
 		t.Error("a kind without a client was taken")
 	}
 }

@@ -22,7 +22,7 @@ func (d *daemon) slackReceiver(r *config.Receiver) alert.Receiver { return slack
 func (d *daemon) slackConfig(r *config.Receiver) slack.Config {
 	c := slack.Config{
 		Name: r.Name, Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
-		TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Now: time.Now,
+		TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Transport: d.outgoing, Now: time.Now,
 		Buttons: hears(r.Slack), Charts: r.Slack.Charts, ApproveWithin: d.Config.Rollback.ApproveWithin,
 		Log: d.Log.With("part", "act", "receiver", r.Name),
 	}
@@ -67,7 +67,7 @@ func (d *daemon) newInteractions() *slack.Interactions {
 	}
 	root := d.route()
 	return slack.NewInteractions(slack.InteractionsConfig{
-		Apps: apps, People: d.desk, APIURL: d.SlackAPI, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "slack"),
+		Apps: apps, People: d.desk, APIURL: d.SlackAPI, Transport: d.outgoing, Dial: d.Config.Outgoing.Guard().DialContext, Now: d.Now, Metrics: d.metrics, Log: d.Log.With("part", "slack"),
 		Find: func(receiver, alertID string) (desk.Alert, alert.Leg, error) {
 			a, err := d.desk.Board().Alert(alertID)
 			if err != nil {

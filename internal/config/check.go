@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
 	"net"
 	"net/url"
@@ -69,8 +70,8 @@ func (c *checker) address(s *Secret, what string) {
 	}
 	at := c.doc.At(s)
 	s.resolve(at, c.config.Dir, c.lookup, true)
-	if problem := urlProblem(s.text); problem != "" && s.text != "" {
-		at.Errorf("such as https://"+what+".example/api", "`url` is no address of a %s: %s", what, problem)
+	if problem, hint := c.peerProblem(s.text); problem != "" && s.text != "" {
+		at.Errorf(cmp.Or(hint, "such as https://"+what+".example/api"), "`url` is no address of a %s: %s", what, problem)
 	}
 }
 
@@ -262,11 +263,11 @@ func isField(name string) bool { return slices.Contains(consumer.Fields(), name)
 
 // url checks that of a peer.
 func (c *checker) url(field *string, what string) {
-	if problem := urlProblem(*field); problem != "" && *field != "" {
+	if problem, hint := c.peerProblem(*field); problem != "" && *field != "" {
 		if strings.Contains(*field, "@") {
 			c.doc.At(field).Hide()
 		}
-		c.doc.At(field).Errorf("such as https://"+what+".example/api", "`url` is no address of a %s: %s", what, problem)
+		c.doc.At(field).Errorf(cmp.Or(hint, "such as https://"+what+".example/api"), "`url` is no address of a %s: %s", what, problem)
 	}
 }
 
@@ -277,8 +278,10 @@ func urlProblem(text string) string {
 		return "it is no URL" // the error would show it
 	case u.Scheme != "http" && u.Scheme != "https":
 		return "it must begin with https:// or http://"
-	case u.Host == "":
+	case u.Hostname() == "":
 		return "it has no host"
+	case u.Port() != "" && portProblem(u.Port()) != "":
+		return portProblem(u.Port())
 	case u.User != nil:
 		return "a user or password in it is not supported"
 	}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"regexp"
 	"slices"
 	"strings"
@@ -89,10 +90,10 @@ func (c *checker) alertmanager(a *Alertmanager) {
 		if strings.Contains(u, "@") {
 			at.Hide()
 		}
-		switch problem := urlProblem(u); {
+		switch problem, hint := c.peerProblem(u); {
 		case u == "":
 		case problem != "":
-			at.Errorf("such as http://alertmanager.example:9093", "this is no address of an Alertmanager: %s", problem)
+			at.Errorf(cmp.Or(hint, "such as http://alertmanager.example:9093"), "this is no address of an Alertmanager: %s", problem)
 		case strings.Contains(u, "/api/v"):
 			at.Errorf("leave out /api/v2 and what follows", "the path of the API is added by driftd")
 		case slices.Contains(a.URLs[:i], u):
@@ -118,7 +119,10 @@ func (c *checker) pagerduty(p *PagerDuty) {
 	if text := p.RoutingKey.text; text != "" && len(text) != 32 {
 		c.doc.At(&p.RoutingKey).Warnf("it is the integration key of an Events API v2 integration, and has 32 characters", "this does not look like a routing key of PagerDuty")
 	}
-	if problem := urlProblem(p.URL); problem != "" && p.URL != "" {
-		c.doc.At(&p.URL).Errorf("such as https://events.eu.pagerduty.com/v2/enqueue", "`url` is no address of the Events API: %s", problem)
+	if problem, hint := c.peerProblem(p.URL); problem != "" && p.URL != "" {
+		if strings.Contains(p.URL, "@") {
+			c.doc.At(&p.URL).Hide()
+		}
+		c.doc.At(&p.URL).Errorf(cmp.Or(hint, "such as https://events.eu.pagerduty.com/v2/enqueue"), "`url` is no address of the Events API: %s", problem)
 	}
 }

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/driftd/driftd/internal/strictyaml"
@@ -35,8 +36,8 @@ func (c *checker) slack(s *Slack, whole strictyaml.Place) {
 		channel.Errorf("such as \"#llm-alerts\" or C0123456789", "`%s` is no channel", s.Channel)
 	}
 	if text := s.WebhookURL.text; text != "" {
-		if problem := urlProblem(text); problem != "" {
-			hook.Errorf("such as https://hooks.slack.com/services/…", "`webhook_url` is no address: %s", problem)
+		if problem, hint := c.peerProblem(text); problem != "" {
+			hook.Errorf(cmp.Or(hint, "such as https://hooks.slack.com/services/…"), "`webhook_url` is no address: %s", problem)
 		}
 	}
 }

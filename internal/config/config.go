@@ -25,6 +25,7 @@ type Config struct {
 	Watchdog    *Watchdog           `yaml:"watchdog" doc:"An alert named Watchdog that always fires, for a dead man's switch elsewhere. It stops when ingest or detect stand still."`
 	Registry    *Registry           `yaml:"registry" doc:"The prompt registry that is asked to promote versions."`
 	Rollback    Rollback            `yaml:"rollback" doc:"Limits of all rollbacks, whatever the rules allow."`
+	Outgoing    Outgoing            `yaml:"outgoing" doc:"What driftd may call: receivers and the registry."`
 	TraceURL    string              `yaml:"trace_url" doc:"Link to a trace, with {trace_id} where its id goes."`
 	HTTP        HTTP                `yaml:"http" doc:"Health, metrics and reload."`
 

@@ -1,6 +1,6 @@
 // Package outbound holds what every HTTP call of driftd to the outside world has in common: a client that follows no
-// redirect and waits no longer than it must, answers read up to a limit, Retry-After in both of its forms, waits
-// between tries, and errors that cannot carry a secret.
+// redirect, waits no longer than it must and does not call what is none of its business, answers read up to a limit,
+// Retry-After in both of its forms, waits between tries, and errors that cannot carry a secret.
 package outbound
 
 import (
@@ -9,7 +9,6 @@ import (
 	"io"
 	"math"
 	"math/rand/v2"
-	"net"
 	"net/http"
 	"net/url"
 	"strconv"
@@ -24,21 +23,14 @@ const Timeout = 10 * time.Second
 const BodyLimit = 64 << 10
 
 // NewClient returns a client with limits: the whole call within Timeout, redirects returned and not followed (they
-// would carry a signed body or a token to another host), bodies cut at BodyLimit. Nil takes a transport of its own.
+// would carry a signed body or a token to another host), bodies cut at BodyLimit. Nil takes a NewTransport of its own that
+// allows nothing out of the ordinary.
 func NewClient(rt http.RoundTripper) *http.Client { return NewClientUpTo(BodyLimit, rt) }
 
 // NewClientUpTo is NewClient for peers whose answers are longer: bodies are cut at limit bytes.
 func NewClientUpTo(limit int64, rt http.RoundTripper) *http.Client {
 	if rt == nil {
-		rt = &http.Transport{
-			Proxy:                 http.ProxyFromEnvironment,
-			DialContext:           (&net.Dialer{Timeout: 5 * time.Second}).DialContext,
-			TLSHandshakeTimeout:   5 * time.Second,
-			ResponseHeaderTimeout: Timeout,
-			IdleConnTimeout:       90 * time.Second,
-			MaxIdleConnsPerHost:   2,
-			ForceAttemptHTTP2:     true,
-		}
+		rt = NewTransport(Guard{})
 	}
 	return &http.Client{
 		Transport:     limited{rt, limit},
