@@ -37,6 +37,9 @@ var table = map[string][]string{
 
 	"detector/evidence": {"windows"}, // mathematics, of panes
 
+	"internal/chaos/oracle": {}, // it judges them
+	"internal/chaos/stream": {"internal/otlpgen"},
+
 	"consumer/…": {"windows", "consumer", "internal/jsonscan"},
 	"alert/…":    {"alert", "alert/registry", "alert/desk", "alert/phrase", "alert/incident", "detector", "rules", "internal/outbound", "internal/signature", "internal/fault"},
 }

@@ -34,7 +34,7 @@ groups:
   - name: search
     match: {prompt: search_answer}
     rules:
-      - {alert: SlowTail, metric: latency, threshold: {stat: p95, window: 5m, above: 4s, recover_below: 3.5s}, min_samples: 20}
+      - {alert: SlowTail, metric: latency, threshold: {stat: p95, window: 3m, above: 4s, recover_below: 3.5s}, min_samples: 20}
       - {alert: SlowMedian, metric: latency, threshold: {stat: p50, window: 1m, above: 4s}, min_samples: 5, for: 1m}
       - {alert: LatencyMean, metric: latency, threshold: {stat: mean, window: 15m, above: 3s, recover_below: 2.5s}, min_samples: 10}
       - {alert: CostSum, metric: cost, threshold: {stat: sum, window: 10m, above: 2}, min_samples: 10}

@@ -69,7 +69,7 @@ func (g *generator) figures(c *call) {
 	switch c.prompt {
 	case "search_answer":
 		if latency = time.Duration((0.8 + 1.2*g.rng.Float64()) * 1e9); slowness {
-			latency = time.Duration((6 + 3*g.rng.Float64()) * 1e9)
+			latency = time.Duration((7.5 + 0.5*g.rng.Float64()) * 1e9)
 		}
 		c.cost = 0.002 + 0.004*g.rng.Float64()
 		if g.is(dear, c) {
