@@ -2,7 +2,10 @@ package main
 
 import (
 	"bytes"
+	"cmp"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"errors"
 	"flag"
@@ -16,6 +19,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/alert/phrase"
+	"github.com/driftd/driftd/internal/config"
 	"github.com/driftd/driftd/internal/web"
 )
 
@@ -28,7 +32,9 @@ const (
 
 const clientHelp = `
 The daemon is asked by HTTP: at --url, else DRIFTD_URL, else ` + defaultURL + `. A token comes from --token-file, else
-DRIFTD_TOKEN; on the daemon's own machine none is needed where its config has none.
+DRIFTD_TOKEN; on the daemon's own machine none is needed where its config has none. For https, --ca-file names the
+authority of the daemon's certificate where the system does not know it, and --cert-file and --key-file the certificate
+that you are known by.
 Exit codes: 0 fine, 1 it did not work, 2 usage.
 `
 
@@ -38,6 +44,7 @@ type client struct {
 	stdout        io.Writer
 	stderr        io.Writer
 	url, tokenIn  *string
+	tls           config.TLS
 	json          *bool
 	base          *url.URL
 	token, author string
@@ -50,6 +57,9 @@ func newClient(name, args, more string, stdout, stderr io.Writer) (*client, *fla
 	c := &client{name: name, stdout: stdout, stderr: stderr}
 	c.url = fs.String("url", "", "where the daemon answers: `URL`; else DRIFTD_URL, else "+defaultURL)
 	c.tokenIn = fs.String("token-file", "", "`FILE` with the token; else DRIFTD_TOKEN")
+	fs.StringVar(&c.tls.CAFile, "ca-file", "", "PEM `FILE` with the authorities of the daemon's certificate; else DRIFTD_CA_FILE, else those of the system")
+	fs.StringVar(&c.tls.CertFile, "cert-file", "", "PEM `FILE` with your certificate; else DRIFTD_CERT_FILE")
+	fs.StringVar(&c.tls.KeyFile, "key-file", "", "PEM `FILE` with its key; else DRIFTD_KEY_FILE")
 	c.json = fs.Bool("json", false, "print the daemon's answer as JSON, and nothing else")
 	usage := fs.Usage
 	fs.Usage = func() { usage(); fmt.Fprint(fs.Output(), more+clientHelp) }
@@ -79,8 +89,32 @@ func (c *client) open() (code int, ok bool) {
 		}
 	}
 	c.author = os.Getenv("USER")
-	c.http = &http.Client{Timeout: answerWithin, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	transport, code, ok := c.transport()
+	if !ok {
+		return code, false
+	}
+	c.http = &http.Client{
+		Timeout: answerWithin, Transport: transport, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
 	return 0, true
+}
+
+// transport has the certificates that the flags name.
+func (c *client) transport() (t *http.Transport, code int, ok bool) {
+	for name, file := range map[string]*string{"DRIFTD_CA_FILE": &c.tls.CAFile, "DRIFTD_CERT_FILE": &c.tls.CertFile, "DRIFTD_KEY_FILE": &c.tls.KeyFile} {
+		*file = cmp.Or(*file, os.Getenv(name))
+	}
+	if (c.tls.CertFile == "") != (c.tls.KeyFile == "") {
+		return nil, c.usage("--cert-file and --key-file go together"), false
+	}
+	c.tls.Enabled = true
+	security, err := c.tls.Config()
+	if err != nil {
+		return nil, c.failed(err), false
+	}
+	t = http.DefaultTransport.(*http.Transport).Clone()
+	t.TLSClientConfig = security
+	return t, 0, true
 }
 
 func readToken(path string) (string, error) {
@@ -161,10 +195,18 @@ func (c *client) ask(ctx context.Context, method, path string, query url.Values,
 	if resp.StatusCode != http.StatusOK && resp.StatusCode != http.StatusCreated {
 		e := &apiError{code: resp.StatusCode}
 		if json.Unmarshal(data, &e.Problem) != nil || e.Problem.Error == "" {
-			return errors.New(hinted(fmt.Sprintf("what answers at %s is no driftd: it says %s", c.base.Redacted(), resp.Status), "give the right one with --url or DRIFTD_URL"))
+			hint := "give the right one with --url or DRIFTD_URL"
+			if c.base.Scheme == "http" && bytes.HasPrefix(data, []byte("Client sent an HTTP request to an HTTPS server")) {
+				hint = "it answers by https: give it as https:// with --url or DRIFTD_URL"
+			}
+			return errors.New(hinted(fmt.Sprintf("what answers at %s is no driftd: it says %s", c.base.Redacted(), resp.Status), hint))
 		}
 		if e.code == http.StatusUnauthorized {
+			known := e.Hint
 			e.Hint = "set DRIFTD_TOKEN, or give --token-file; it must be http.token or one of http.tokens of the daemon's config"
+			if strings.Contains(known, "client_ca_file") {
+				e.Hint += ", or give --cert-file and --key-file"
+			}
 		}
 		if e.code == http.StatusNotFound && strings.HasPrefix(e.Hint, "GET ") {
 			e.Hint = listsIDs
@@ -184,10 +226,31 @@ func (c *client) unreachable(ctx context.Context, err error) error {
 	if e, ok := errors.AsType[*url.Error](err); ok {
 		err = e.Err
 	}
-	if e, ok := errors.AsType[*net.OpError](err); ok {
+	if e, ok := errors.AsType[*net.OpError](err); ok && e.Op != "remote error" {
 		err = e.Err
 	}
-	return errors.New(hinted(fmt.Sprintf("no daemon can be asked at %s: %v", c.base.Redacted(), err), "is driftd run running there? give another place with --url or DRIFTD_URL"))
+	return errors.New(hinted(fmt.Sprintf("no daemon can be asked at %s: %v", c.base.Redacted(), err), c.wayOut(err)))
+}
+
+// wayOut says what to do where no daemon answers.
+func (c *client) wayOut(err error) string {
+	const tries = "is driftd run running there? give another place with --url or DRIFTD_URL"
+	if _, ok := errors.AsType[x509.UnknownAuthorityError](err); ok {
+		return "name its authority with --ca-file or DRIFTD_CA_FILE"
+	}
+	if _, ok := errors.AsType[x509.HostnameError](err); ok {
+		return "give the name that stands in its certificate with --url or DRIFTD_URL"
+	}
+	if e, ok := errors.AsType[x509.CertificateInvalidError](err); ok && e.Reason == x509.Expired {
+		return "its certificate has to be made anew"
+	}
+	if _, ok := errors.AsType[tls.RecordHeaderError](err); ok || c.base.Scheme == "https" && errors.Is(err, http.ErrSchemeMismatch) {
+		return "it does not answer by https: give it as http:// with --url or DRIFTD_URL"
+	}
+	if _, ok := errors.AsType[tls.AlertError](err); ok || strings.HasPrefix(err.Error(), "remote error: tls: ") {
+		return "it takes other certificates than the one of --cert-file"
+	}
+	return tries
 }
 
 // failed prints an error and gives the exit code.

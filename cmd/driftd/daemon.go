@@ -101,7 +101,7 @@ func newDaemon(o daemonOptions) (*daemon, error) {
 		d.sockets = d.slack.Sockets()
 	}
 	d.web, err = web.Listen(web.Config{
-		Listen: o.Config.HTTP.Listen, Tokens: tokens(&o.Config.HTTP), Metrics: []*metrics.Set{d.metrics},
+		Listen: o.Config.HTTP.Listen, Keys: func() (web.Keys, error) { return keys(&o.Config.HTTP) }, Metrics: []*metrics.Set{d.metrics},
 		Ready: d.ready, Reload: d.reload, Rules: d.standing, Desk: d.desk, Handlers: d.handlers(), Now: o.Now, Version: version(), Log: o.Log.With("part", "http"),
 	})
 	if err != nil {

@@ -51,14 +51,21 @@ func (d *daemon) deskCheck() web.Check {
 	return c
 }
 
-// tokens are those that let people and programs in.
-func tokens(h *config.HTTP) (out []web.Token) {
-	if !h.Token.IsZero() {
-		out = append(out, web.Token{Name: config.DefaultTokenName, Secret: h.Token.Reveal(), Write: true})
+// keys are what lets people and programs in, as the files have it now.
+func keys(h *config.HTTP) (k web.Keys, err error) {
+	access, security, err := h.Keys()
+	for _, a := range access {
+		k.Tokens = append(k.Tokens, web.Token{Name: a.Name, Secret: a.Token, Write: a.Write})
 	}
-	for i := range h.Tokens {
-		t := &h.Tokens[i]
-		out = append(out, web.Token{Name: t.Name, Secret: t.Secret.Reveal(), Write: t.Scope == "write"})
+	k.TLS = security
+	return k, err
+}
+
+// keysCheck tells whether what lets people in is what stands in the files.
+func (d *daemon) keysCheck() web.Check {
+	c := web.Check{Name: "http", OK: true}
+	if problem := d.web.Trouble(); problem != "" {
+		c.Trouble, c.Detail = true, "the tokens and certificates of before are in force: "+problem
 	}
-	return out
+	return c
 }

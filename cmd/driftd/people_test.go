@@ -45,7 +45,9 @@ func newOffice() (*office, error) {
 	var err error
 	o.web, err = web.Listen(web.Config{
 		Listen: "127.0.0.1:0", Ready: o.ready, Desk: o.desk, Now: now, Version: "v1", Log: slog.New(slog.DiscardHandler),
-		Tokens: []web.Token{{Name: "grafana", Secret: "a token that reads", Write: false}, {Name: "ci", Secret: "a token that writes", Write: true}},
+		Keys: func() (web.Keys, error) {
+			return web.Keys{Tokens: []web.Token{{Name: "grafana", Secret: "a token that reads", Write: false}, {Name: "ci", Secret: "a token that writes", Write: true}}}, nil
+		},
 	})
 	return o, err
 }
@@ -149,8 +151,8 @@ http: {token: "${ONE}", tokens: [{name: grafana, secret: "${TWO}", scope: read},
 		t.Fatal(problems.Text())
 	}
 	want := []web.Token{{Name: "token", Secret: "the first secret of all", Write: true}, {Name: "grafana", Secret: "the second secret of all"}, {Name: "ci", Secret: "the third secret of all", Write: true}}
-	if got := tokens(&cfg.HTTP); !slices.Equal(got, want) {
-		t.Errorf("got %+v", got)
+	if got, err := keys(&cfg.HTTP); err != nil || got.TLS != nil || !slices.Equal(got.Tokens, want) {
+		t.Errorf("got %+v, %v", got, err)
 	}
 }
 

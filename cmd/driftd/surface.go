@@ -58,9 +58,17 @@ func (d *daemon) lastReload() string {
 	return d.reloaded.detail
 }
 
-// reload reads the rules anew and puts them into force. Bad ones change nothing; the error has the text of `driftd check`. It
-// is for concurrent use.
+// reload reads anew and puts into force the rules, and the tokens and certificates of HTTP. Bad ones change nothing; the error has
+// the text of `driftd check`. It is for concurrent use.
 func (d *daemon) reload() error {
+	err := d.reloadRules()
+	if keys := d.web.Refresh(); keys != nil {
+		err = errors.Join(err, fmt.Errorf("the tokens and certificates of HTTP were not read anew, the old ones stay: %w", keys))
+	}
+	return err
+}
+
+func (d *daemon) reloadRules() error {
 	if d.Reload == nil {
 		return errors.New("there are no rule files to read")
 	}
@@ -105,7 +113,7 @@ func (d *daemon) ready() []web.Check {
 	if detail := d.lastReload(); detail != "" {
 		loaded.Detail = "the last reload failed, the rules before it are in force:\n" + detail
 	}
-	checks = append(checks, loaded)
+	checks = append(checks, loaded, d.keysCheck())
 	members := make(map[string]kafkalog.Membership)
 	for _, m := range d.client.Memberships() {
 		members[m.Group] = m

@@ -48,13 +48,6 @@ func (c *checker) check() {
 		}
 	}
 	c.http()
-	if problem := listenProblem(c.config.HTTP.Listen); problem != "" {
-		hint := "write host:port, such as 127.0.0.1:8430"
-		if portProblem(c.config.HTTP.Listen) == "" {
-			hint = "write 127.0.0.1:" + c.config.HTTP.Listen
-		}
-		c.doc.At(&c.config.HTTP.Listen).Errorf(hint, "`%s` cannot be listened on: %s", c.config.HTTP.Listen, problem)
-	}
 }
 
 func (c *checker) secret(s *Secret) {

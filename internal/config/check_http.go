@@ -1,6 +1,8 @@
 package config
 
 import (
+	"net"
+	"net/netip"
 	"regexp"
 	"strings"
 
@@ -18,6 +20,8 @@ const DefaultTokenName = "token"
 
 func (c *checker) http() {
 	h := &c.config.HTTP
+	c.listen(h)
+	c.httpTLS(h.TLS)
 	names := make(map[string]strictyaml.Place)
 	secrets := make(map[string]string) // to the name of who has it
 	if !h.Token.IsZero() || c.doc.At(&h.Token).Present() {
@@ -56,19 +60,73 @@ func (c *checker) http() {
 // token reads a token and says where it cannot serve.
 func (c *checker) token(s *Secret, name string, secrets map[string]string) {
 	c.secret(s)
-	text := s.Reveal()
-	if text == "" {
+	texts, problem, hint := s.tokens()
+	if s.IsZero() {
 		return
 	}
 	at := c.doc.At(s)
-	other, twice := secrets[text]
-	switch {
-	case strings.TrimSpace(text) != text || strings.ContainsAny(text, "\r\n\t\x00"):
-		at.Errorf("write it without them", "the token has spaces around it, or a line break in it: no header can carry it")
-	case twice:
-		at.Errorf("give each its own", "it is the token of `%s` too: who it was could not be told", other)
-	case len(text) < shortToken:
-		at.Warnf("such as what `openssl rand -hex 20` prints", "the token can be guessed: it has less than %d characters", shortToken)
+	if problem != "" {
+		at.Errorf(hint, "%s", problem)
 	}
-	secrets[text] = name
+	said := problem != ""
+	for _, text := range texts {
+		other, twice := secrets[text]
+		switch {
+		case said:
+		case twice:
+			at.Errorf("give each its own", "it is the token of `%s` too: who it was could not be told", other)
+			said = true
+		case len(text) < shortToken:
+			at.Warnf("such as what `openssl rand -hex 20` prints", "the token can be guessed: it has less than %d characters", shortToken)
+		}
+		secrets[text] = name
+	}
+}
+
+// listen refuses an address that others can reach where nothing would tell them apart.
+func (c *checker) listen(h *HTTP) {
+	at := c.doc.At(&h.Listen)
+	if problem := listenProblem(h.Listen); problem != "" {
+		hint := "write host:port, such as 127.0.0.1:8430"
+		if portProblem(h.Listen) == "" {
+			hint = "write 127.0.0.1:" + h.Listen
+		}
+		at.Errorf(hint, "`%s` cannot be listened on: %s", h.Listen, problem)
+		return
+	}
+	if host, _, _ := net.SplitHostPort(h.Listen); host == "localhost" || isLoopback(host) {
+		return
+	}
+	tokens := c.doc.At(&h.Token).Present() || !h.Token.IsZero() || len(h.Tokens) > 0
+	switch {
+	case !tokens && (h.TLS == nil || h.TLS.ClientCAFile == ""):
+		at.Errorf("add `token` or `tokens` under `http`, or `tls` with `client_ca_file`; or listen on 127.0.0.1", "others than this machine can reach `%s`, and nothing says who they are", h.Listen)
+	case h.TLS == nil && !strings.HasPrefix(h.PublicURL, "https://"):
+		at.Warnf("add `tls` under `http`; or give a `public_url` of https, where a proxy sees to that", "tokens go over the network as they are")
+	}
+}
+
+func isLoopback(host string) bool {
+	a, err := netip.ParseAddr(host)
+	return err == nil && a.Unmap().IsLoopback()
+}
+
+func (c *checker) httpTLS(t *HTTPTLS) {
+	if t == nil {
+		return
+	}
+	const hint = "relative paths start from the folder of the config"
+	for _, field := range []*string{&t.CertFile, &t.KeyFile, &t.ClientCAFile} {
+		*field = inDir(c.config.Dir, *field)
+	}
+	if t.CertFile != "" && t.KeyFile != "" && !c.noSecrets {
+		if _, err := (&HTTPTLS{CertFile: t.CertFile, KeyFile: t.KeyFile}).config(); err != nil {
+			c.doc.At(&t.CertFile).Errorf(hint, "%v", err)
+		}
+	}
+	if t.ClientCAFile != "" && !c.noSecrets {
+		if _, err := authorities(t.ClientCAFile); err != nil {
+			c.doc.At(&t.ClientCAFile).Errorf(hint, "%v", err)
+		}
+	}
 }

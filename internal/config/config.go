@@ -195,10 +195,18 @@ type Rollback struct {
 
 // HTTP is where the daemon answers.
 type HTTP struct {
-	Listen    string  `yaml:"listen" default:"127.0.0.1:8430" doc:"host:port; this machine alone by default."`
-	Token     Secret  `yaml:"token" doc:"Bearer token for what changes something, such as POST /-/reload; without one only this machine may."`
-	Tokens    []Token `yaml:"tokens" item:"token" doc:"More of them, each with a name that the audit log shows."`
-	PublicURL string  `yaml:"public_url" doc:"Where people reach this daemon, for links in messages, such as https://driftd.example."`
+	Listen    string   `yaml:"listen" default:"127.0.0.1:8430" doc:"host:port; this machine alone by default. One that others can reach needs a token, or tls with client_ca_file."`
+	TLS       *HTTPTLS `yaml:"tls" doc:"Answer by https."`
+	Token     Secret   `yaml:"token" doc:"Bearer token for what changes something, such as POST /-/reload; without one only this machine may. A file is read again when it changes; it may hold two, the new one and the old one, each on its line."`
+	Tokens    []Token  `yaml:"tokens" item:"token" doc:"More of them, each with a name that the audit log shows."`
+	PublicURL string   `yaml:"public_url" doc:"Where people reach this daemon, for links in messages, such as https://driftd.example."`
+}
+
+// HTTPTLS is how the daemon shows who it is. Its files are read again when they change.
+type HTTPTLS struct {
+	CertFile     string `yaml:"cert_file,required" doc:"PEM file with the daemon's certificate, and those between it and the authority. Files are read again when they change."`
+	KeyFile      string `yaml:"key_file,required" doc:"PEM file with its key."`
+	ClientCAFile string `yaml:"client_ca_file" doc:"PEM file with authorities: whoever has a certificate of theirs for clients may read and write, and the audit log shows its name; without a certificate or token nobody may, this machine neither. Give them nothing else to sign."`
 }
 
 // Token lets a person or program in.

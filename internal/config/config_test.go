@@ -158,11 +158,11 @@ func TestLayers(t *testing.T) {
 		t.Error("there is a flag for a secret")
 	}
 	c, problems := parse(Sources{File: "driftd.yaml", Flags: set, Environ: append([]string{"DRIFTD_KAFKA_BROKERS=b:1", "DRIFTD_KAFKA_PARTITIONS=4", "DRIFTD_KAFKA_TOPIC_PREFIX=",
-		"DRIFTD_KAFKA_SASL_PASSWORD=from-env", "DRIFTD_HTTP_LISTEN=0.0.0.0:80", "DRIFTD_PORT=tcp://10.0.0.1:8430", "DRIFTD_SERVICE_HOST=10.0.0.1"}, environ...)}, []byte(whole))
+		"DRIFTD_KAFKA_SASL_PASSWORD=from-env", "DRIFTD_HTTP_LISTEN=127.0.0.2:80", "DRIFTD_PORT=tcp://10.0.0.1:8430", "DRIFTD_SERVICE_HOST=10.0.0.1"}, environ...)}, []byte(whole))
 	if len(problems) > 0 {
 		t.Fatalf("problems:\n%s", problems.Text())
 	}
-	if got := fmt.Sprintf("%v %v %v %v %v %v", c.Kafka.Brokers, c.Kafka.Partitions, c.Kafka.TopicPrefix, c.HTTP.Listen, c.Rollback.Enabled, c.Kafka.SASL.Username); got != "[c:1 d:2] 4 driftd. 0.0.0.0:80 false driftd" {
+	if got := fmt.Sprintf("%v %v %v %v %v %v", c.Kafka.Brokers, c.Kafka.Partitions, c.Kafka.TopicPrefix, c.HTTP.Listen, c.Rollback.Enabled, c.Kafka.SASL.Username); got != "[c:1 d:2] 4 driftd. 127.0.0.2:80 false driftd" {
 		t.Errorf("got %s", got)
 	}
 	if c.Kafka.SASL.Password.Reveal() != "from-env" {

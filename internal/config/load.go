@@ -105,7 +105,7 @@ func EnvName(path string) string {
 var fromCluster = regexp.MustCompile(`^DRIFTD_(\w+_)?(SERVICE_(HOST|PORT\w*)|PORT(_\d+_(TCP|UDP)(_(PROTO|PORT|ADDR))?)?)$`)
 
 // ofClients are the variables of the commands that talk to a daemon.
-var ofClients = map[string]bool{"DRIFTD_URL": true, "DRIFTD_TOKEN": true}
+var ofClients = map[string]bool{"DRIFTD_URL": true, "DRIFTD_TOKEN": true, "DRIFTD_CA_FILE": true, "DRIFTD_CERT_FILE": true, "DRIFTD_KEY_FILE": true}
 
 func environment(doc *strictyaml.Document, environ []string) (map[string]any, strictyaml.Problems) {
 	layer := make(map[string]any)

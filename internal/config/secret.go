@@ -23,6 +23,7 @@ const maxSecret = 64 << 10
 type Secret struct {
 	text    string
 	written string // as in the file, before variables and files are read
+	path    string // of the file that it is read from; empty where there is none
 }
 
 // NewSecret is for secrets that do not come from a config.
@@ -51,6 +52,16 @@ func (Secret) MarshalJSON() ([]byte, error) { return []byte(`"` + hiddenText + `
 
 // LogValue implements slog.LogValuer.
 func (Secret) LogValue() slog.Value { return slog.StringValue(hiddenText) }
+
+// now is the secret as its file has it now; one that comes from no file stays as it was.
+func (s Secret) now() (Secret, error) {
+	if s.path == "" {
+		return s, nil
+	}
+	text, err := readSecret(s.path)
+	s.text = text
+	return s, err
+}
 
 // UnmarshalStrict implements strictyaml.Unmarshaler. Variables and files are read later, by resolve.
 func (s *Secret) UnmarshalStrict(n strictyaml.Node) {
@@ -91,7 +102,8 @@ func (s *Secret) resolve(at strictyaml.Place, dir string, lookup func(string) (s
 		return
 	}
 	if path, ok := strings.CutPrefix(written, "file:"); ok {
-		text, err := readSecret(inDir(dir, path))
+		s.path = inDir(dir, path)
+		text, err := readSecret(s.path)
 		if err != nil {
 			at.Errorf("the file must exist and be readable to driftd", "%v", err)
 			return

@@ -4,7 +4,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"os"
 )
 
 // Config is what connections are made with, nil where TLS is off. It reads the files.
@@ -28,15 +27,7 @@ func (t *TLS) roots() (*x509.CertPool, error) {
 	if t.CAFile == "" {
 		return nil, nil
 	}
-	pem, err := os.ReadFile(t.CAFile)
-	if err != nil {
-		return nil, fmt.Errorf("read authorities: %w", err)
-	}
-	pool := x509.NewCertPool()
-	if !pool.AppendCertsFromPEM(pem) {
-		return nil, fmt.Errorf("read authorities %s: there is no certificate in PEM form in it", t.CAFile)
-	}
-	return pool, nil
+	return authorities(t.CAFile)
 }
 
 func (t *TLS) certificates() ([]tls.Certificate, error) {

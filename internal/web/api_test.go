@@ -84,7 +84,7 @@ func newOffice(t *testing.T, tokens ...Token) *office {
 		}
 	}
 	board.Live(0)
-	s := &Server{guard: newGuard(tokens), cfg: Config{
+	s := &Server{cfg: Config{
 		Ready: func() []Check {
 			return []Check{{Name: "kafka", OK: true}, {Name: "act oncall", OK: true, Trouble: true, Detail: "token_revoked: make a new token"}}
 		},
@@ -94,6 +94,7 @@ func newOffice(t *testing.T, tokens ...Token) *office {
 		Desk: desk.New(desk.Config{Board: board, Log: log, Now: func() time.Time { return noon }, Guards: []string{"cooldown"}}),
 		Now:  func() time.Time { return noon }, Version: "v1", Log: slog.New(slog.DiscardHandler),
 	}}
+	s.use(Keys{Tokens: tokens})
 	return &office{s, t, log, ""}
 }
 

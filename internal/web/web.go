@@ -4,12 +4,16 @@ package web
 
 import (
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/VictoriaMetrics/metrics"
@@ -29,14 +33,14 @@ type Check struct {
 
 // Config is what a server needs.
 type Config struct {
-	Listen  string         // host:port
-	Tokens  []Token        // who may read and write, beside this machine; see guard
-	Metrics []*metrics.Set // shown on /metrics beside those of the process
-	Ready   func() []Check // called for each /-/ready, concurrently
-	Reload  func() error   // called for each POST /-/reload, concurrently; its error is the answer
+	Listen  string               // host:port; one that others can reach needs keys by which they are known
+	Keys    func() (Keys, error) // read at the start, by Refresh, and each ten seconds; nil: there are none
+	Metrics []*metrics.Set       // shown on /metrics beside those of the process
+	Ready   func() []Check       // called for each /-/ready, concurrently
+	Reload  func() error         // called for each POST /-/reload, concurrently; its error is the answer
 	Log     *slog.Logger
 
-	// Handlers are for what has its own way to know who asks, by pattern such as "POST /slack/interactions".
+	// Handlers are for what has its own way to know who asks, by pattern such as "POST /slack/interactions": by a signature, from wherever.
 	Handlers map[string]http.Handler
 
 	// Rules tells where the rules with a budget stand; called for each GET of them, concurrently.
@@ -50,33 +54,69 @@ type Config struct {
 // Server is the HTTP server.
 type Server struct {
 	cfg      Config
-	guard    *guard
 	listener net.Listener
+	held     atomic.Pointer[held]
+	fresh    fresh
 }
 
-// Listen opens the address, so that a port that is taken stops the start.
+// Listen reads the keys and opens the address, so that a port that is taken stops the start.
 func Listen(cfg Config) (*Server, error) {
-	l, err := net.Listen("tcp", cfg.Listen)
+	if cfg.Keys == nil {
+		cfg.Keys = func() (Keys, error) { return Keys{}, nil }
+	}
+	s := &Server{cfg: cfg}
+	keys, err := cfg.Keys()
 	if err != nil {
+		return nil, err
+	}
+	s.use(keys)
+	if s.listener, err = net.Listen("tcp", cfg.Listen); err != nil {
 		return nil, fmt.Errorf("listen for HTTP on %s: %w", cfg.Listen, err)
 	}
-	return &Server{cfg, newGuard(cfg.Tokens), l}, nil
+	// A name may stand for any address.
+	if !local(s.Addr()) && !s.held.Load().guard.known() {
+		s.listener.Close()
+		return nil, fmt.Errorf("listen for HTTP on %s, which is %s: others can reach that, and there is neither a token nor an authority of clients", cfg.Listen, s.Addr())
+	}
+	return s, nil
 }
 
 // Addr is the address listened on.
 func (s *Server) Addr() string { return s.listener.Addr().String() }
 
-// Run serves until ctx ends, then lets requests under way finish for up to five seconds.
-func (s *Server) Run(ctx context.Context) error {
+// server has the bounds of what a client may take up.
+func (s *Server) server() *http.Server {
 	srv := &http.Server{
 		Handler:           s.Handler(),
-		ReadHeaderTimeout: 5 * time.Second,
+		ReadHeaderTimeout: 5 * time.Second, // also of the TLS handshake
 		ReadTimeout:       10 * time.Second,
 		WriteTimeout:      time.Minute,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    16 << 10,
+		ConnState:         newConns(maxConns, s.cfg.Log).state,
 		ErrorLog:          slog.NewLogLogger(s.cfg.Log.Handler(), slog.LevelDebug),
+		Protocols:         &http.Protocols{},
+
+		DisableGeneralOptionsHandler: true,
 	}
+	srv.Protocols.SetHTTP1(true)
+	return srv
+}
+
+// Run serves until ctx ends, then lets requests under way finish for up to five seconds.
+func (s *Server) Run(ctx context.Context) error {
+	srv, l := s.server(), s.listener
+	if s.held.Load().keys.TLS != nil {
+		l = tls.NewListener(l, &tls.Config{
+			MinVersion:         tls.VersionTLS12,
+			GetConfigForClient: func(*tls.ClientHelloInfo) (*tls.Config, error) { return s.held.Load().keys.TLS, nil },
+		})
+	}
+	var wg sync.WaitGroup
+	defer wg.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	wg.Go(func() { s.follow(ctx) })
 	stopped := make(chan error, 1)
 	stop := context.AfterFunc(ctx, func() {
 		grace, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
@@ -84,7 +124,7 @@ func (s *Server) Run(ctx context.Context) error {
 		stopped <- srv.Shutdown(grace)
 	})
 	defer stop()
-	if err := srv.Serve(s.listener); !errors.Is(err, http.ErrServerClosed) {
+	if err := srv.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return fmt.Errorf("serve HTTP on %s: %w", s.Addr(), err)
 	}
 	return <-stopped
@@ -93,16 +133,18 @@ func (s *Server) Run(ctx context.Context) error {
 // Handler answers all paths.
 func (s *Server) Handler() http.Handler {
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET /metrics", s.metrics)
+	mux.HandleFunc("GET /metrics", s.behind(reads, s.metrics))
 	mux.HandleFunc("GET /-/healthy", func(w http.ResponseWriter, _ *http.Request) { fmt.Fprintln(w, "ok") })
 	mux.HandleFunc("GET /-/ready", s.ready)
-	mux.Handle("GET /-/rules", s.guard.behind(reads, http.HandlerFunc(s.rules)))
+	mux.HandleFunc("GET /-/rules", s.behind(reads, s.rules))
+	mux.HandleFunc("POST /-/reload", s.behind(writes, s.reload))
+	mux.Handle(prefix+"/", s.api())
+	all := http.NewServeMux()
+	all.Handle("/", ours(mux))
 	for pattern, h := range s.cfg.Handlers {
-		mux.Handle(pattern, h)
+		all.Handle(pattern, h)
 	}
-	mux.Handle("POST /-/reload", http.NewCrossOriginProtection().Handler(s.guard.behind(writes, http.HandlerFunc(s.reload))))
-	mux.Handle("/api/v1/", s.api())
-	return mux
+	return s.safe(all)
 }
 
 func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
@@ -113,14 +155,19 @@ func (s *Server) metrics(w http.ResponseWriter, _ *http.Request) {
 	metrics.WriteProcessMetrics(w)
 }
 
-// ready answers 200 when every part is, else 503, with the parts as JSON.
-func (s *Server) ready(w http.ResponseWriter, _ *http.Request) {
+// ready answers 200 when every part is, else 503, with the parts as JSON. What is the matter is for those alone who may read: it names
+// brokers, prompts, and lines of files.
+func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 	answer := struct {
 		Ready  bool    `json:"ready"`
 		Checks []Check `json:"checks"`
-	}{true, s.cfg.Ready()}
-	for _, c := range answer.Checks {
+	}{true, slices.Clone(s.cfg.Ready())}
+	_, no := s.enter(r, reads)
+	for i, c := range answer.Checks {
 		answer.Ready = answer.Ready && c.OK
+		if no != nil {
+			answer.Checks[i].Detail = ""
+		}
 	}
 	code := http.StatusOK
 	if !answer.Ready {

@@ -25,7 +25,7 @@ func newServer(t *testing.T, token string, checks *[]Check, reload func() error)
 	set := metrics.NewSet()
 	set.NewCounter("driftd_web_test_total").Set(7)
 	s, err := Listen(Config{
-		Listen: "127.0.0.1:0", Tokens: tokens, Metrics: []*metrics.Set{set}, Ready: func() []Check { return *checks },
+		Listen: "127.0.0.1:0", Keys: func() (Keys, error) { return Keys{Tokens: tokens}, nil }, Metrics: []*metrics.Set{set}, Ready: func() []Check { return *checks },
 		Reload: reload, Log: slog.New(slog.DiscardHandler),
 	})
 	if err != nil {
@@ -75,18 +75,26 @@ func TestServesAndStops(t *testing.T) {
 	}
 }
 
+// Whether driftd is ready anybody may know, such as what runs it; what is the matter only who may read.
 func TestReadySaysWhatIsNot(t *testing.T) {
 	checks := []Check{{Name: "kafka", OK: false, Detail: "dial tcp 127.0.0.1:9092: connection refused"}, {Name: "rules", OK: true}}
 	s := newServer(t, "", &checks, nil)
 	defer s.listener.Close()
-	w := httptest.NewRecorder()
-	s.Handler().ServeHTTP(w, httptest.NewRequest("GET", "/-/ready", nil))
-	var got struct {
-		Ready  bool
-		Checks []Check
+	for remote, want := range map[string]Check{"127.0.0.1:5": checks[0], "10.0.0.9:5": {Name: "kafka"}} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest("GET", "/-/ready", nil)
+		r.RemoteAddr, r.Host = remote, "localhost:8430"
+		s.Handler().ServeHTTP(w, r)
+		var got struct {
+			Ready  bool
+			Checks []Check
+		}
+		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 503 || got.Ready || len(got.Checks) != 2 || got.Checks[0] != want {
+			t.Errorf("%s: %d %s %v", remote, w.Code, w.Body, err)
+		}
 	}
-	if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil || w.Code != 503 || got.Ready || len(got.Checks) != 2 || got.Checks[0] != checks[0] {
-		t.Errorf("%d %s %v", w.Code, w.Body, err)
+	if checks[0].Detail == "" {
+		t.Error("what the checks say was taken away for all")
 	}
 }
 
@@ -166,15 +174,15 @@ func TestProxyIsNotThisMachine(t *testing.T) {
 			if write {
 				what = writes
 			}
-			if who, no := newGuard(nil).enter(r, what); no != nil || who != "local" {
+			if who, no := newGuard(Keys{}).enter(r, what); no != nil || who != "local" {
 				t.Fatalf("this machine itself: %q %v", who, no)
 			}
 			r.Header.Set(header, "203.0.113.9")
-			if who, no := newGuard(nil).enter(r, what); no == nil || no.code != http.StatusForbidden {
+			if who, no := newGuard(Keys{}).enter(r, what); no == nil || no.code != http.StatusForbidden {
 				t.Errorf("%s, write %v: let in as %q", header, write, who)
 			}
 			r.Header.Set("Authorization", "Bearer s3cret")
-			if who, no := newGuard([]Token{{Name: "ci", Secret: "s3cret", Write: true}}).enter(r, what); no != nil || who != "token:ci" {
+			if who, no := newGuard(Keys{Tokens: []Token{{Name: "ci", Secret: "s3cret", Write: true}}}).enter(r, what); no != nil || who != "token:ci" {
 				t.Errorf("%s with a token: %q %v", header, who, no)
 			}
 		}
