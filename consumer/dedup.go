@@ -151,10 +151,10 @@ func (d *dedup) home(hash [2]uint32) int {
 // ids go, whose time has not come yet.
 func (d *dedup) room(limit uint32) {
 	d.sweep(max(limit, d.floor))
-	if d.taken*100 <= len(d.slots)*60 {
+	if d.taken*100 <= len(d.slots)*70 {
 		return
 	}
-	if n := min(d.taken*8/5, d.max); n > len(d.slots) {
+	if n := min(d.taken*7/4, d.max); n > len(d.slots) {
 		old := d.slots
 		d.slots = make([]idSlot, n)
 		for _, s := range old {

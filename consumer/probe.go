@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/driftd/driftd/windows"
@@ -14,6 +15,7 @@ import (
 type Probe struct {
 	attrs     *Attributes
 	source    sourceConfig
+	once      time.Duration // see SourceTopic.Dedup
 	linking   Linking
 	disorder  time.Duration
 	now       func() time.Time
@@ -21,9 +23,9 @@ type Probe struct {
 }
 
 // NewProbe makes a probe of a topic's records. Of cfg it needs Encodings and Now, and minds Dimensions, Lists, Scales, Linking and
-// Disorder.
+// Disorder. What came before it is not known of a record, so dedup concerns the events in it alone.
 func NewProbe(cfg Config, topic SourceTopic) (*Probe, error) {
-	p := &Probe{linking: cfg.Linking, disorder: cfg.Disorder, now: cfg.Now}
+	p := &Probe{once: topic.Dedup, linking: cfg.Linking, disorder: cfg.Disorder, now: cfg.Now}
 	format, ok := cfg.Encodings[topic.Encoding]
 	if !ok {
 		return nil, fmt.Errorf("probe records: unknown encoding %q", topic.Encoding)
@@ -81,10 +83,11 @@ const (
 	Repeats                // a call inside a call, which is counted once
 	Unlinkable             // nothing can be found that it could be linked to
 	Dies                   // goes to the dead letters: the event, or all of its scores
+	Doubled                // an event of its id stands before it in the record, and its source has dedup
 )
 
 func (f Fate) String() string {
-	return [...]string{"counts", "waits", "remembered", "repeats", "unlinkable", "dead"}[f]
+	return [...]string{"counts", "waits", "remembered", "repeats", "unlinkable", "dead", "doubled"}[f]
 }
 
 // Record tells what would become of a record. Its events are as ingest would yield them, in their order.
@@ -94,6 +97,9 @@ func (p *Probe) Record(rec *Record) (found Probed) {
 	c.now = now
 	if p.linking.Horizon > 0 {
 		c.part = newLinker(p.linking, p.disorder, 1, 1, func() []string { return nil }).join("")
+	}
+	if p.once > 0 {
+		c.dedup = newDedup(p.once, 1<<20)
 	}
 	s := newSource(c)
 	s.rec = rec
@@ -107,7 +113,15 @@ func (p *Probe) Record(rec *Record) (found Probed) {
 		err = s.decoder.Decode(value, func(e *Event) {
 			out := ProbedEvent{Explained: p.explained, From: -1}
 			p.explained = nil
-			if s.sampler.admit(e) && s.part != nil {
+			goes := s.sampler.admit(e)
+			if goes && s.dedup != nil {
+				trial := *e // what is dropped is still to be shown
+				trial.Scores = slices.Clone(e.Scores)
+				if _, whole := s.dedup.take(&trial, 0); whole {
+					out.Fate, goes = Doubled, false
+				}
+			}
+			if goes && s.part != nil {
 				s.memorize(e)
 			}
 			out.Event = Event{Dimensions: make([][]byte, len(e.Dimensions))}
@@ -131,6 +145,9 @@ func (p *Probe) Record(rec *Record) (found Probed) {
 		own[i] = len(found.Events[i].Prompt) > 0
 	}
 	for i := range found.Events {
+		if found.Events[i].Fate == Doubled {
+			continue
+		}
 		s.decide(&found.Events[i], windows.Position{Index: uint32(i)}, now)
 		if found.Events[i].Link == linked.String() {
 			found.Events[i].From = giver(found.Events, i, own)

@@ -142,7 +142,7 @@ func (w *world) config() *config.Config {
 kafka: {brokers: [%s], topic_prefix: %s, partitions: %d, replication_factor: 1}
 sources:
   - {topic: %s, encoding: otlp_proto}
-  - {topic: %s, encoding: driftd_json}
+  - {topic: %s, encoding: driftd_json, dedup: 10m}
 rules: [rules.yaml]
 receivers:
   - {name: oncall, slack: {token: "${SLACK_TOKEN}", channel: "#llm-alerts"%s}}

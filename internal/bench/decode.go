@@ -21,7 +21,38 @@ var decoders = map[string]struct {
 
 // decode runs the benchmarks of the consumer's core, which is no API: records to samples in batches, without any I/O.
 func (b *bench) decode() error {
-	args := []string{"test", "-run", "^$", "-bench", "^Benchmark(OTLP|OTLPJSON|Native)Decode$", "-cpu", "1"}
+	return b.benchmarks("^Benchmark(OTLP|OTLPJSON|Native)Decode$", func(name string, per map[string]float64) error {
+		d, ok := decoders[name]
+		if !ok {
+			return fmt.Errorf("read benchmark %q: there is no figure for it", name)
+		}
+		f := d.figure
+		f.PerEvent = &cost{d.event, per["cpu-ns/event"], per["B/op"] / d.record, per["allocs/op"] / d.record}
+		f.Value = 1e3 / f.PerEvent.Nanos
+		b.report(f)
+		if d.event == "span" {
+			what := strings.TrimSuffix(f.What, " to samples") + ", strings seen before"
+			b.report(figure{What: what, Value: f.PerEvent.Allocs, Unit: "allocs/span", Target: noAllocs, AtMost: true})
+		}
+		return nil
+	})
+}
+
+// dedup runs the benchmark of what `dedup` of a source adds to each event; where it is off nothing is added.
+func (b *bench) dedup() error {
+	return b.benchmarks("^BenchmarkDedup$", func(_ string, per map[string]float64) error {
+		each := &cost{"event", per["cpu-ns/event"], per["B/op"], per["allocs/op"]}
+		b.report(figure{What: "dedup: an id looked up and remembered", Value: each.Nanos, Unit: "ns/event", Target: 300, AtMost: true, PerEvent: each,
+			Note: "10 min at 1000 events/s"})
+		b.report(figure{What: "  memory of an id in the horizon", Value: per["B/id"], Unit: "B/event", Target: 24, AtMost: true,
+			Note: fmt.Sprintf("%.1f MB", per["B/id"]*600_000/1e6)})
+		return nil
+	})
+}
+
+// benchmarks runs benchmarks of the consumer and shows the figures of each.
+func (b *bench) benchmarks(pattern string, show func(name string, per map[string]float64) error) error {
+	args := []string{"test", "-run", "^$", "-bench", pattern, "-cpu", "1"}
 	if b.quick {
 		args = append(args, "-benchtime", "100ms")
 	} else {
@@ -43,17 +74,8 @@ func (b *bench) decode() error {
 		if err != nil {
 			return err
 		}
-		d, ok := decoders[strings.TrimPrefix(strings.TrimSpace(name), "Benchmark")]
-		if !ok {
-			return fmt.Errorf("read benchmark %q: there is no figure for it", line)
-		}
-		f := d.figure
-		f.PerEvent = &cost{d.event, per["cpu-ns/event"], per["B/op"] / d.record, per["allocs/op"] / d.record}
-		f.Value = 1e3 / f.PerEvent.Nanos
-		b.report(f)
-		if d.event == "span" {
-			what := strings.TrimSuffix(f.What, " to samples") + ", strings seen before"
-			b.report(figure{What: what, Value: f.PerEvent.Allocs, Unit: "allocs/span", Target: noAllocs, AtMost: true})
+		if err := show(strings.TrimPrefix(strings.TrimSpace(name), "Benchmark"), per); err != nil {
+			return err
 		}
 	}
 	return nil

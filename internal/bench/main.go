@@ -37,6 +37,7 @@ var parts = []part{
 	{"decode", (*bench).decode},
 	{"ingest", (*bench).ingest},
 	{"link", (*bench).link},
+	{"dedup", (*bench).dedup},
 	{"fold-1000", func(b *bench) error { return b.fold(1_000, 3) }},
 	{"fold-20000", func(b *bench) error { return b.fold(20_000, 1.5) }},
 	{"job-1000", func(b *bench) error { return b.job(1_000, "1 h mean", meanRule, 1.5) }},

@@ -55,7 +55,7 @@ func Explain(o Options, given []byte) (*Report, error) {
 		way := next(e)
 		out := way.event(e, p.Dimensions())
 		out.Says = says(e, &out, p.Dimensions(), o.Dead)
-		h := hinter{passage: way, encoding: r.Encoding, dims: p.Dimensions(), preset: o.Topic.Preset, auto: auto, all: found.Events, e: e}
+		h := hinter{passage: way, encoding: r.Encoding, dims: p.Dimensions(), preset: o.Topic.Preset, dedup: o.Topic.Dedup > 0, auto: auto, all: found.Events, e: e}
 		if list := h.hints(); list != nil {
 			out.Hints = list
 		}

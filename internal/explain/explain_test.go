@@ -368,3 +368,34 @@ func FuzzExplain(f *testing.F) {
 		}
 	})
 }
+
+// What dedup of a source does with a record is said: of events that stand in it twice, and of those that it cannot know.
+func TestDedup(t *testing.T) {
+	call := func(ids string) string {
+		return `{"resourceSpans":[{"scopeSpans":[{"spans":[{` + ids + `"name":"chat","startTimeUnixNano":"1798761500000000000","endTimeUnixNano":"1798761501000000000",
+			"attributes":[{"key":"gen_ai.operation.name","value":{"stringValue":"chat"}},{"key":"prompt.name","value":{"stringValue":"p"}},{"key":"prompt.version","value":{"stringValue":"v1"}}]}]}]}]}`
+	}
+	ids := `"traceId":"5b8efff798038103d269b633813fc60c","spanId":"eee19b7ec3c1b174",`
+	one := call(ids)
+	resource := one[len(`{"resourceSpans":[`) : len(one)-len(`]}`)]
+	f := func(record string, dedup time.Duration, wants ...string) {
+		t.Helper()
+		o := options("otlp_json")
+		o.Topic.Dedup = dedup
+		_, text, _ := report(t, o, []byte(record))
+		for _, want := range wants {
+			if !strings.Contains(text, want) {
+				t.Errorf("dedup %s: no %q in\n%s", dedup, want, text)
+			}
+		}
+		if says := strings.Contains(text, "dedup"); says != (dedup > 0 && len(wants) > 1) {
+			t.Errorf("dedup %s: speaks of it: %t\n%s", dedup, says, text)
+		}
+	}
+	twice := `{"resourceSpans":[` + resource + `,` + resource + `]}`
+	f(twice, 0, "is used: 2 count")
+	f(twice, time.Minute, "is used: 1 counts, 1 came before", "is not counted: an event of its id stands before it, and `dedup` of its source counts one")
+	f(call(""), time.Minute, "counts as a call of p v1", "without both it counts as often as it is sent")
+	f(call(""), 0, "counts as a call of p v1")
+	f(one, time.Minute, "counts as a call of p v1")
+}

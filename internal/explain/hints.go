@@ -16,6 +16,7 @@ type hinter struct {
 	encoding string
 	dims     []string
 	preset   string
+	dedup    bool                 // of the source
 	auto     *consumer.Attributes // the whole table; nil when it is in use
 	all      []consumer.ProbedEvent
 	e        *consumer.ProbedEvent
@@ -42,6 +43,9 @@ func (h *hinter) hints() (hints []string) {
 		add("have its producer set %s on it", h.promptNames())
 	case h.e.Fate == consumer.Counts && len(h.e.Version) == 0 && near == "" && !h.fallback() && h.fields["version"] == nil:
 		add("without a version it counts for its prompt alone, and versions cannot be compared: have its producer set %s", h.versionName())
+	}
+	if h.dedup && (h.e.Fate == consumer.Counts || h.e.Fate == consumer.Waits) && (h.e.Trace == [16]byte{} || h.e.Span == [8]byte{}) {
+		add("`dedup` of its source knows events by trace id and span id: without both it counts as often as it is sent")
 	}
 	return hints
 }

@@ -41,7 +41,7 @@ type Event struct {
 	Of       string   `json:"of"`             // what it was in the record: span, log record, record
 	Name     string   `json:"name,omitempty"` // of the span
 	Call     bool     `json:"call"`           // a model call
-	Verdict  string   `json:"verdict"`        // counts, waits, remembered, repeats, unlinkable or dead
+	Verdict  string   `json:"verdict"`        // counts, waits, remembered, repeats, doubled, unlinkable or dead
 	Says     string   `json:"says"`
 	Reason   string   `json:"reason,omitempty"`
 	Detail   string   `json:"detail,omitempty"`

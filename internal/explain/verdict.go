@@ -17,6 +17,8 @@ func says(e *consumer.ProbedEvent, out *Event, dims []string, dead string) strin
 		return remembered(e, out, dims)
 	case consumer.Repeats:
 		return "is not counted: it is inside another model call, which counts for both"
+	case consumer.Doubled:
+		return "is not counted: an event of its id stands before it, and `dedup` of its source counts one"
 	case consumer.Waits:
 		return waits(e)
 	case consumer.Unlinkable:
@@ -198,7 +200,7 @@ func summary(by map[string]int) string {
 	var parts []string
 	for _, v := range []struct{ verdict, one, more string }{
 		{"counts", "counts", "count"}, {"waits", "waits for a link", "wait for a link"}, {"remembered", "feeds the link index", "feed the link index"},
-		{"repeats", "is counted with another", "are counted with others"}, {"unlinkable", "cannot be linked", "cannot be linked"},
+		{"repeats", "is counted with another", "are counted with others"}, {"doubled", "came before", "came before"}, {"unlinkable", "cannot be linked", "cannot be linked"},
 		{"dead", "is refused", "are refused"}, {"aside", "is left aside", "are left aside"},
 	} {
 		switch n := by[v.verdict]; {
