@@ -44,9 +44,40 @@ func (c *Client) Committed(ctx context.Context, group, topic string, partition i
 	}
 	c.note(err)
 	if err != nil {
-		return -1, "", fmt.Errorf("look up what group %s committed of %s[%d]: %w", group, topic, partition, err)
+		return -1, "", fmt.Errorf("look up what group %s committed of %s[%d]: %w", group, topic, partition, explain(err))
 	}
 	return offset, metadata, nil
+}
+
+// Offset is what a group stores of a partition.
+type Offset struct {
+	Topic     string
+	Partition int
+	Offset    int64
+	Metadata  string
+}
+
+// CommitApart stores offsets for a group that nobody joins. A group that has members refuses them.
+func (c *Client) CommitApart(ctx context.Context, group string, offsets []Offset) error {
+	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	req := &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1, Topics: make(map[string][]kafka.OffsetCommit)}
+	for _, o := range offsets {
+		req.Topics[o.Topic] = append(req.Topics[o.Topic], kafka.OffsetCommit{Partition: o.Partition, Offset: o.Offset, Metadata: o.Metadata})
+	}
+	res, err := c.admin.OffsetCommit(ctx, req)
+	c.note(err)
+	if err != nil {
+		return fmt.Errorf("commit for group %s: %w", group, explain(err))
+	}
+	for topic, partitions := range res.Topics {
+		for _, p := range partitions {
+			if p.Error != nil {
+				return fmt.Errorf("commit %s[%d] for group %s: %w", topic, p.Partition, group, explain(p.Error))
+			}
+		}
+	}
+	return nil
 }
 
 // Begin returns where to begin: what is committed, else the start or the end of the log as the group's Start says.
@@ -115,7 +146,7 @@ func (c *Claim) commitError(offset int64, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("commit %s[%d]@%d for group %s: %w", c.Topic, c.Partition, offset, c.group.cfg.ID, err)
+	return fmt.Errorf("commit %s[%d]@%d for group %s: %w", c.Topic, c.Partition, offset, c.group.cfg.ID, explain(err))
 }
 
 // fenced tells whether the coordinator refuses because the member's generation is not, or not any more, the group's.

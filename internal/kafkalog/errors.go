@@ -16,6 +16,9 @@ var (
 	// ErrTooLarge is answered for a record batch above the broker's or the topic's limit (1 MiB unless configured).
 	ErrTooLarge = errors.New("the record batch is above the limit of the broker or topic")
 
+	// ErrDenied is answered for what the brokers' access rules do not let us do.
+	ErrDenied = errors.New("not authorized")
+
 	errNoBroker = errors.New("no broker could be reached")
 )
 
@@ -88,16 +91,56 @@ func answer(code int16) error {
 	switch e := kafka.Error(code); e {
 	case 0:
 		return nil
-	case kafka.UnknownTopicOrPartition, unknownTopicID:
+	case kafka.UnknownTopicOrPartition, kafka.UnknownTopicID, kafka.InconsistentTopicID:
 		return codeError{ErrUnknownTopic, kafka.UnknownTopicOrPartition}
 	case kafka.MessageSizeTooLarge, kafka.RecordListTooLarge:
 		return codeError{ErrTooLarge, e}
 	default:
-		return e
+		return explain(e)
 	}
 }
 
-const unknownTopicID kafka.Error = 100
+// explain adds what to do about an answer where that is not plain from its text. Any other error it returns as it is.
+func explain(err error) error {
+	var code kafka.Error
+	if _, done := errors.AsType[hinted](err); done || !errors.As(err, &code) {
+		return err
+	}
+	hint, kind := "", error(nil)
+	switch code {
+	case kafka.TopicAuthorizationFailed:
+		kind, hint = ErrDenied, "the user needs Describe and Read on the topics of sources; on those of driftd Write and Create as well"
+	case kafka.GroupAuthorizationFailed:
+		kind, hint = ErrDenied, "the user needs Read and Describe on the groups of driftd"
+	case kafka.ClusterAuthorizationFailed:
+		kind, hint = ErrDenied, "the user needs Create on the cluster, or the topics of driftd made beforehand"
+	case kafka.KafkaStorageError:
+		hint = "the broker cannot use its log: is its disk full, read-only or broken? Its own log tells"
+	case kafka.NotEnoughReplicas, kafka.NotEnoughReplicasAfterAppend:
+		hint = "fewer brokers are in sync than the topic's min.insync.replicas"
+	case kafka.PolicyViolation:
+		hint = "a policy of the brokers refuses it"
+	default:
+		return err
+	}
+	return hinted{err, kind, hint}
+}
+
+// hinted is an answer with what to do about it.
+type hinted struct {
+	error
+	kind error // of this package, to be matched; or nil
+	hint string
+}
+
+func (h hinted) Error() string { return h.error.Error() + " (" + h.hint + ")" }
+
+func (h hinted) Unwrap() []error {
+	if h.kind == nil {
+		return []error{h.error}
+	}
+	return []error{h.error, h.kind}
+}
 
 // codeError reads as one of our errors and matches the broker's code too.
 type codeError struct {

@@ -17,6 +17,8 @@ import (
 const (
 	// fetchVersion is known to every broker from Kafka 2.3 to 4.x.
 	fetchVersion = 11
+	// fetchByID is the version that names topics by their ids, known to brokers from Kafka 3.1.
+	fetchByID = 13
 	// fetchBytes is what one Fetch asks for at most. A single record batch may be larger and comes whole.
 	fetchBytes = 1 << 20
 
@@ -44,6 +46,8 @@ type Fetcher struct {
 	client    *Client
 	topic     string
 	partition int
+	id        [16]byte // of the topic; zero: whatever has its name
+	asked     bool     // whether the leader knows fetchByID
 	req       kmsg.FetchRequest
 	res       kmsg.FetchResponse
 	out, in   []byte
@@ -65,6 +69,14 @@ func (c *Client) NewFetcher(topic string, partition int) *Fetcher {
 	return f
 }
 
+// Pin makes f read the topic of this id and no other: one of the same name that was made after it is answered with ErrUnknownTopic,
+// even where it holds the offset. The zero id, and brokers before Kafka 3.1, go by the name alone. It returns f.
+func (f *Fetcher) Pin(id [16]byte) *Fetcher {
+	f.id, f.asked = id, false
+	f.req.Version, f.req.Topics[0].TopicID = fetchVersion, id
+	return f
+}
+
 // Fetch reads from offset. When nothing is there it waits up to maxWait for something; ctx ends that wait at once. What it returns is
 // valid until the next Fetch. Records of aborted transactions are left out.
 //
@@ -73,9 +85,6 @@ func (f *Fetcher) Fetch(ctx context.Context, offset int64, maxWait time.Duration
 	c := f.client
 	f.req.MaxWaitMillis = int32(max(maxWait, 0) / time.Millisecond)
 	f.req.Topics[0].Partitions[0].FetchOffset = offset
-	var serial int32
-	f.out, serial = c.encode(f.out[:0], &f.req)
-
 	var body []byte
 	err := c.send(ctx, maxWait+requestTimeout, &exchange{
 		key: int16(kmsg.Fetch),
@@ -83,10 +92,18 @@ func (f *Fetcher) Fetch(ctx context.Context, offset int64, maxWait time.Duration
 			return leader(layout, f.topic, int32(f.partition))
 		},
 		talk: func(rw io.ReadWriter) (err error) {
-			body, err = ask(rw, f.out, serial, false, &f.in)
+			if err := f.agree(rw); err != nil {
+				return err
+			}
+			var serial int32
+			f.out, serial = c.encode(f.out[:0], &f.req)
+			body, err = ask(rw, f.out, serial, f.req.IsFlexible(), &f.in)
 			return err
 		},
 	})
+	if err != nil {
+		f.asked = false // the next answer may be another broker's
+	}
 	if err == nil {
 		err = f.open(body, offset)
 		c.note(err)
@@ -103,9 +120,25 @@ func (f *Fetcher) Fetch(ctx context.Context, offset int64, maxWait time.Duration
 	return &f.fetched, nil
 }
 
+// agree finds out by which version to ask.
+func (f *Fetcher) agree(rw io.ReadWriter) error {
+	if f.asked || f.id == [16]byte{} {
+		return nil
+	}
+	version, err := f.client.newest(rw, kmsg.Fetch, fetchByID)
+	if err != nil {
+		return err
+	}
+	if version < fetchByID {
+		version = fetchVersion
+	}
+	f.req.Version, f.asked = version, true
+	return nil
+}
+
 // open decodes the frame of an answer; the records themselves are walked by Fetched.
 func (f *Fetcher) open(body []byte, offset int64) error {
-	f.res = kmsg.FetchResponse{Version: fetchVersion}
+	f.res = kmsg.FetchResponse{Version: f.req.Version}
 	if err := f.res.UnsafeReadFrom(body); err != nil { // aliases f.in
 		return fmt.Errorf("decode answer: %w", err)
 	}

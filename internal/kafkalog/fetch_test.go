@@ -74,6 +74,37 @@ func TestFetchAgainstKafkaGo(t *testing.T) {
 	}
 }
 
+func TestFetchOfOneTopicOnly(t *testing.T) {
+	brokers := testkit.Broker(t)
+	c := dial(t, brokers)
+	name := topic(t, c, 1)
+	produce(t, c, name, 0, "a", "b")
+	pinned := c.NewFetcher(name, 0).Pin(topicID(t, c, name))
+	got, err := pinned.Fetch(deadline(t), 1, time.Second)
+	if err != nil || !got.Next() || string(got.Record().Value) != "b" {
+		t.Fatalf("the topic as it is: %v", err)
+	}
+	if _, err := pinned.Fetch(deadline(t), 7, 0); !errors.As(err, new(*kafkalog.OutOfRangeError)) {
+		t.Errorf("behind the end: %v", err)
+	}
+	remake(t, c, brokers, name)
+	produce(t, c, name, 0, "c", "d", "e")
+	for b := (kafkalog.Backoff{}); b.Wait(deadline(t)); {
+		_, err := pinned.Fetch(deadline(t), 1, time.Second)
+		if err == nil {
+			t.Fatal("the new topic was read for the old one")
+		}
+		if errors.Is(err, kafkalog.ErrUnknownTopic) {
+			break
+		}
+	}
+	for _, id := range [][16]byte{topicID(t, c, name), {}} {
+		if got, err := pinned.Pin(id).Fetch(deadline(t), 1, time.Second); err != nil || !got.Next() || string(got.Record().Value) != "d" {
+			t.Errorf("the new topic: %v", err)
+		}
+	}
+}
+
 // show writes a record so that all that matters can be compared.
 func show(r *kafkalog.Record) string {
 	var b strings.Builder

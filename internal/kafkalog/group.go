@@ -163,6 +163,7 @@ func (g *Group) trouble(err error) {
 	if errors.Is(err, context.Canceled) {
 		return
 	}
+	err = explain(err)
 	says := err.Error()
 	g.stands(false, says)
 	if says == g.state {

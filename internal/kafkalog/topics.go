@@ -170,7 +170,7 @@ func (c *Client) create(ctx context.Context, specs []TopicSpec) error {
 		switch err := res.Errors[s.Name]; {
 		case errors.Is(err, kafka.TopicAlreadyExists): // another instance was quicker
 		case err != nil:
-			return fmt.Errorf("create topic %s with %d partitions: %w", s.Name, s.Partitions, err)
+			return fmt.Errorf("create topic %s with %d partitions: %w", s.Name, s.Partitions, explain(err))
 		default:
 			c.log.Info("topic created", "topic", s.Name, "partitions", s.Partitions)
 		}

@@ -80,24 +80,31 @@ func TestTopicID(t *testing.T) {
 	brokers := testkit.Broker(t)
 	c := dial(t, brokers)
 	name := topic(t, c, 1)
-	id := func() [16]byte {
-		topics, err := c.Topics(deadline(t), name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return topics[name].ID
+	before := topicID(t, c, name)
+	remake(t, c, brokers, name)
+	if after := topicID(t, c, name); after == before || after == [16]byte{} {
+		t.Errorf("id %x became %x", before, after)
 	}
-	before := id()
+}
+
+func topicID(t *testing.T, c *kafkalog.Client, name string) [16]byte {
+	topics, err := c.Topics(deadline(t), name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return topics[name].ID
+}
+
+// remake deletes a topic and makes it again.
+func remake(t *testing.T, c *kafkalog.Client, brokers []string, name string) {
+	t.Helper()
 	res, err := (&kafka.Client{Addr: kafka.TCP(brokers...), Transport: new(kafka.Transport)}).DeleteTopics(deadline(t), &kafka.DeleteTopicsRequest{Topics: []string{name}})
 	if err != nil || res.Errors[name] != nil {
 		t.Fatal(err, res)
 	}
-	testkit.Until(t, "deletion", func() bool { return id() == [16]byte{} })
+	testkit.Until(t, "deletion", func() bool { return topicID(t, c, name) == [16]byte{} })
 	if err := c.EnsureTopics(deadline(t), []kafkalog.TopicSpec{{Name: name, Partitions: 1}}); err != nil {
 		t.Fatal(err)
-	}
-	if after := id(); after == before || after == [16]byte{} {
-		t.Errorf("id %x became %x", before, after)
 	}
 }
 
@@ -119,6 +126,9 @@ func TestOldBroker(t *testing.T) {
 	readAll(t, c, name, 1, 0, func(*kafkalog.Record) { n++ })
 	if n != 2 {
 		t.Errorf("%d records, want 2", n)
+	}
+	if got, err := c.NewFetcher(name, 1).Pin([16]byte{1}).Fetch(deadline(t), 1, 0); err != nil || !got.Next() {
+		t.Errorf("by an id that the broker does not know of: %v", err)
 	}
 }
 
