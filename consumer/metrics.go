@@ -49,7 +49,7 @@ func newTopicMetrics(set *metrics.Set, topic string) *topicMetrics {
 	for k, name := range keyingNames {
 		m.keys[k] = set.GetOrCreateCounter(fmt.Sprintf(`driftd_consumer_link_keys_total{topic=%q,key=%q}`, topic, name))
 	}
-	for _, reason := range []string{resetRecreated, resetTruncated} {
+	for _, reason := range []string{resetRecreated, resetTruncated, resetForgotten} {
 		m.restarts(reason)
 	}
 	return m

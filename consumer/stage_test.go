@@ -37,6 +37,7 @@ type stage struct {
 	group          string
 	set            *metrics.Set
 	samples        *reader
+	worker         *consumer.Worker // that runs, or ran last
 }
 
 const samplesPartitions, sourcePartitions = 3, 2
@@ -92,6 +93,7 @@ func (s *stage) run(change func(*consumer.Config)) (stop func()) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
+	s.worker = w
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- w.Run(ctx) }()

@@ -90,7 +90,9 @@ type beginning struct {
 	first  int64   // of the log
 	fences []int64 // see lineage.metadata
 	fresh  bool    // nothing is committed: offset is the log's start, for a Start to overrule
-	gap    int64   // records that retention has taken before they were read
+	read   int64   // where the group has forgotten it: everything below this was read
+	gap    int64   // records that are passed over unread
+	why    string  // there is a gap
 	reset  string  // why the committed offset means nothing any more; empty when it does
 }
 
@@ -98,42 +100,101 @@ type beginning struct {
 const (
 	resetRecreated = "recreated" // the topic was deleted and made again
 	resetTruncated = "truncated" // its log ends below what was read
+	resetForgotten = "forgotten" // the group has it no more
 )
 
-// resume finds where to go on from what the group has committed (offset −1: nothing) and what the log holds, first up to before
-// next. The samples of a new lineage count anew, so it never lets records be read again that may have counted: a topic with an
-// id whose log was cut back goes on at its end. Without ids, a log that ends below the committed offset is most likely another
-// one.
-func resume(topic [16]byte, committed int64, metadata string, first, next int64) beginning {
+// Why records are never read.
+const (
+	gapRetention = "retention has removed them before they were read"
+	gapForward   = "the group's offset was set forward by hand"
+	gapDeleted   = "the topic was deleted before they were read"
+)
+
+// committed is what a group has stored: the offset to go on from, −1 for nothing.
+type committed struct {
+	offset   int64
+	metadata string
+}
+
+// resume finds where to go on from what the group has committed and what the log holds, first up to before next. The samples of a
+// new lineage count anew, so it never lets records be read again that may have counted: a topic with an id whose log was cut back
+// goes on at its end. Without ids, a log that ends below the committed offset is most likely another one. copied is the copy of
+// what was committed (see copies); it matters where the group has none of ours.
+func resume(topic [16]byte, at, copied committed, first, next int64) beginning {
 	b := beginning{lineage: lineage{topic: topic}, offset: first, first: first}
-	if committed < 0 {
-		b.fresh = true
-		return b
+	last, fences, ours := parseMetadata(at.metadata)
+	if at.offset < 0 || !ours {
+		return b.without(at.offset, copied, next)
 	}
-	last, fences, ours := parseMetadata(metadata)
-	if ours && last.topic == topic {
+	if last.topic == topic {
 		b.lineage = last
 	}
 	anonymous := topic == [16]byte{}
 	switch {
-	case ours && !anonymous && last.topic != [16]byte{} && last.topic != topic:
+	case !anonymous && last.topic != [16]byte{} && last.topic != topic:
 		b.reset = resetRecreated
-	case committed > next && anonymous:
-		b.reset = resetRecreated
-		b.counter++
-	case committed > next && ours:
-		b.reset = resetTruncated
-		b.counter++
-		b.offset = next
-	case committed > next: // set by hand
-		b.reset = resetTruncated
-	case committed < first:
-		b.gap = first - committed
+	case at.offset > next:
+		b.cutBack(next)
+	case at.offset < first:
+		b.gap, b.why = first-at.offset, gapRetention
 	default:
-		b.offset = committed
-		if ours && last.topic == topic {
+		b.offset = at.offset
+		if last.topic == topic {
 			b.fences = fences
 		}
+	}
+	return b
+}
+
+// cutBack begins behind a log that ends below what was read of it, at next.
+func (b *beginning) cutBack(next int64) {
+	b.counter++
+	b.fences = nil
+	if b.topic == [16]byte{} {
+		b.reset = resetRecreated
+	} else {
+		b.reset, b.offset = resetTruncated, next
+	}
+}
+
+// without finds where to go on where the group has no commit of ours: somebody has set the offset by hand, which is obeyed, or it
+// is lost, −1. The copy tells how far this log was read, its lineage and its fences: so what is read again is the same as before, and
+// what is passed over unread is counted.
+func (b beginning) without(offset int64, copied committed, next int64) beginning {
+	last, fences, known := parseMetadata(copied.metadata)
+	known = known && copied.offset >= 0
+	if known && last.topic == b.topic {
+		b.lineage, b.fences = last, fences
+	} else if known && offset < 0 && last.topic != [16]byte{} && b.topic != [16]byte{} {
+		b.reset = resetRecreated
+		return b
+	} else {
+		known = false
+	}
+	switch {
+	case known && copied.offset > next:
+		b.cutBack(next)
+		return b
+	case offset < 0 && known:
+		b.reset, b.read = resetForgotten, copied.offset
+	case offset < 0:
+		b.fresh = true
+	case offset > next:
+		b.reset = resetTruncated
+	default:
+		b.offset = max(offset, b.first)
+	}
+	switch {
+	case known:
+		b.gap = max(b.offset-copied.offset, 0)
+	case offset >= 0:
+		b.gap = max(b.first-offset, 0)
+	}
+	switch {
+	case b.gap > 0 && known && b.offset > b.first:
+		b.why = gapForward
+	case b.gap > 0:
+		b.why = gapRetention
 	}
 	return b
 }

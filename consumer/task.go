@@ -48,6 +48,8 @@ type task struct {
 	source  *source
 
 	flush, heartbeat, commitEvery time.Duration
+	fares                         func(doing string, err error)   // how it is with the brokers; nil: nobody wants to know
+	lost                          func(from, n int64, why string) // is told of records that can never be read; nil likewise
 
 	flight    flight
 	begun     time.Time // when the round at hand got its first record
@@ -63,7 +65,22 @@ type task struct {
 	short     uint64 // ids that dedup had no room for, as far as counted
 	trouble   changes
 	atEnd     bool
+	end       int64 // of the log, as last seen
 }
+
+// fare tells how it is with something that the task does at the brokers.
+func (t *task) fare(doing string, err error) {
+	if t.fares != nil {
+		t.fares(doing, err)
+	}
+}
+
+// What a task does at the brokers.
+const (
+	doingRead   = "read"
+	doingWrite  = "write what was read"
+	doingCommit = "commit"
+)
 
 // run reads until ctx ends, which it waits for even when the partition has gone to another worker, or until the lineage has come
 // to its end.
@@ -75,6 +92,7 @@ func (t *task) run(ctx context.Context) {
 	t.flight.pause = func(ctx context.Context, attempt int, err error) bool {
 		if err != nil {
 			t.metrics.produceErrors.Inc()
+			t.fare(doingWrite, err)
 			if attempt == 1 || attempt%50 == 0 {
 				t.log.Warn("cannot write samples, trying on", "attempt", attempt, "error", err)
 			}
@@ -104,12 +122,14 @@ func (t *task) run(ctx context.Context) {
 			failed = 0
 			fetchPause(ctx, 0)
 			t.trouble.note(ctx, "", nil)
+			t.fare(doingRead, nil)
 			t.walk(ctx, got)
 		case errors.Is(err, errMoved):
 			t.log.Warn("the log no longer holds what comes next", "offset", t.source.next, "error", err)
 			over = true
 		default:
 			t.trouble.note(ctx, "cannot read source partition, trying on", err)
+			t.fare(doingRead, err)
 			t.atEnd = false
 			failed++
 			fetchPause(ctx, failed)
@@ -166,7 +186,8 @@ func (t *task) walk(ctx context.Context, got fetched) {
 		t.source.broken(t.source.next, got.nextOffset(), "the broker's record batch cannot be read", now)
 	}
 	t.source.skip(got.nextOffset(), now)
-	t.atEnd = t.source.next >= got.end()
+	t.end = got.end()
+	t.atEnd = t.source.next >= t.end
 	t.gauges.lagGauge.Set(float64(max(got.end()-t.source.next, 0)))
 }
 
@@ -247,10 +268,12 @@ func (t *task) raiseFence() bool {
 		t.unsure = !errors.Is(err, errLost)
 		if t.unsure {
 			t.metrics.commitErrors.Inc()
+			t.fare(doingCommit, err)
 			t.trouble.note(context.Background(), "cannot commit, trying on", err)
 		}
 		return false
 	}
+	t.fare(doingCommit, nil)
 	t.stored, t.raised, t.unsure = at, raised, false
 	return true
 }
@@ -279,6 +302,9 @@ func (t *task) beat(reading bool) bool {
 	announced, same := t.brokers.layout(t.lineage)
 	if !same {
 		t.log.Warn("topic was deleted and made again")
+		if n := t.end - t.source.next; n > 0 && t.lost != nil {
+			t.lost(t.source.next, n, gapDeleted)
+		}
 		return false
 	}
 	if reading {
@@ -307,6 +333,7 @@ func (t *task) landed(r *round) {
 		return
 	}
 	t.done = r.next
+	t.fare(doingWrite, nil)
 	t.metrics.add(r)
 	for reason, n := range r.counted.dead {
 		if n > 0 && !t.reported[reason] {
@@ -353,9 +380,11 @@ func (t *task) stow(err error) {
 	switch {
 	case err == nil:
 		t.stored = max(t.stored, t.storingAt)
+		t.fare(doingCommit, nil)
 	case errors.Is(err, errLost): // the group ends this task soon
 	default:
 		t.metrics.commitErrors.Inc()
+		t.fare(doingCommit, err)
 		t.log.Warn("cannot commit, trying on", "offset", t.storingAt, "error", err)
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 
 	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/trouble"
 	"github.com/driftd/driftd/windows"
 )
 
@@ -76,7 +78,11 @@ type Worker struct {
 	cfg     Config
 	sources map[string]*sourceTopic
 	topics  atomic.Pointer[layout]
+	first   *layout // as it was when Run began
 	linkers linkers
+	copies  copies
+	trouble trouble.List
+	gaps    gaps
 }
 
 type sourceTopic struct {
@@ -114,6 +120,7 @@ func New(cfg Config) (*Worker, error) {
 		cfg.Group = "driftd-ingest"
 	}
 	w := &Worker{cfg: cfg, sources: map[string]*sourceTopic{}}
+	w.copies.client, w.copies.group, w.copies.log = cfg.Client, cfg.Group+"-read", cfg.Log
 	for _, s := range cfg.Sources {
 		attrs, err := NewAttributes(AttributeOptions{Preset: s.Preset, Dimensions: cfg.Dimensions, Lists: cfg.Lists})
 		if err != nil {
@@ -146,6 +153,11 @@ func (w *Worker) Run(ctx context.Context) error {
 		}
 	}
 	w.complain()
+	w.first = w.topics.Load()
+	cctx, over := context.WithCancel(context.WithoutCancel(ctx))
+	var wg sync.WaitGroup
+	wg.Go(func() { w.copies.run(cctx) })
+	defer func() { over(); wg.Wait() }()
 	ctx, stop := context.WithCancel(ctx)
 	done := make(chan struct{})
 	go func() {
@@ -188,6 +200,9 @@ func (w *Worker) refresh(ctx context.Context) error {
 	if l.samples == 0 || l.dead == 0 {
 		return fmt.Errorf("look up topics %s and %s: not both are there", samples, dead)
 	}
+	if before := w.topics.Load(); before != nil {
+		l.samples = before.samples // partitions that are added would take prompts away from where their windows are
+	}
 	for _, s := range w.cfg.Sources {
 		t, ok := topics[s.Topic]
 		if !ok {
@@ -215,6 +230,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 	src := w.sources[claim.Topic]
 	gauges := newPartitionMetrics(w.cfg.Metrics, claim.Topic, claim.Partition, src.Dedup > 0)
 	defer gauges.remove()
+	defer w.trouble.Forget(partName(claim))
 	log := w.cfg.Log.With("topic", claim.Topic, "partition", claim.Partition)
 	samples := w.topics.Load().samples
 	for ctx.Err() == nil {
@@ -238,8 +254,10 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 		}
 		log.Debug("reading source partition", "from", b.String(), "remembering from", start)
 		t := &task{
-			beginning: b, brokers: &client{w: w, claim: claim, fetcher: w.cfg.Client.NewFetcher(claim.Topic, claim.Partition)},
+			beginning: b, brokers: &client{w: w, claim: claim, fetcher: w.cfg.Client.NewFetcher(claim.Topic, claim.Partition).Pin(b.topic)},
 			now: w.cfg.Now, log: log, metrics: src.metrics, gauges: gauges, trouble: changes{log: log},
+			fares: func(doing string, err error) { w.trouble.Note(partName(claim), doing, err) },
+			lost:  func(from, n int64, why string) { w.lose(claim, log, from, n, why) },
 			flush: w.cfg.Flush, heartbeat: w.cfg.Heartbeat, commitEvery: w.cfg.Commit,
 			source: newSource(sourceConfig{
 				id:      windows.Source{Topic: claim.Topic, Partition: int32(claim.Partition), Incarnation: b.incarnation()},
@@ -256,74 +274,6 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 	return nil
 }
 
-// begin finds out where to go on, and commits that when it is not what is committed: so an incarnation never depends on which
-// worker came first.
-func (w *Worker) begin(ctx context.Context, claim *kafkalog.Claim, src *sourceTopic, link *part, log *slog.Logger) (b beginning, ok bool) {
-	state := changes{log: log}
-	truncated := 0
-	for again := (kafkalog.Backoff{}); again.Wait(ctx); {
-		offset, metadata, err := claim.Committed(ctx)
-		if err == nil {
-			b, err = w.resume(ctx, claim, src, offset, metadata)
-		}
-		// A leader that has just been elected may not know its log's end yet.
-		if err == nil && b.reset == resetTruncated && truncated < 5 {
-			truncated++
-			continue
-		}
-		if err == nil && w.topics.Load().ids[claim.Topic] != b.topic {
-			err = w.refresh(ctx) // or the task would take its own topic for the old one
-		}
-		if err == nil && (b.offset != offset || b.metadata() != metadata) {
-			fault.Point("ingest.begin")
-			err = claim.Commit(ctx, b.offset, b.metadata())
-		}
-		if errors.Is(err, kafkalog.ErrNotOwner) {
-			<-ctx.Done()
-			return b, false
-		}
-		state.note(ctx, "cannot find where to begin, trying on", err)
-		link.fails(err != nil)
-		if err != nil {
-			continue
-		}
-		if b.reset != "" {
-			log.Warn("committed offset is not of this log", "reason", b.reset, "committed", offset, "goes on", b.offset)
-			src.metrics.restarts(b.reset).Inc()
-		}
-		if b.gap > 0 {
-			log.Error("retention has removed records that were not read", "records", b.gap, "goes on", b.offset)
-			src.metrics.gaps.AddInt64(b.gap)
-		}
-		return b, true
-	}
-	return b, false
-}
-
-func (w *Worker) resume(ctx context.Context, claim *kafkalog.Claim, src *sourceTopic, committed int64, metadata string) (b beginning, err error) {
-	c := w.cfg.Client
-	topics, err := c.Topics(ctx, claim.Topic)
-	if err != nil {
-		return b, err
-	}
-	topic, ok := topics[claim.Topic]
-	if !ok {
-		return b, fmt.Errorf("look up topic %s: %w", claim.Topic, kafkalog.ErrUnknownTopic)
-	}
-	first, next, err := c.Bounds(ctx, claim.Topic, claim.Partition)
-	if err != nil {
-		return b, err
-	}
-	b = resume(topic.ID, committed, metadata, first, next)
-	switch {
-	case b.fresh && src.Start.Latest:
-		b.offset = next
-	case b.fresh && !src.Start.At.IsZero():
-		b.offset, err = c.OffsetAt(ctx, claim.Topic, claim.Partition, src.Start.At)
-	}
-	return b, err
-}
-
 // client is the brokers of one task, by kafkalog.
 type client struct {
 	w       *Worker
@@ -338,6 +288,9 @@ func (c *client) fetch(ctx context.Context, offset int64, wait time.Duration) (f
 	c.fetched, err = c.fetcher.Fetch(ctx, offset, wait)
 	if _, ok := errors.AsType[*kafkalog.OutOfRangeError](err); ok {
 		return nil, fmt.Errorf("%w: %w", errMoved, err)
+	}
+	if errors.Is(err, kafkalog.ErrUnknownTopic) { // it may have been made again: layout tells
+		err = errors.Join(err, c.w.refresh(ctx))
 	}
 	fault.Point("ingest.fetched")
 	return c, err
@@ -395,8 +348,11 @@ func (c *client) commit(ctx context.Context, offset int64, metadata string) erro
 	fault.Point("ingest.commit")
 	err := c.claim.Commit(ctx, offset, metadata)
 	fault.Point("ingest.committed")
-	if errors.Is(err, kafkalog.ErrNotOwner) {
+	switch {
+	case errors.Is(err, kafkalog.ErrNotOwner):
 		return fmt.Errorf("%w: %w", errLost, err)
+	case err == nil:
+		c.w.copies.put(c.claim.Topic, c.claim.Partition, committed{offset, metadata})
 	}
 	return err
 }

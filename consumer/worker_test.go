@@ -1,12 +1,16 @@
 package consumer_test
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/twmb/franz-go/pkg/kmsg"
 
 	"github.com/driftd/driftd/consumer"
 	"github.com/driftd/driftd/internal/embedded"
@@ -89,6 +93,49 @@ func TestWorkerReadsATopicThatWasMadeAgain(t *testing.T) {
 	s.produce(s.natives, 0, one, one)
 	s.run(nil)
 	s.samples.until("samples of the new topic", func() bool { return s.samples.counted[s.natives] == 5 })
+}
+
+// TestWorkerTellsALongerTopicFromTheOneBefore makes a topic again while a worker cannot read it, and longer than it was, so that
+// the offset that comes next is in the new log too. What came after driftd is read whole, also where a source begins at its end.
+func TestWorkerTellsALongerTopicFromTheOneBefore(t *testing.T) {
+	for name, start := range map[string]consumer.Start{"oldest": {}, "latest": {Latest: true}} {
+		t.Run(name, func(t *testing.T) {
+			cut := func(bool) {}
+			addrs := testkit.Broker
+			if !testkit.Real() {
+				broker := testkit.Embedded(t, embedded.Options{})
+				addrs = func(testing.TB) []string { return broker.Addrs() }
+				var no atomic.Bool
+				cut = no.Store
+				broker.Control(kmsg.Fetch, func(kmsg.Request) (kmsg.Response, error, bool) {
+					broker.Keep()
+					return nil, errors.New("cut"), no.Load()
+				})
+			}
+			s := dialStage(t, addrs(t))
+			s.makeTopics()
+			call := liveCall(1)
+			one := otlpgen.AppendNative(nil, &call)
+			begun := map[windows.Source]bool{}
+			s.samples.each = func(b *windows.Batch) { begun[b.Source] = true }
+			stop := s.run(func(c *consumer.Config) { c.Sources[1].Start = start })
+			s.samples.until("first heartbeats", func() bool { return len(begun) == 2*sourcePartitions })
+			s.produce(s.natives, 0, one, one, one)
+			s.samples.until("samples", func() bool { return s.samples.counted[s.natives] >= 3 })
+			cut(true)
+			s.remake(s.natives)
+			s.produce(s.natives, 0, one, one, one, one, one)
+			cut(false)
+			s.samples.until("samples of the new topic", func() bool { return s.samples.counted[s.natives] >= 8 })
+			stop()
+			s.produce(s.natives, 0, one)
+			s.run(func(c *consumer.Config) { c.Sources[1].Start = start })
+			s.samples.until("what comes next", func() bool { return s.samples.counted[s.natives] >= 9 })
+			if n := s.samples.counted[s.natives]; n != 9 {
+				t.Errorf("counted %d records of 9, those of the old and of the new topic", n)
+			}
+		})
+	}
 }
 
 func TestWorkerBeginsWhereItIsTold(t *testing.T) {
