@@ -15,6 +15,7 @@ import (
 
 	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/internal/kafkalog"
+	"github.com/driftd/driftd/internal/trouble"
 	"github.com/driftd/driftd/rules"
 	"github.com/driftd/driftd/windows"
 )
@@ -45,6 +46,7 @@ type Worker struct {
 	rules  atomic.Pointer[rules.Set]
 	meters *meters
 	log    *slog.Logger
+	plight trouble.List
 
 	mu struct {
 		sync.Mutex
@@ -75,6 +77,9 @@ func NewWorker(o WorkerOptions, set *rules.Set, client *kafkalog.Client, ms *met
 // any goroutine. The set must not be changed any more.
 func (w *Worker) SetRules(set *rules.Set) { w.rules.Store(set) }
 
+// Trouble is what partitions cannot read or write now, and try on. It may be called at any time, by any goroutine.
+func (w *Worker) Trouble() []string { return w.plight.Says() }
+
 // Run works until ctx ends, and then saves what its partitions know. Brokers that cannot be reached are waited for. The only
 // errors are bugs.
 func (w *Worker) Run(ctx context.Context) error {
@@ -90,8 +95,10 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 	defer disown()
 	t := &task{
 		Worker: w, claim: claim, gauges: gauges, log: w.log.With("partition", claim.Partition),
+		name:    fmt.Sprintf("%ssamples[%d]", w.o.Prefix, claim.Partition),
 		samples: w.o.Prefix + "samples", alerts: w.o.Prefix + "alerts", state: w.o.Prefix + "state", dead: w.o.Prefix + "dead",
 	}
+	defer w.plight.Forget(t.name)
 	began := time.Now()
 	if err := t.open(ctx); err != nil {
 		return err
@@ -132,6 +139,7 @@ type task struct {
 	claim                        *kafkalog.Claim
 	gauges                       *partitionGauges
 	log                          *slog.Logger
+	name                         string // of the partition, for people
 	samples, alerts, state, dead string // topics
 
 	p      *Partition
@@ -148,7 +156,7 @@ type task struct {
 // work reads samples until ctx ends.
 func (t *task) work(ctx context.Context) error {
 	fetcher := t.client.NewFetcher(t.samples, t.claim.Partition)
-	trouble := ""
+	said := ""
 	due := time.Now().Add(t.o.CheckpointEvery)
 	for b := (kafkalog.Backoff{}); b.Wait(ctx); {
 		t.answer()
@@ -165,14 +173,18 @@ func (t *task) work(ctx context.Context) error {
 			continue
 		}
 		if err != nil {
-			if ctx.Err() == nil && err.Error() != trouble {
-				trouble = err.Error()
-				t.log.Warn("cannot read samples, trying on", "error", err)
+			if ctx.Err() == nil {
+				t.plight.Note(t.name, "read samples", err)
+				if err.Error() != said {
+					said = err.Error()
+					t.log.Warn("cannot read samples, trying on", "error", err)
+				}
 			}
 			continue
 		}
-		if trouble != "" {
-			trouble = ""
+		if said != "" {
+			said = ""
+			t.plight.Note(t.name, "read samples", nil)
 			t.log.Info("samples can be read again")
 		}
 		b.Reset()
@@ -268,81 +280,24 @@ func (t *task) write(ctx context.Context, what string, msgs []kafkalog.Message) 
 	})
 }
 
-// topic is a topic's partition of this task's number.
-func (t *task) topic(name string) partitionLog {
-	return &kafkaPartition{t.client, t.client.NewFetcher(name, t.claim.Partition), name, t.claim.Partition, t.o.MaxWait}
-}
-
-// kafkaPartition is a partitionLog over Kafka.
-type kafkaPartition struct {
-	client    *kafkalog.Client
-	fetcher   *kafkalog.Fetcher
-	topic     string
-	partition int
-	maxWait   time.Duration
-}
-
-func (k *kafkaPartition) bounds(ctx context.Context) (first, next int64, err error) {
-	if first, next, err = k.client.Bounds(ctx, k.topic, k.partition); err != nil {
-		return 0, 0, &readError{err}
-	}
-	return first, next, nil
-}
-
-func (k *kafkaPartition) read(ctx context.Context, from, to int64, each func(offset int64, value []byte) error) error {
-	for from < to {
-		got, err := k.fetcher.Fetch(ctx, from, k.maxWait)
-		if gone, ok := errors.AsType[*kafkalog.OutOfRangeError](err); ok && from < gone.First {
-			from = gone.First // retention went on meanwhile
-			continue
-		}
-		if err != nil {
-			return &readError{err}
-		}
-		for got.Next() {
-			if rec := got.Record(); rec.Offset < to {
-				if err := each(rec.Offset, rec.Value); err != nil {
-					return err
-				}
-			}
-		}
-		from = max(from, got.NextOffset())
-	}
-	return nil
-}
-
-func (k *kafkaPartition) append(ctx context.Context, records [][]byte) (offsets []int64, err error) {
-	for len(records) > 0 {
-		var msgs []kafkalog.Message
-		for size := 0; len(records) > 0 && (size == 0 || size+len(records[0]) <= maxRequest); records = records[1:] {
-			size += len(records[0])
-			msgs = append(msgs, kafkalog.Message{Topic: k.topic, Partition: k.partition, Value: records[0]})
-		}
-		fault.Point("detect.save")
-		at, err := k.client.Produce(ctx, msgs)
-		fault.Point("detect.saved")
-		if err != nil {
-			return nil, err
-		}
-		offsets = append(offsets, at...)
-	}
-	return offsets, nil
-}
-
 // insist tries until it works, and logs when the outcome changes. It fails only when ctx ends.
 func (t *task) insist(ctx context.Context, what string, try func() error) error {
-	trouble := ""
+	said := ""
 	for b := (kafkalog.Backoff{}); b.Wait(ctx); {
 		err := try()
 		switch {
-		case err == nil && trouble != "":
+		case err == nil && said != "":
+			t.plight.Note(t.name, what, nil)
 			t.log.Info("works again", "what", what)
 			return nil
 		case err == nil:
 			return nil
-		case ctx.Err() == nil && err.Error() != trouble:
-			trouble = err.Error()
-			t.log.Warn("failed, trying on", "what", what, "error", err)
+		case ctx.Err() == nil:
+			t.plight.Note(t.name, what, err)
+			if err.Error() != said {
+				said = err.Error()
+				t.log.Warn("failed, trying on", "what", what, "error", err)
+			}
 		}
 	}
 	return context.Cause(ctx)
@@ -378,9 +333,11 @@ func (t *task) checkpoint(ctx context.Context) {
 	err := t.p.Checkpoint(t.offset, func(records [][]byte) ([]int64, error) { return t.topic(t.state).append(ctx, records) })
 	if err != nil {
 		t.meters.checkpointFailures.Inc()
+		t.plight.Note(t.name, "write checkpoint", err)
 		t.log.Warn("cannot write checkpoint", "offset", t.offset, "error", err)
 		return
 	}
+	t.plight.Note(t.name, "write checkpoint", nil)
 	t.saved = t.offset
 	t.meters.checkpoints.Inc()
 	t.meters.checkpointSeconds.UpdateDuration(began)
