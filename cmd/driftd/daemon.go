@@ -195,33 +195,67 @@ func (d *daemon) behindTopics(run func(context.Context) error) func(context.Cont
 	}
 }
 
-// makeTopics makes what is missing of driftd's own topics and checks the rest. It tries until brokers answer; only a wrong
-// number of partitions is an error.
+// lookAtTopics is how often driftd's own topics are looked at again.
+const lookAtTopics = 20 * time.Second
+
+// makeTopics makes what is missing of driftd's own topics and checks the rest, and does so again now and then until ctx ends: one
+// may be deleted under way. At the start a wrong number of partitions is an error. Later it is only told: what runs goes on with
+// the number that it began with, but could not be started again.
 func (d *daemon) makeTopics(ctx context.Context) error {
-	said := ""
+	said, ready := "", false
 	for b := (kafkalog.Backoff{Max: 5 * time.Second}); b.Wait(ctx); {
-		err := d.client.EnsureTopics(ctx, topicSpecs(&d.Config.Kafka))
+		err := d.ensureTopics(ctx)
 		if ctx.Err() != nil {
 			return nil
+		}
+		wrong, counted := errors.AsType[*kafkalog.PartitionCountError](err)
+		switch {
+		case counted && !ready:
+			return fmt.Errorf("%w; %s", wrong, countHint(&d.Config.Kafka, wrong))
+		case counted:
+			err = fmt.Errorf("%w; it has changed under way: driftd goes on with the number that it began with, but cannot be started again", wrong)
 		}
 		problem := ""
 		if err != nil {
 			problem = err.Error()
 		}
 		d.topics.Store(&problem)
-		if wrong, ok := errors.AsType[*kafkalog.PartitionCountError](err); ok {
-			return fmt.Errorf("%w; %s", wrong, countHint(&d.Config.Kafka, wrong))
+		switch {
+		case problem == said:
+		case err == nil:
+			d.Log.Info("topics are as they must be again")
+		case counted:
+			d.Log.Error("topics are not as they must be", "error", err)
+		default:
+			d.Log.Warn("cannot make or check driftd's topics, trying on", "error", err)
 		}
-		if err == nil {
+		said = problem
+		if err == nil && !ready {
+			ready = true
 			d.Log.Info("topics are there", "prefix", d.Config.Kafka.TopicPrefix, "partitions", d.Config.Kafka.Partitions)
-			return nil
 		}
-		if problem != said {
-			said = problem
-			d.Log.Warn("cannot make driftd's topics, trying on", "error", err)
+		if ready {
+			pause(ctx, lookAtTopics)
+			b.Reset()
 		}
 	}
 	return nil
+}
+
+// ensureTopics looks at driftd's topics once, and makes those that are missing.
+func (d *daemon) ensureTopics(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, lookAtTopics)
+	defer cancel()
+	return d.client.EnsureTopics(ctx, topicSpecs(&d.Config.Kafka))
+}
+
+func pause(ctx context.Context, d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-ctx.Done():
+	}
 }
 
 // countHint says what to do about a topic of driftd's with another number of partitions.
@@ -229,7 +263,7 @@ func countHint(k *config.Kafka, wrong *kafkalog.PartitionCountError) string {
 	if wrong.Topic == k.Topic("dead") || wrong.Topic == k.Topic(redriveTopic) {
 		return "delete the topic, or choose another kafka.topic_prefix"
 	}
-	return fmt.Sprintf("set kafka.partitions to %d, or begin anew under another kafka.topic_prefix", wrong.Have)
+	return fmt.Sprintf("set kafka.partitions to %d, or, where partitions were added to it later, begin anew under another kafka.topic_prefix", wrong.Have)
 }
 
 // topicSpecs are driftd's own topics. Samples and state are kept for the longest window, a day, and an outage of two; their

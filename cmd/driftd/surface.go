@@ -122,15 +122,25 @@ func (d *daemon) ready() []web.Check {
 		c := member(members, "ingest", d.groupID("ingest"))
 		// The topic of events that are offered again is always there, and nobody's source.
 		c.OK = c.OK && len(members[d.groupID("ingest")].Missing) < len(d.Config.Sources)
+		if w := d.ingest.Load(); w != nil {
+			held(&c, w.Trouble())
+		}
 		checks = append(checks, c)
 	}
 	if w := d.ingest.Load(); w != nil {
+		if gaps := w.Gaps(); len(gaps) > 0 {
+			checks = append(checks, web.Check{Name: "gaps", OK: true, Detail: strings.Join(gaps, "\n")})
+		}
 		if trouble := w.Unlinkable(); len(trouble) > 0 {
 			checks = append(checks, web.Check{Name: "linking", OK: true, Detail: strings.Join(trouble, "\n")})
 		}
 	}
 	if d.Stages.detect {
-		checks = append(checks, member(members, "detect", d.groupID("detect")))
+		c := member(members, "detect", d.groupID("detect"))
+		if d.detect != nil {
+			held(&c, d.detect.Trouble())
+		}
+		checks = append(checks, c)
 	}
 	for _, r := range d.act {
 		s := r.State()
@@ -152,6 +162,14 @@ func (d *daemon) ready() []web.Check {
 		checks = append(checks, d.deskCheck())
 	}
 	return append(append(checks, d.slackChecks()...), d.registryChecks()...)
+}
+
+// held adds what keeps partitions of a stage from going on.
+func held(c *web.Check, trouble []string) {
+	if len(trouble) > 0 {
+		c.OK, c.Trouble = false, true
+		c.Detail = strings.Join(append([]string{c.Detail}, trouble...), "\n")
+	}
 }
 
 // standing tells where the rules with a budget stand, in the partitions of this process.
