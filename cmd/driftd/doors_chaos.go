@@ -4,6 +4,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"os"
 	"reflect"
 	"strings"
@@ -13,9 +14,14 @@ import (
 )
 
 // doors changes what the daemon goes by, from the environment: DRIFTD_CLOCK names the file of an event clock, DRIFTD_SLACK_API is
-// the base of Slack's Web API, and DRIFTD_PACE has fields of pace as name=duration, separated by commas.
+// the base of Slack's Web API, and DRIFTD_PACE has fields of pace as name=duration, separated by commas. With a clock the process ends
+// at the end of its standard input, which whoever sets the clock holds open.
 func doors(o *daemonOptions) error {
 	if file := os.Getenv("DRIFTD_CLOCK"); file != "" {
+		go func() {
+			_, _ = io.Copy(io.Discard, os.Stdin)
+			os.Exit(exitWrong)
+		}()
 		c, err := clock.Open(file)
 		if err != nil {
 			return err

@@ -1,0 +1,203 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"time"
+
+	"github.com/driftd/driftd/internal/chaos/rig"
+	"github.com/driftd/driftd/internal/chaos/stream"
+)
+
+// Kinds of brokers.
+const (
+	embedded = "embedded"
+	apache   = "apache"
+)
+
+// row is one fault of the matrix.
+type row struct {
+	name   string            // for --fault
+	does   string            // for the table: what happens to driftd
+	rounds int               // how often, unless told otherwise
+	once   bool              // it comes once, whatever is asked for
+	not    map[string]string // kinds of brokers on which it cannot be had, and why
+	own    bool              // it hurts the broker, and so needs one of its own
+	do     func(*run) error
+}
+
+// run is a row under way. What it begins with do is a world with a stream; what it ends with is finish.
+type run struct {
+	*matrix
+	row    *row
+	ctx    context.Context
+	dir    string
+	rounds int
+	rng    *rand.Rand // of the schedule
+	world  *rig.World
+	result *result
+
+	fed chan error // what became of the stream's writing
+}
+
+// result is what came of a row. Counts of -1 were not looked for.
+type result struct {
+	rounds, events           int
+	lost, doubled            int
+	windows                  int // wrong ones
+	missing, repeated        int // steps of alerts
+	unreceived, receivedMore int // by Slack, the webhook and the registry
+	recovery                 []time.Duration
+	notes                    []string // for people, behind the row
+	differences              []string
+	skipped                  string // why it cannot be had
+	dir                      string
+	took                     time.Duration
+	err                      error
+}
+
+func (r *result) wrong() bool { return r.err != nil || len(r.differences) > 0 }
+
+// limit is how long a row may take.
+const limit = 8 * time.Minute
+
+// try runs a row.
+func (m *matrix) try(ctx context.Context, ro *row) *result {
+	res := &result{}
+	if why, ok := ro.not[m.kafka]; ok {
+		res.skipped = why
+		return res
+	}
+	ctx, cancel := context.WithTimeoutCause(ctx, limit, errors.New("the row takes too long"))
+	defer cancel()
+	h := fnv.New64a()
+	h.Write([]byte(ro.name))
+	r := &run{matrix: m, row: ro, ctx: ctx, dir: filepath.Join(m.dir, ro.name), rounds: ro.rounds, rng: rand.New(rand.NewPCG(m.seed, h.Sum64())), result: res}
+	switch {
+	case ro.once:
+		r.rounds = 1
+	case m.rounds > 0:
+		r.rounds = m.rounds
+	case m.short:
+		r.rounds = 1
+	}
+	began := time.Now()
+	res.dir = r.dir
+	if res.err = os.MkdirAll(r.dir, 0o755); res.err == nil {
+		res.err = ro.do(r)
+	}
+	res.took = time.Since(began)
+	if r.world != nil {
+		r.world.Close()
+		r.world.Brokers.Close()
+	}
+	if !res.wrong() {
+		os.RemoveAll(r.dir)
+	} else {
+		res.keep()
+	}
+	return res
+}
+
+// keep writes down what was wrong beside the logs.
+func (r *result) keep() {
+	text := ""
+	if r.err != nil {
+		text = fmt.Sprintln(r.err)
+	}
+	for _, d := range r.differences {
+		text += d + "\n"
+	}
+	_ = os.WriteFile(filepath.Join(r.dir, "differences.txt"), []byte(text), 0o644)
+}
+
+const (
+	// speed is event seconds a second.
+	speed = 60
+	// slot is the event time of one round: the fault comes in its first half.
+	slot = 4 * time.Minute
+	// lull is the event time before the first round.
+	lull = 3 * time.Minute
+)
+
+// open makes the row's world, with a stream that is long enough for its rounds.
+func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
+	spec.Seed = r.seed
+	if spec.Length == 0 {
+		spec.Length = lull + time.Duration(r.rounds)*slot
+	}
+	o := rig.Options{Dir: r.dir, Program: r.program, Stream: stream.New(spec), Speed: speed}
+	if o.Brokers, err = r.brokers(); err != nil {
+		return err
+	}
+	if change != nil {
+		change(&o)
+	}
+	if r.world, err = rig.Open(r.ctx, o); err != nil {
+		return err
+	}
+	r.fed = make(chan error, 1)
+	go func() { r.fed <- r.world.Feed.Run(r.ctx) }()
+	return nil
+}
+
+func (r *run) brokers() (rig.Brokers, error) {
+	return rig.StartEmbedded(filepath.Join(r.dir, "kafka"))
+}
+
+// each does f in every round, at a moment of event time that the seed gives. The clock does not go on into the next round before f is
+// back.
+func (r *run) each(f func(round int) error) error {
+	w := r.world
+	for i := range r.rounds {
+		from := w.Stream.Begin.Add(lull + time.Duration(i)*slot)
+		at := from.Add(time.Duration(r.rng.Int64N(int64(slot / 2))))
+		w.Feed.Allow(from.Add(slot))
+		if err := w.Feed.Await(r.ctx, at); err != nil {
+			return err
+		}
+		if err := f(i); err != nil {
+			return fmt.Errorf("round %d: %w", i+1, err)
+		}
+		r.result.rounds++
+	}
+	return nil
+}
+
+// recovers waits until the rules were evaluated up to the event time at which it is called, and notes how long that took since then.
+func (r *run) recovers(since time.Time, at time.Time) error {
+	if err := r.world.AwaitTick(r.ctx, at); err != nil {
+		return err
+	}
+	r.result.recovery = append(r.result.recovery, time.Since(since))
+	return nil
+}
+
+// finish lets the stream come to its end, waits until driftd has told all that there is to tell, ends it as SIGTERM does, and compares.
+func (r *run) finish() error {
+	w := r.world
+	w.Feed.Allow(w.Feed.End())
+	select {
+	case err := <-r.fed:
+		if err != nil {
+			return fmt.Errorf("write the stream: %w", err)
+		}
+	case <-r.ctx.Done():
+		return context.Cause(r.ctx)
+	}
+	if err := w.AwaitTick(r.ctx, w.Stream.Until); err != nil {
+		return err
+	}
+	if err := w.AwaitTold(r.ctx); err != nil {
+		return err
+	}
+	if err := w.Stop(r.ctx); err != nil {
+		return err
+	}
+	return r.compare()
+}

@@ -1,0 +1,94 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// table prints a row for each fault, as it is done.
+type table struct {
+	out  io.Writer
+	name int // width
+}
+
+func newTable(out io.Writer, rows []*row) *table {
+	t := &table{out: out}
+	for _, r := range rows {
+		t.name = max(t.name, utf8.RuneCountInString(r.does))
+	}
+	return t
+}
+
+const columns = "%7s %8s %6s %8s %8s │ %8s %8s │ %8s %8s │ %9s"
+
+func (t *table) head(m *matrix) {
+	fmt.Fprintf(t.out, "chaos on %s, seed %d: %s × event time\n\n", map[string]string{embedded: "the embedded broker", apache: "Apache Kafka"}[m.kafka], m.seed, strconv.Itoa(speed))
+	head := func(c ...any) { fmt.Fprintf(t.out, "%-*s "+columns+"\n", append([]any{t.name}, c...)...) }
+	head("", "", "", "", "", "wrong", "alerts", "", "received", "", "recovery")
+	head("fault", "rounds", "events", "lost", "doubled", "windows", "missing", "doubled", "missing", "doubled", "p50…max s")
+	fmt.Fprintln(t.out, strings.Repeat("─", t.name+1+7+1+8+1+6+1+8+1+8+3+8+1+8+3+8+1+8+3+9))
+}
+
+func (t *table) print(r *row, res *result) {
+	pad := r.does + strings.Repeat(" ", t.name-utf8.RuneCountInString(r.does))
+	if res.skipped != "" {
+		fmt.Fprintf(t.out, "%s     n/a  %s\n", pad, res.skipped)
+		return
+	}
+	n := func(v int) string {
+		if v < 0 {
+			return "n/a"
+		}
+		return grouped(v)
+	}
+	fmt.Fprintf(t.out, "%s "+columns+"\n", pad, n(res.rounds), n(res.events), n(res.lost), n(res.doubled), n(res.windows), n(res.missing), n(res.repeated),
+		n(res.unreceived), n(res.receivedMore), spread(res.recovery))
+	for _, note := range res.notes {
+		fmt.Fprintf(t.out, "  %s\n", note)
+	}
+	if !res.wrong() {
+		return
+	}
+	if res.err != nil {
+		fmt.Fprintf(t.out, "  FAILED: %v\n", res.err)
+	}
+	const shown = 5
+	for _, d := range res.differences[:min(shown, len(res.differences))] {
+		fmt.Fprintf(t.out, "  %s\n", d)
+	}
+	if more := len(res.differences) - shown; more > 0 {
+		fmt.Fprintf(t.out, "  … and %d more\n", more)
+	}
+	fmt.Fprintf(t.out, "  logs and all differences: %s\n", res.dir)
+}
+
+func (t *table) foot(wrong bool, took time.Duration) {
+	verdict := "no difference"
+	if wrong {
+		verdict = "DIFFERENCES"
+	}
+	fmt.Fprintf(t.out, "\n%s, in %s\n", verdict, took.Round(time.Second))
+}
+
+// spread is the median and the most.
+func spread(all []time.Duration) string {
+	if len(all) == 0 {
+		return "–"
+	}
+	slices.Sort(all)
+	return fmt.Sprintf("%.1f…%.1f", all[(len(all)-1)/2].Seconds(), all[len(all)-1].Seconds())
+}
+
+// grouped writes thousands apart.
+func grouped(n int) string {
+	s := strconv.Itoa(n)
+	for i := len(s) - 3; i > 0; i -= 3 {
+		s = s[:i] + "," + s[i:]
+	}
+	return s
+}
