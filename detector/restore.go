@@ -31,6 +31,9 @@ func (e *readError) Unwrap() error { return e.error }
 // for checkpoints are told apart by how much went into them, and the new ones start from nothing.
 var resetMark = []byte("driftd: state given up, started anew")
 
+// IsReset tells whether a record of the state log says that all before it was given up.
+func IsReset(record []byte) bool { return bytes.Equal(record, resetMark) }
+
 // open makes the partition: from the newest checkpoint, or where there is none that can be used, from the oldest samples and
 // what the log of alerts says of the past. It fails only when ctx ends.
 func (t *task) open(ctx context.Context) error {
@@ -123,7 +126,7 @@ func findCheckpoint(ctx context.Context, log partitionLog) (*windows.Checkpoint,
 		from = max(first, to-step)
 		marked := int64(-1)
 		err := log.read(ctx, from, to, func(offset int64, value []byte) error {
-			if bytes.Equal(value, resetMark) {
+			if IsReset(value) {
 				marked = offset
 			}
 			f.Add(value)

@@ -190,6 +190,16 @@ func (st Stretch) Quantile(q float64) float64 {
 	return st.merger.quantile(&f.dist, q, f.min, f.max)
 }
 
+// Distribution is as Group.Distribution.
+func (st Stretch) Distribution(dst []Bin) []Bin {
+	d := &st.figures.dist
+	st.merger.order(d)
+	for _, p := range d.pts {
+		dst = append(dst, Bin{p.Mean, p.Weight, d.exact})
+	}
+	return dst
+}
+
 // Above is the share of the values that are greater than limit: exact while each pane has few distinct values, else of a t-digest.
 // NaN when empty.
 func (st Stretch) Above(limit float64) float64 {

@@ -18,7 +18,7 @@ import (
 type Record struct {
 	Topic       string
 	Partition   int32
-	Incarnation string // tells a topic from one of its name that was deleted before; any text
+	Incarnation string // tells a topic from one of its name that was deleted before, as dead letters have it: its id in hex
 	Offset      int64
 	Value       []byte
 }
@@ -43,6 +43,7 @@ type Want struct {
 	Dimensions []string
 	Until      time.Time                // figures and steps are of before it, or then
 	Panes      map[Cell]map[int64]*Pane // by minute since 1970
+	Beyond     map[string]bool          // prompts of which there is more behind Until
 	Steps      []Step                   // in the order of time, then of rules and subjects
 	Dead       []Dead                   // dead letters, in the order of topics and places
 	Counts     Counts
@@ -61,11 +62,12 @@ type Counts struct {
 
 // Dead is a record or an event that must be in the dead letters.
 type Dead struct {
-	Topic     string
-	Partition int32
-	Offset    int64
-	Index     int // of the event in its record; -1 for the record
-	Reason    string
+	Topic       string
+	Partition   int32
+	Incarnation string // as of its Record
+	Offset      int64
+	Index       int // of the event in its record; -1 for the record
+	Reason      string
 }
 
 func (d Dead) String() string {
@@ -78,7 +80,7 @@ func Compute(records []Record, c Config) (*Want, error) {
 	if err != nil {
 		return nil, fmt.Errorf("oracle: %w", err)
 	}
-	w := &Want{Dimensions: c.Dimensions, Until: c.Until, Panes: make(map[Cell]map[int64]*Pane)}
+	w := &Want{Dimensions: c.Dimensions, Until: c.Until, Panes: make(map[Cell]map[int64]*Pane), Beyond: make(map[string]bool)}
 	r := &reading{Config: c, want: w, scales: rules.scales, places: make(map[place]*log)}
 	for _, rec := range records {
 		if err := r.read(&rec); err != nil {
@@ -90,7 +92,7 @@ func Compute(records []Record, c Config) (*Want, error) {
 	w.cutOff()
 	w.alerts(rules)
 	slices.SortFunc(w.Dead, func(a, b Dead) int {
-		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Reason, b.Reason))
+		return cmp.Or(cmp.Compare(a.Topic, b.Topic), cmp.Compare(a.Partition, b.Partition), cmp.Compare(a.Incarnation, b.Incarnation), cmp.Compare(a.Offset, b.Offset), cmp.Compare(a.Index, b.Index), cmp.Compare(a.Reason, b.Reason))
 	})
 	w.Dead = slices.Compact(w.Dead)
 	return w, nil

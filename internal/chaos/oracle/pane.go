@@ -52,6 +52,7 @@ func (w *Want) cutOff() {
 		for minute := range panes {
 			if minute >= w.Until.Unix()/60 {
 				delete(panes, minute)
+				w.Beyond[c.Prompt] = true
 			}
 		}
 		if len(panes) == 0 {

@@ -48,7 +48,7 @@ func (r *reading) read(rec *Record) error {
 	r.want.Counts.Records++
 	events, err := r.decode(source, rec.Value)
 	if reason, ok := errors.AsType[fault](err); ok {
-		r.want.Dead = append(r.want.Dead, Dead{rec.Topic, rec.Partition, rec.Offset, -1, string(reason)})
+		r.want.Dead = append(r.want.Dead, Dead{rec.Topic, rec.Partition, rec.Incarnation, rec.Offset, -1, string(reason)})
 		return nil
 	}
 	if err != nil {
@@ -95,7 +95,7 @@ func (r *reading) admit(e *event, l *log) bool {
 }
 
 func (r *reading) bury(e *event, reason string) {
-	r.want.Dead = append(r.want.Dead, Dead{e.topic, e.partition, e.offset, e.index, reason})
+	r.want.Dead = append(r.want.Dead, Dead{e.topic, e.partition, e.incarnation, e.offset, e.index, reason})
 }
 
 // take keeps an event unless it came before, or comes too late for any window.
@@ -120,33 +120,30 @@ func (l *log) take(e *event, newest *int64, r *reading, source *Source) {
 }
 
 // repeats tells whether the event came before in its partition: a span of the same id, or a score on the same rubric, of the same time and
-// about the same span.
+// about the same span. What came before is known for a horizon behind the time that the partition has reached. Events that were
+// refused for their time or figures do not stand for others, and what has no ids is never the same.
 func (l *log) repeats(e *event, horizon int64, r *reading) bool {
+	if e.trace == "" || e.span == "" || !e.score && !e.call && len(e.scores) == 0 {
+		return false
+	}
 	key := "span " + e.trace + " " + e.span
 	if e.score {
-		rubric := ""
-		if len(e.scores) == 1 {
-			rubric = e.scores[0].rubric
+		if len(e.scores) != 1 {
+			r.want.unsure("%s[%d]@%d is a score event with %d scores", e.topic, e.partition, e.offset, len(e.scores))
+			return false
 		}
-		key = fmt.Sprintf("score %s %s %s %d", e.trace, e.span, rubric, e.time)
+		key = fmt.Sprintf("score %s %s %s %d", e.trace, e.span, e.scores[0].rubric, e.time)
 	}
-	if e.trace == "" || e.span == "" {
-		return false
-	}
-	now := max(l.newest, e.time)
 	before, known := l.seen[key]
+	l.seen[key] = max(before, e.time)
 	if !known {
-		l.seen[key] = now
 		return false
 	}
-	switch apart := now - before; {
-	case apart <= horizon-2*disorder:
-		return true
-	case apart < 3*horizon:
+	apart := l.newest - before
+	if apart > horizon-3*disorder && apart < horizon+3*disorder {
 		r.want.unsure("%s[%d]@%d comes again about as late as repetitions are known", e.topic, e.partition, e.offset)
 	}
-	l.seen[key] = now
-	return false
+	return apart <= horizon
 }
 
 // link gives spans and scores that name no prompt the labels of what they belong to.

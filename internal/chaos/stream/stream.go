@@ -5,8 +5,11 @@
 // each was read. So the stream keeps to this, and the oracle rests on it:
 //
 //   - Inside one partition of a topic, event times go back by less than ten seconds, the disorder that ingest allows. So nothing that
-//     counts is late, however the partitions are read against each other, as long as none is silent for a minute of ingest's clock. A
-//     pulse each ten seconds in every partition sees to that where the stream is written in time.
+//     counts is late, however the partitions are read against each other, as long as ingest takes none for silent. That is fifteen
+//     seconds of its clock behind the last record of a partition, and a minute of it where a partition is not read at all. A pulse each
+//     ten seconds keeps partitions alive while the stream is written in time; but a clock that goes as fast as accelerated events makes
+//     a quarter of a minute of a short hitch. Whoever disturbs the reading lets the clock stand, ahead of all events: then time comes
+//     from the events alone, as when a backlog is worked off.
 //   - What is late by more is of two kinds. Hopelessly late events are thirty hours old: in no window, whenever they come. Those that are
 //     late by minutes are of the prompt LatePrompt, which no rule watches: they end in their panes, but at which tick depends on how
 //     partitions interleave.
@@ -45,8 +48,8 @@ var Dimensions = []string{"tier", "locale"}
 type Spec struct {
 	Seed       uint64
 	Begin      time.Time     // event time of the first call; a full quarter of an hour. Default 2026-11-20 14:00 UTC
-	Length     time.Duration // event time with traffic, whole minutes. Default 40 min
-	Rate       float64       // calls a second of event time, over all prompts. Default 4
+	Length     time.Duration // event time with traffic, whole minutes. Default 43 min, so that comparisons end with a quarter
+	Rate       float64       // calls a second of event time, over all prompts. Default 4; with fewer than 2 the quantiles may be undecided
 	Partitions int           // of each source topic. Default 4
 	Prefix     string        // of the topics' names
 	Poison     float64       // records that no one can use, as a share of all others; negative is none. Default 0.03
@@ -110,7 +113,7 @@ func (s Spec) withDefaults() Spec {
 	if s.Begin.IsZero() {
 		s.Begin = time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
 	}
-	s.Length = cmp.Or(s.Length, 40*time.Minute)
+	s.Length = cmp.Or(s.Length, 43*time.Minute)
 	s.Rate = cmp.Or(s.Rate, 4)
 	s.Partitions = cmp.Or(s.Partitions, 4)
 	s.Poison = max(cmp.Or(s.Poison, 0.03), 0)
