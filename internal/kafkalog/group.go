@@ -234,6 +234,7 @@ func (g *Group) member(ctx context.Context, topics []string, start func(*Claim) 
 			break
 		}
 		if err != nil {
+			err = g.client.hint(err)
 			g.trouble(err)
 			g.client.note(err)
 			if fenced(err) {

@@ -12,13 +12,11 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
 	"github.com/segmentio/kafka-go"
@@ -60,7 +58,7 @@ type Client struct {
 	serial    atomic.Int32 // correlation ids
 	stale     atomic.Bool  // a routing error was seen since the last look at the cluster's layout
 
-	secured string // what the configuration does to a connection, for hint
+	security security
 
 	groups struct {
 		sync.Mutex
@@ -102,13 +100,8 @@ func Dial(cfg Config, log *slog.Logger) (*Client, error) {
 			DialTimeout: dialTimeout, MetadataTTL: metadataTTL, IdleTimeout: time.Minute,
 			Dial: dialConn,
 		},
-		dialer: &kafka.Dialer{ClientID: cfg.ClientID, TLS: cfg.TLS, SASLMechanism: mechanism, Timeout: dialTimeout},
-	}
-	switch {
-	case mechanism != nil:
-		c.secured = "are mechanism, user and password right, and is the listener one for SASL?"
-	case cfg.TLS == nil:
-		c.secured = "is the listener one for TLS or SASL?"
+		dialer:   &kafka.Dialer{ClientID: cfg.ClientID, TLS: cfg.TLS, SASLMechanism: mechanism, Timeout: dialTimeout},
+		security: security{sasl: mechanism != nil, tls: cfg.TLS != nil, certificate: cfg.TLS != nil && len(cfg.TLS.Certificates) > 0},
 	}
 	c.admin = &kafka.Client{Addr: c.addr, Timeout: requestTimeout, Transport: c.transport}
 	return c, nil
@@ -145,28 +138,6 @@ func (c *Client) note(err error) {
 	if misrouted(err) {
 		c.stale.Store(true)
 	}
-}
-
-// shutOut tells whether the broker lets nobody in with our credentials.
-func shutOut(code kafka.Error) bool {
-	switch code {
-	case kafka.SASLAuthenticationFailed, kafka.UnsupportedSASLMechanism, kafka.IllegalSASLState:
-		return true
-	}
-	return false
-}
-
-// hint says what may be wrong when brokers close connections and have never answered: that is how many refuse.
-func (c *Client) hint(err error) error {
-	if !errors.Is(err, io.EOF) && !errors.Is(err, io.ErrUnexpectedEOF) && !errors.Is(err, syscall.ECONNRESET) {
-		return err
-	}
-	c.health.Lock()
-	defer c.health.Unlock()
-	if c.health.worked || c.secured == "" {
-		return err
-	}
-	return fmt.Errorf("the broker closes the connection: %s: %w", c.secured, err)
 }
 
 // misrouted tells whether err may come from an outdated picture of who leads what.

@@ -36,38 +36,44 @@ func kafka(t testing.TB) []string {
 }
 
 func startKafka() (addr string, err error) {
-	java, err := exec.LookPath("java")
-	if err != nil {
-		return "", skipped{err}
-	}
-	jars, err := fetchKafka()
-	if err != nil {
-		return "", err
-	}
-	dir, err := os.MkdirTemp("", "driftd-kafka-")
-	if err != nil {
-		return "", err
-	}
 	ports, err := freePorts(2)
 	if err != nil {
 		return "", err
 	}
 	addr = fmt.Sprintf("127.0.0.1:%d", ports[0])
-	properties := filepath.Join(dir, "server.properties")
-	if err := os.WriteFile(properties, []byte(serverProperties(addr, ports[1], filepath.Join(dir, "log"))), 0o600); err != nil {
-		return "", err
+	return addr, runKafka(addr, func(dir string) string { return serverProperties(addr, ports[1], dir) })
+}
+
+// runKafka starts a broker with these properties, which are given the folder of its log, and waits until it answers at addr. Its storage is
+// formatted with the further arguments.
+func runKafka(addr string, properties func(dir string) string, format ...string) error {
+	java, err := exec.LookPath("java")
+	if err != nil {
+		return skipped{err}
+	}
+	jars, err := fetchKafka()
+	if err != nil {
+		return err
+	}
+	dir, err := os.MkdirTemp("", "driftd-kafka-")
+	if err != nil {
+		return err
+	}
+	file := filepath.Join(dir, "server.properties")
+	if err := os.WriteFile(file, []byte(properties(filepath.Join(dir, "log"))), 0o600); err != nil {
+		return err
 	}
 	classes := []string{"-Xmx384m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-cp", filepath.Join(jars, "*")}
-	format := exec.Command(java, append(classes, "kafka.tools.StorageTool", "format", "-t", "ZHJpZnRkLXRlc3Qta2Fma2E", "-c", properties)...)
-	if out, err := format.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("format Kafka's storage: %w\n%s", err, out)
+	tool := append(classes, "kafka.tools.StorageTool", "format", "-t", "ZHJpZnRkLXRlc3Qta2Fma2E", "-c", file)
+	if out, err := exec.Command(java, append(tool, format...)...).CombinedOutput(); err != nil {
+		return fmt.Errorf("format Kafka's storage: %w\n%s", err, out)
 	}
 	var out bytes.Buffer
-	server, err := untilExit(dir, &out, java, append(classes, "kafka.Kafka", properties)...)
+	server, err := untilExit(dir, &out, java, append(classes, "kafka.Kafka", file)...)
 	if err != nil {
-		return "", fmt.Errorf("start Kafka: %w", err)
+		return fmt.Errorf("start Kafka: %w", err)
 	}
-	return addr, awaitKafka(addr, server, &out)
+	return awaitKafka(addr, server, &out)
 }
 
 // untilExit runs a command that is killed, and its folder removed, when this process ends, however it ends: a shell waits on a pipe
