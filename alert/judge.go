@@ -15,7 +15,7 @@ import (
 //     place, or to a program) it is told at once; a receiver that can only say something new is told when silence and mute are over.
 //   - What came and went before anybody was told is told as one resolved message, if it fired for longer than a minute and the
 //     end is not older than an hour; not to programs, which have nothing to close, and not what nobody would have been told of.
-//     A worker that finds it at its beginning tells it to programs and pagers in any case: the one before may have told that it
+//     A worker that finds it at its beginning tells it in any case where that makes no noise: the one before may have told that it
 //     fires, and have been killed before it could record that.
 //   - What a receiver that forgets was told is sent again in silences and mute times too: it would take it for over.
 //   - Acknowledged and silenced are shown in place. A receiver that can only say something new is told neither; nor is it told of
@@ -226,7 +226,7 @@ func (o *Outbox) due(a *alertState, now time.Time) (due, hold bool) {
 		return a.hush == notHushed || !o.loud(), true
 	}
 	over := a.last.Time
-	doubt := a.doubt && (o.traits.PerAlert || o.traits.Acks)
+	doubt := a.doubt && !o.loud()
 	if a.leg == nil || !a.fresh || !doubt && (o.traits.PerAlert || over.Sub(a.since) <= briefly) || now.Sub(over) > stale {
 		return false, false
 	}

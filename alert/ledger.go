@@ -40,6 +40,7 @@ type ledger struct {
 type ledgerPart struct {
 	committed int64 // steps below were dealt with before this worker began
 	live      bool
+	before    int64    // records below were there when this worker began
 	silences  []string // ids
 }
 
@@ -125,6 +126,9 @@ func (l *ledger) fold(part int, e Entry) {
 		return
 	}
 	r := &e.Record
+	if !p.live {
+		p.before = e.Offset + 1
+	}
 	switch {
 	case r.Type.IsStep():
 		l.step(r, part, e.Offset)

@@ -11,6 +11,9 @@ import (
 // notification returns what to tell about a group now, as it was judged. It has no alerts where there is nothing to say.
 func (o *Outbox) notification(g *groupState, now time.Time) *Notification {
 	n := &Notification{Key: g.key, StandIn: g.key.For, Repeat: g.task == again, Silenced: g.silent}
+	for _, h := range g.holds {
+		n.Doubt = n.Doubt || h.offset < o.ledger.parts[h.part].before
+	}
 	if leg := g.leg(); leg != nil {
 		n.Leg = *leg
 	} else {

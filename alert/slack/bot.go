@@ -21,6 +21,7 @@ type bot struct {
 	moved  map[alert.Key]moved
 	last   time.Time // of the newest message that was posted
 	images images
+	memory memory
 	plain  plainly
 }
 
@@ -61,12 +62,18 @@ func (b *bot) Deliver(ctx context.Context, n *alert.Notification) (string, error
 	}
 	at := parseRef(known)
 	old := at.ts
-	b.draw(ctx, n, &at)
-	at, err := b.show(ctx, n, at)
+	n, at, err := b.recall(ctx, n, at)
 	if err != nil {
 		return "", err
 	}
-	err = b.reply(ctx, at, replyTo(n, at.ts != old))
+	b.draw(ctx, n, &at)
+	at, err = b.show(ctx, n, at)
+	if err != nil {
+		b.doubtful(n, err)
+		return "", err
+	}
+	err = b.reply(ctx, at, replyTo(n, at.ts != old), newsMarks(n))
+	b.doubtful(n, err)
 	if to := at.String(); to != n.Ref && (err != nil || n.Ref != "") {
 		b.moved[n.Key] = moved{n.Ref, to}
 	} else {
@@ -80,20 +87,20 @@ func (b *bot) Deliver(ctx context.Context, n *alert.Notification) (string, error
 
 // show sends the message, with the chart or without, in blocks or in plain words: the best that Slack takes.
 func (b *bot) show(ctx context.Context, n *alert.Notification, at reference) (reference, error) {
-	v := b.cfg.view()
+	v, tells := b.cfg.view(), marks(n)
 	v.Chart = at.chart
 	m := Render(n, v)
-	out, err := b.send(ctx, at, m)
+	out, err := b.send(ctx, at, m, tells)
 	if unsendable(err) && v.Chart != "" {
 		// An image cannot be shown until Slack has looked at it. What matters goes without it, and it follows.
 		v.Chart = ""
-		if out, err = b.send(ctx, at, Render(n, v)); err == nil && wait(ctx, looked) == nil {
-			_, _ = b.send(ctx, out, m) // what counts is told; where this fails the next change tries again
+		if out, err = b.send(ctx, at, Render(n, v), tells); err == nil && wait(ctx, looked) == nil {
+			_, _ = b.send(ctx, out, m, tells) // what counts is told; where this fails the next change tries again
 		}
 	}
 	if unsendable(err) {
 		why := err
-		if out, err = b.send(ctx, at, Message{Text: m.Text}); err == nil {
+		if out, err = b.send(ctx, at, Message{Text: m.Text}, tells); err == nil {
 			b.plain.noted(b.cfg.Log, why)
 		}
 		return out, err
@@ -132,7 +139,7 @@ func unsendable(err error) bool {
 
 // send changes the message, or posts a new one where there is none any more. What a message has and the new one has not is
 // said to be gone: Slack keeps what it is not told about.
-func (b *bot) send(ctx context.Context, at reference, m Message) (reference, error) {
+func (b *bot) send(ctx context.Context, at reference, m Message, tells []string) (reference, error) {
 	options := []api.MsgOption{
 		api.MsgOptionText(m.Text, false), api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
 		api.MsgOptionBlocks(m.Blocks...), api.MsgOptionAttachments(m.attachments()...),
@@ -143,7 +150,7 @@ func (b *bot) send(ctx context.Context, at reference, m Message) (reference, err
 			return at, b.failure(err)
 		}
 	}
-	return b.post(ctx, at.chart, options...)
+	return b.post(ctx, at.chart, append(options, b.carrying(tells))...)
 }
 
 // under posts a message, in a thread where ts names one.
@@ -186,14 +193,14 @@ func wait(ctx context.Context, d time.Duration) error {
 
 // reply writes into the thread. A thread that takes no reply, such as one that an admin has locked, holds nothing up: the
 // message above it says how things are.
-func (b *bot) reply(ctx context.Context, at reference, r reply) error {
+func (b *bot) reply(ctx context.Context, at reference, r reply, tells []string) error {
 	if r.text == "" {
 		return nil
 	}
 	blocks := []api.Block{api.NewSectionBlock(md(r.text), nil, nil)}
 	options := []api.MsgOption{
 		api.MsgOptionTS(at.ts), api.MsgOptionText(cut(unmarked(r.text), maxText), false),
-		api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(),
+		api.MsgOptionDisableLinkUnfurl(), api.MsgOptionDisableMediaUnfurl(), b.carrying(tells),
 	}
 	if r.loud {
 		options = append(options, api.MsgOptionBroadcast())

@@ -90,7 +90,7 @@ func TestReplyFails(t *testing.T) {
 		if len(ms) != 1 || len(s.Replies(ms[0].TS)) != 1 {
 			t.Errorf("%d messages, calls %s", len(ms), s.Calls())
 		}
-		want := []string{"chat.postMessage ok", "chat.postMessage 503", "chat.update ok", "chat.postMessage ok"}
+		want := []string{"chat.postMessage ok", "chat.postMessage 503", "conversations.replies ok", "chat.update ok", "chat.postMessage ok"}
 		if !slices.Equal(s.Calls(), want) {
 			t.Errorf("calls %s", s.Calls())
 		}

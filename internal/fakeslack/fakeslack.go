@@ -40,6 +40,7 @@ type Message struct {
 	Text        string
 	Blocks      json.RawMessage
 	Attachments json.RawMessage
+	Metadata    json.RawMessage
 	Edits       int
 	Deleted     bool
 }
@@ -204,6 +205,7 @@ type request struct {
 	thread              string
 	broadcast           bool
 	blocks, attachments json.RawMessage // nil where nothing is said of them
+	metadata            json.RawMessage // nil too
 }
 
 // answer is what a caller gets.

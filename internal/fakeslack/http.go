@@ -16,6 +16,7 @@ var scopes = map[string]string{
 	"chat.postMessage": "chat:write", "chat.update": "chat:write", "chat.postEphemeral": "chat:write",
 	"files.getUploadURLExternal": "files:write", "files.completeUploadExternal": "files:write",
 	"usergroups.users.list": "usergroups:read",
+	"conversations.history": "channels:history", "conversations.replies": "channels:history", "users.conversations": "channels:read",
 }
 
 // api answers a Web API method. Arguments come as a form or as JSON, the token as an argument or as a bearer.
@@ -58,6 +59,13 @@ func (s *Server) api(method string, r *http.Request) answer {
 			return answer{code: "channel_not_found"}
 		}
 		return s.ephemeral(Ephemeral{Channel: channel, User: r.PostForm.Get("user"), Text: r.PostForm.Get("text"), Blocks: raw(r, "blocks")})
+	case "conversations.history":
+		return s.history(r, func(m *Message) bool { return m.ThreadTS == "" || m.Broadcast }, true)
+	case "conversations.replies":
+		ts := r.PostForm.Get("ts")
+		return s.history(r, func(m *Message) bool { return m.TS == ts || m.ThreadTS == ts }, false)
+	case "users.conversations":
+		return s.conversations()
 	case "files.getUploadURLExternal":
 		return s.uploadURL(r)
 	case "files.completeUploadExternal":
@@ -93,7 +101,7 @@ func (s *Server) chat(method string, r *http.Request) answer {
 	q := request{
 		text: r.PostForm.Get("text"), ts: r.PostForm.Get("ts"), thread: r.PostForm.Get("thread_ts"),
 		broadcast: r.PostForm.Get("reply_broadcast") == "true",
-		blocks:    raw(r, "blocks"), attachments: raw(r, "attachments"),
+		blocks:    raw(r, "blocks"), attachments: raw(r, "attachments"), metadata: raw(r, "metadata"),
 		channel: s.channel(r.PostForm.Get("channel"), method == "chat.postMessage"),
 	}
 	if q.channel == "" {

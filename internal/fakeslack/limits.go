@@ -32,6 +32,8 @@ const (
 	maxViewTitle = 24
 	maxView      = 100 // blocks of a dialog
 	maxMetadata  = 3000
+
+	maxMessageMetadata = 8000
 )
 
 type textObject struct {

@@ -20,6 +20,9 @@ func (s *Server) post(q request) answer {
 	if code, detail := s.checkMessage(q.text, q.blocks, q.attachments); code != "" {
 		return answer{code: code, detail: detail}
 	}
+	if len(q.metadata) > maxMessageMetadata {
+		return answer{code: "metadata_too_large"}
+	}
 	now := s.cfg.Now()
 	lane := "post " + q.channel
 	if q.ts != "" {
@@ -57,6 +60,9 @@ func (m *Message) change(q request) {
 	}
 	if q.blocks != nil || q.text != "" || m.Edits == 0 {
 		m.Blocks = none(q.blocks)
+	}
+	if q.metadata != nil {
+		m.Metadata = q.metadata
 	}
 	m.Text = q.text
 }

@@ -37,8 +37,9 @@ func TestSlackTroubles(t *testing.T) {
 		{refused("something_new"), 3, "other", "", false},
 	} {
 		s := subjects()[0]
+		c.fault.Method = "chat.postMessage"
 		if c.hooks {
-			s = subjects()[1]
+			s, c.fault.Method = subjects()[1], "webhook"
 		}
 		t.Run(s.name+"/"+c.fault.Error, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
@@ -70,9 +71,9 @@ func TestSlackPlainWords(t *testing.T) {
 		t.Run(s.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				w := newWorld(t, s)
-				fault := fakeslack.Fault{Error: "msg_too_long"}
+				fault := fakeslack.Fault{Method: "chat.postMessage", Error: "msg_too_long"}
 				if s.name != "slack bot" {
-					fault.Status = 400
+					fault.Method, fault.Status = "webhook", 400
 				}
 				w.peer.(*slackChannel).Fail(fault)
 				w.step("RuleA", detector.Firing)

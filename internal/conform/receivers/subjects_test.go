@@ -60,7 +60,7 @@ func subjects() []subject {
 	}
 	return []subject{
 		{
-			name: "slack bot", peer: slackPeer, secrets: []string{slackToken}, keyless: true, acks: true,
+			name: "slack bot", peer: slackPeer, secrets: []string{slackToken}, acks: true,
 			open: func(rt http.RoundTripper, _ *metrics.Set, _ *slog.Logger) alert.Receiver {
 				return slack.New(slack.Config{Token: slackToken, Channel: "#llm-alerts", APIURL: "https://slack.test/api/", TraceURL: traceURL, Transport: rt, Now: time.Now})
 			},
