@@ -147,17 +147,45 @@ func (f *fixture) settled() (got *compare.Got) {
 	return got
 }
 
-func (f *fixture) want() *oracle.Want {
+// readBack is the source topics.
+func (f *fixture) readBack() []oracle.Record {
 	f.t.Helper()
-	c := oracle.Config{Dimensions: stream.Dimensions, Rules: []byte(f.s.Rules), Until: f.s.Until}
 	var names []string
 	for _, topic := range f.s.Topics {
 		names = append(names, topic.Name)
-		c.Sources = append(c.Sources, oracle.Source{Topic: topic.Name, Encoding: topic.Encoding, Dedup: f.dedup})
 	}
 	records, err := compare.Sources(f.t.Context(), f.client, names...)
 	if err != nil {
 		f.t.Fatal(err)
+	}
+	return records
+}
+
+// records are the source topics as they would be had the stream been written as it is.
+func (f *fixture) records() []oracle.Record {
+	f.t.Helper()
+	type partition struct {
+		topic  string
+		number int
+	}
+	values := make(map[partition][][]byte)
+	for _, r := range f.s.Records {
+		at := partition{r.Topic, r.Partition}
+		values[at] = append(values[at], r.Value)
+	}
+	all := f.readBack()
+	for i := range all {
+		r := &all[i]
+		r.Value = values[partition{r.Topic, int(r.Partition)}][r.Offset]
+	}
+	return all
+}
+
+func (f *fixture) compute(records []oracle.Record) *oracle.Want {
+	f.t.Helper()
+	c := oracle.Config{Dimensions: stream.Dimensions, Rules: []byte(f.s.Rules), Until: f.s.Until}
+	for _, topic := range f.s.Topics {
+		c.Sources = append(c.Sources, oracle.Source{Topic: topic.Name, Encoding: topic.Encoding, Dedup: f.dedup})
 	}
 	want, err := oracle.Compute(records, c)
 	if err != nil {
