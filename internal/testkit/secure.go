@@ -1,11 +1,13 @@
 package testkit
 
 import (
+	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
 	"testing"
 
+	"github.com/driftd/driftd/internal/apache"
 	"github.com/driftd/driftd/internal/testcert"
 )
 
@@ -38,10 +40,6 @@ func Secure(t testing.TB) *Secured {
 	}
 	s := &Secured{Authority: testcert.New(t, "brokers"), Clients: testcert.New(t, "clients")}
 	dir := t.TempDir()
-	ports, err := freePorts(8)
-	if err != nil {
-		t.Fatal(err)
-	}
 	certs := map[string]testcert.Leaf{"tls": {Name: "broker"}, "expired": {Name: "broker", Expired: true}, "otherhost": {Name: "broker", Hosts: []string{"kafka.example"}}}
 	stores := make(map[string]string)
 	for name, leaf := range certs {
@@ -49,15 +47,9 @@ func Secure(t testing.TB) *Secured {
 	}
 	trusted := s.Clients.File(filepath.Join(dir, "clients.pem"))
 
-	var listeners, protocols, lines []string
-	listen := func(i int, name, protocol string, more ...string) (addr string) {
-		addr = fmt.Sprintf("127.0.0.1:%d", ports[i])
-		listeners = append(listeners, name+"://"+addr)
-		protocols = append(protocols, name+":"+protocol)
-		for _, m := range more {
-			lines = append(lines, "listener.name."+strings.ToLower(name)+"."+m)
-		}
-		return addr
+	var listeners []apache.Listener
+	listen := func(name, protocol string, more ...string) {
+		listeners = append(listeners, apache.Listener{Name: name, Protocol: protocol, Properties: more})
 	}
 	presents := func(name string) []string {
 		return []string{"ssl.keystore.type=PEM", "ssl.keystore.location=" + stores[name]}
@@ -74,25 +66,22 @@ func Secure(t testing.TB) *Secured {
 		sasl = append(sasl, u.Mechanism+".sasl.jaas.config="+module)
 	}
 	sasl = append(sasl, "sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512")
-	s.TLS = listen(0, "TLS", "SSL", presents("tls")...)
-	s.MTLS = listen(1, "MTLS", "SSL", append(presents("tls"), "ssl.client.auth=required", "ssl.truststore.type=PEM", "ssl.truststore.location="+trusted)...)
-	s.SASL = listen(2, "SASL", "SASL_PLAINTEXT", sasl...)
-	s.SASLTLS = listen(3, "SASLTLS", "SASL_SSL", append(presents("tls"), sasl...)...)
-	s.Expired = listen(4, "EXPIRED", "SSL", presents("expired")...)
-	s.OtherHost = listen(5, "OTHERHOST", "SSL", presents("otherhost")...)
+	listen("TLS", "SSL", presents("tls")...)
+	listen("MTLS", "SSL", append(presents("tls"), "ssl.client.auth=required", "ssl.truststore.type=PEM", "ssl.truststore.location="+trusted)...)
+	listen("SASL", "SASL_PLAINTEXT", sasl...)
+	listen("SASLTLS", "SASL_SSL", append(presents("tls"), sasl...)...)
+	listen("EXPIRED", "SSL", presents("expired")...)
+	listen("OTHERHOST", "SSL", presents("otherhost")...)
 
-	err = runKafka(s.TLS, func(dir string) string {
-		all := serverProperties(fmt.Sprintf("127.0.0.1:%d", ports[6]), ports[7], dir)
-		for key, more := range map[string][]string{"listeners=": listeners, "advertised.listeners=": listeners, "listener.security.protocol.map=": protocols} {
-			all = strings.Replace(all, "\n"+key, "\n"+key+strings.Join(more, ",")+",", 1)
-		}
-		return all + strings.Join(append(lines, "inter.broker.listener.name=PLAINTEXT", ""), "\n")
-	}, format...)
-	if s, ok := err.(skipped); ok {
-		t.Skip("DRIFTD_TEST_KAFKA=1, but Apache Kafka cannot be run here: ", s.error)
+	c, err := apache.Start(apache.Options{Listeners: listeners, Format: format})
+	if missing, ok := errors.AsType[*apache.UnavailableError](err); ok {
+		t.Skip("DRIFTD_TEST_KAFKA=1, but Apache Kafka cannot be run here: ", missing)
 	}
 	if err != nil {
 		t.Fatal(err)
 	}
+	t.Cleanup(c.Close)
+	s.TLS, s.MTLS, s.SASL, s.SASLTLS = c.Addr("TLS"), c.Addr("MTLS"), c.Addr("SASL"), c.Addr("SASLTLS")
+	s.Expired, s.OtherHost = c.Addr("EXPIRED"), c.Addr("OTHERHOST")
 	return s
 }
