@@ -125,7 +125,11 @@ func disordered(rng *rand.Rand, n int, most time.Duration) (events [][]byte) {
 
 // TestFeedIsIngest holds the feed against the core that a Worker runs, which is cut at random.
 func TestFeedIsIngest(t *testing.T) {
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 4
+	}
+	for seed := range seeds {
 		rng := rand.New(rand.NewPCG(seed, 1))
 		events := disordered(rng, 2500, 10*time.Second)
 		linking := usualLinking

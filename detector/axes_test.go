@@ -12,6 +12,9 @@ import (
 
 // TestAxesOfAPartition asks for what alerts are explained by, after a restart as before it.
 func TestAxesOfAPartition(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some days of traffic")
+	}
 	s := &script{t: t, file: "axes"}
 	run := func(text string) {
 		t.Helper()

@@ -135,7 +135,10 @@ func TestAxisByChance(t *testing.T) {
 	for _, q := range []float64{0.5, 0.4, 0.2, 0.1, 0.03, 0.01} {
 		for _, each := range []int{1, 7, 300} {
 			told := 0
-			const versions = 300
+			versions := 300
+			if testing.Short() {
+				versions = 20
+			}
 			for range versions {
 				var a axis
 				for m := range 6000 / (10 + each) {

@@ -32,8 +32,12 @@ func calls(version, tier string, n, tenths int) (scores []score) {
 // TestScoresDoNotWaitForLong: a bad time that the other side has not seen is no evidence when it comes back, whether it was five minutes
 // or five hours, few scores a minute or many.
 func TestScoresDoNotWaitForLong(t *testing.T) {
-	for _, n := range []int{10, 30, 100, 300} {
-		for _, bad := range []int{5, 50, 300} {
+	rates, stretches := []int{10, 30, 100, 300}, []int{5, 50, 300}
+	if testing.Short() {
+		rates, stretches = rates[1:2], stretches[1:2]
+	}
+	for _, n := range rates {
+		for _, bad := range stretches {
 			y := newPlay(t, besideRules)
 			for range 100 {
 				y.next(calls("v0", "a", n, 9))
@@ -66,6 +70,9 @@ func TestScoresDoNotWaitForLong(t *testing.T) {
 // TestWaitingIsInNoOrder: what the alarms of a minute say does not depend on which series began to wait first, which a restart forgets,
 // though they are too many to look each of them up.
 func TestWaitingIsInNoOrder(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some thousands of series")
+	}
 	const tiers = maxLooks + 100
 	name := func(i int) string { return fmt.Sprintf("%04d", i) }
 	y := newPlay(t, besideRules)

@@ -154,7 +154,11 @@ func TestDistancesOfDigests(t *testing.T) {
 		}
 		return out
 	}
-	for range 10 {
+	rounds := 10
+	if testing.Short() {
+		rounds = 1
+	}
+	for range rounds {
 		draw := func(n int, mu, sigma float64) []float64 {
 			out := make([]float64, n)
 			for i := range out {

@@ -46,7 +46,11 @@ func anyAdvice(rng *rand.Rand) string {
 // FuzzAdvice holds that no valid rules and no samples make the engine panic or tell what is no number, that restarts change
 // nothing, and that every alert ends when it must.
 func FuzzAdvice(f *testing.F) {
-	for seed := range uint64(12) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

@@ -26,7 +26,10 @@ func TestRecordedChange(t *testing.T) {
 	const rule = `
 rubrics: {good: {min: 0, max: 1, better: higher}}
 groups: [{name: g, rules: [{alert: Changed, rubric: good, drift: {drop: 0.05, against: {version: old}}}]}]`
-	const shuffles = 200
+	shuffles := 200
+	if testing.Short() {
+		shuffles = 8
+	}
 	run := func(seed uint64, before, after []float64) (early int, delay float64) {
 		rng := rand.New(rand.NewPCG(7, seed))
 		before, after = slices.Clone(before), slices.Clone(after)

@@ -124,7 +124,11 @@ func (w *twins) step() (records []Record, lines []string) {
 // FuzzSequential holds that no valid rules and no samples make the engine panic or tell what is no number, and that restarts
 // change nothing.
 func FuzzSequential(f *testing.F) {
-	for seed := range uint64(12) {
+	seeds := uint64(12)
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, seed uint64) {

@@ -119,7 +119,11 @@ func TestMirrored(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 7))
 	y := newPlay(t, sequentialRules)
 	fired := make(map[string]int)
-	for minute := range 4000 {
+	minutes, rules := 4000, []string{"Fixed", "Previous", "Day", "Beside", "Tail"}
+	if testing.Short() {
+		minutes, rules = 500, rules[:1]
+	}
+	for minute := range minutes {
 		steps := y.next(upsAndDowns(rng, minute))
 		var good, bad []Record
 		for _, r := range steps {
@@ -143,7 +147,7 @@ func TestMirrored(t *testing.T) {
 			}
 		}
 	}
-	for _, rule := range []string{"Fixed", "Previous", "Day", "Beside", "Tail"} {
+	for _, rule := range rules {
 		if fired[rule] == 0 {
 			t.Errorf("%s never fired", rule)
 		}
@@ -177,13 +181,17 @@ func reflects(g, b *Record) bool {
 // TestOrderIsNothing: the order of samples within a minute, of cells as they come, and a restart change no byte.
 func TestOrderIsNothing(t *testing.T) {
 	set := parsed(t, sequentialRules)
+	minutes, least := 4000, 20
+	if testing.Short() {
+		minutes, least = 500, 3
+	}
 	var want []string
 	for trial := range 3 {
 		rng, shuffle := rand.New(rand.NewPCG(1, 7)), rand.New(rand.NewPCG(2, uint64(trial)))
 		y := newPlay(t, sequentialRules)
 		var log stateLog
 		var got []string
-		for minute := range 4000 {
+		for minute := range minutes {
 			scores := upsAndDowns(rng, minute)
 			if trial > 0 {
 				shuffle.Shuffle(len(scores), func(i, j int) { scores[i], scores[j] = scores[j], scores[i] })
@@ -196,7 +204,7 @@ func TestOrderIsNothing(t *testing.T) {
 		if trial == 0 {
 			want = got
 		}
-		if len(want) < 20 || !slices.Equal(got, want) {
+		if len(want) < least || !slices.Equal(got, want) {
 			t.Fatalf("trial %d: %d steps, want the %d of the first", trial, len(got), len(want))
 		}
 	}
@@ -387,6 +395,9 @@ func TestSubjectsAreLimited(t *testing.T) {
 
 // TestSequentialHistory: a partition that starts anew with what the log of alerts says of its past goes on as the one before.
 func TestSequentialHistory(t *testing.T) {
+	if testing.Short() {
+		t.Skip("some days of traffic")
+	}
 	set := parsed(t, sequentialRules)
 	rng := rand.New(rand.NewPCG(1, 7))
 	y := newPlay(t, sequentialRules)

@@ -19,7 +19,10 @@ func tuples(prefix string, n int, minute int64) []event {
 
 // Cells that come and go leave nothing behind, and forgetting many of one prompt takes time in proportion to their number.
 func TestCellsThatComeAndGo(t *testing.T) {
-	const n = 40_000
+	n := 40_000
+	if testing.Short() {
+		n = 3000
+	}
 	s, f := NewStore(Options{Dimensions: testDimensions}), newFeed()
 	views := s.SetViews([]ViewSpec{{Metric: Latency, Window: time.Hour, By: testDimensions, Total: true}})
 	minute := bombStart
@@ -41,7 +44,11 @@ func TestCellsThatComeAndGo(t *testing.T) {
 func TestLateTrickleIsBounded(t *testing.T) {
 	s, f, log := NewStore(Options{Dimensions: testDimensions}), newFeed(), &memoryLog{}
 	s.SetViews(testViews)
-	for m := bombStart; m < bombStart+300; m++ {
+	minutes := bombStart + 300
+	if testing.Short() {
+		minutes = bombStart + 60
+	}
+	for m := bombStart; m < minutes; m++ {
 		events := make([]event, 0, 200)
 		for i := range int64(20) {
 			events = append(events, event{time: m*minuteNanos + i, prompt: "p", version: "v", latency: 1 / float64(i+1), scored: true, score: scores[i%7]})
@@ -182,7 +189,10 @@ func TestPilesOfOpenPanes(t *testing.T) {
 	s, f, w := NewStore(Options{Dimensions: testDimensions}), newFeed(), &world{}
 	views := s.SetViews(testViews)
 	ahead, behind := Source{Topic: "ahead"}, Source{Topic: "behind"}
-	const minutes = 20 * hour
+	minutes := int64(20 * hour)
+	if testing.Short() {
+		minutes = 5 * hour
+	}
 	clock := (bombStart + minutes) * minuteNanos
 	feed := func(src Source, m int64) int {
 		ev := event{time: m*minuteNanos + 1, prompt: "p", version: "v", dims: [2]string{src.Topic[:1]}, latency: float64(m%97) / 8}
@@ -195,7 +205,7 @@ func TestPilesOfOpenPanes(t *testing.T) {
 			t.Fatal("time went on without the one behind")
 		}
 	}
-	if st := s.Stats(); st.OpenPanes != minutes+1 {
+	if st := s.Stats(); int64(st.OpenPanes) != minutes+1 {
 		t.Errorf("%d open panes", st.OpenPanes)
 	}
 	for m := bombStart; m < bombStart+minutes; m++ {

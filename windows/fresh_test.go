@@ -261,12 +261,16 @@ func restarted(t testing.TB, s *Store) *Store {
 // What the views say of the minute sealed last is what follows from its samples, however they came, and whatever was digested, or
 // saved and restored, on the way.
 func TestFreshPanesEqualRecomputation(t *testing.T) {
-	for seed := range uint64(2) {
+	seeds, steps := uint64(2), 1200
+	if testing.Short() {
+		seeds, steps = 1, 300
+	}
+	for seed := range seeds {
 		w, p := newCrowd(seed), &plain{calls: make(map[int64][]call)}
 		s := NewStore(Options{Dimensions: testDimensions})
 		views := s.SetViews(freshViews)
 		compacted, digested, restarts, late, ticks, values := 0, 0, 0, 0, 0, int64(0)
-		for range 1200 {
+		for range steps {
 			record, calls := w.step()
 			for _, c := range calls {
 				if m := c.at / minuteNanos; !s.started || m >= s.sealed {
@@ -302,7 +306,7 @@ func TestFreshPanesEqualRecomputation(t *testing.T) {
 				delete(p.calls, m)
 			})
 		}
-		if digested < 5 || restarts < 30 || late < 100 || ticks < 200 || values < 10_000 {
+		if least := steps / 240; digested < least || restarts < 6*least || late < 20*least || ticks < 40*least || values < int64(2000*least) {
 			t.Errorf("seed %d: %d compacted, %d of them at one of %d restarts, %d late, %d ticks, %d values: too tame", seed, compacted, digested, restarts, late, ticks, values)
 		}
 	}

@@ -291,12 +291,16 @@ func (c *scenario) step() (record []byte, fresh []event) {
 }
 
 func TestWindowsEqualBruteForce(t *testing.T) {
-	for seed := range uint64(2) {
+	seeds, steps := uint64(2), 6000
+	if testing.Short() {
+		seeds, steps = 1, 1000
+	}
+	for seed := range seeds {
 		c, w := newScenario(seed), &world{}
 		s := NewStore(Options{Dimensions: testDimensions})
 		views := s.SetViews(testViews)
 		ticks, late, skipped := 0, 0, 0
-		for range 6000 {
+		for range steps {
 			record, fresh := c.step()
 			f := fold(t, s, record)
 			if f.Samples+f.TooLate != len(fresh) {
@@ -323,7 +327,7 @@ func TestWindowsEqualBruteForce(t *testing.T) {
 				}
 			})
 		}
-		if ticks < 1200 || late == 0 || skipped == 0 {
+		if ticks < steps/5 || late == 0 || skipped == 0 {
 			t.Errorf("seed %d: %d ticks, %d late, %d skipped: the scenario does not try what it should", seed, ticks, late, skipped)
 		}
 	}
@@ -373,7 +377,11 @@ func TestRestoredStoreGoesOnTheSame(t *testing.T) {
 	live := NewStore(Options{Dimensions: testDimensions})
 	liveViews := live.SetViews(testViews)
 	other, otherViews := live, liveViews
-	for i := range 5000 {
+	steps := 5000
+	if testing.Short() {
+		steps = 850
+	}
+	for i := range steps {
 		record, _ := c.step()
 		var want, got []string
 		fold(t, live, record)

@@ -141,7 +141,11 @@ func TestSameEvents(t *testing.T) {
 	attrs := tableOf(t)
 	inProto, inJSON := otlp.New(attrs), otlp.NewJSON(attrs)
 	yielded, scores := 0, 0
-	for seed := range uint64(3000) {
+	seeds := uint64(3000)
+	if testing.Short() {
+		seeds = 300
+	}
+	for seed := range seeds {
 		r := random{rand.New(rand.NewPCG(seed, 1))}
 		proto, text := r.requests(t)
 		want, err := events(inProto, proto)
@@ -172,7 +176,7 @@ func TestSameEvents(t *testing.T) {
 			}
 		}
 	}
-	if yielded < 1000 || scores < 500 {
+	if yielded < int(seeds)/3 || scores < int(seeds)/6 {
 		t.Errorf("%d events, of which %d are scores: too few to say anything", yielded, scores)
 	}
 }

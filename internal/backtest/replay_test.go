@@ -81,7 +81,11 @@ func testOptions(t testing.TB, steps func([]detector.Record) error) Options {
 
 // TestWorkersMakeNoDifference holds that the steps, and their order, are a function of the events alone.
 func TestWorkersMakeNoDifference(t *testing.T) {
-	events := testEvents(10_000, 600*time.Millisecond)
+	n := 10_000
+	if testing.Short() {
+		n = 2000
+	}
+	events := testEvents(n, 6000*time.Second/time.Duration(n))
 	var want string
 	for _, workers := range []int{1, 2, 5, testPartitions + 1} {
 		var out strings.Builder
@@ -100,7 +104,7 @@ func TestWorkersMakeNoDifference(t *testing.T) {
 		if out.String() != want {
 			t.Errorf("%d workers give other steps than one", workers)
 		}
-		if report.Detected.Samples != 10_000 || report.Detected.Late+report.Detected.Skipped > 0 || report.Refused() > 0 || len(report.Prompts) != 10 {
+		if report.Detected.Samples != n || report.Detected.Late+report.Detected.Skipped > 0 || report.Refused() > 0 || len(report.Prompts) != 10 {
 			t.Errorf("%d workers: %+v", workers, report)
 		}
 	}
