@@ -16,7 +16,8 @@ const (
 type seen struct {
 	mu struct {
 		sync.Mutex
-		at map[string]time.Time
+		at   map[string]time.Time
+		next time.Time // when the oldest of them will be old enough to be forgotten
 	}
 }
 
@@ -34,12 +35,16 @@ func (s *seen) first(key string, now time.Time) bool {
 	if _, ok := s.mu.at[key]; ok {
 		return false
 	}
-	if len(s.mu.at) >= maxSeen/2 {
+	if len(s.mu.at) >= maxSeen/2 && now.After(s.mu.next) {
+		oldest := now
 		for k, at := range s.mu.at {
 			if now.Sub(at) > rememberFor {
 				delete(s.mu.at, k)
+			} else if at.Before(oldest) {
+				oldest = at
 			}
 		}
+		s.mu.next = oldest.Add(rememberFor)
 	}
 	if len(s.mu.at) >= maxSeen {
 		return false
