@@ -14,6 +14,7 @@ type Claim struct {
 	Partition int
 
 	group *Group
+	store CommitFunc    // by a cluster; nil for brokers
 	lost  chan struct{} // closed when the claim is given up
 }
 
@@ -27,6 +28,9 @@ func (c *Claim) Committed(ctx context.Context) (offset int64, metadata string, e
 func (c *Client) Committed(ctx context.Context, group, topic string, partition int) (offset int64, metadata string, err error) {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if c.cluster != nil {
+		return c.cluster.Committed(ctx, group, topic, partition)
+	}
 	res, err := c.admin.OffsetFetch(ctx, &kafka.OffsetFetchRequest{GroupID: group, Topics: map[string][]int{topic: {partition}}})
 	if err == nil {
 		err = res.Error
@@ -97,6 +101,9 @@ func (c *Claim) Begin(ctx context.Context) (offset int64, metadata string, err e
 // that is kept is committed with the new generation, a lost one answers ErrNotOwner, as does every claim once its task has ended.
 func (c *Claim) Commit(ctx context.Context, offset int64, metadata string) error {
 	g := c.group
+	if c.store != nil {
+		return c.commitError(offset, c.store(ctx, offset, metadata))
+	}
 	for {
 		g.mu.Lock()
 		member, id, changed, closing := g.mu.member, g.mu.id, g.mu.changed, g.mu.closing

@@ -83,6 +83,9 @@ func (f *Fetcher) Pin(id [16]byte) *Fetcher {
 // Errors to match: *OutOfRangeError, ErrUnknownTopic. All others are worth trying again after Backoff.
 func (f *Fetcher) Fetch(ctx context.Context, offset int64, maxWait time.Duration) (*Fetched, error) {
 	c := f.client
+	if c.cluster != nil {
+		return f.take(ctx, offset, maxWait)
+	}
 	f.req.MaxWaitMillis = int32(max(maxWait, 0) / time.Millisecond)
 	f.req.Topics[0].Partitions[0].FetchOffset = offset
 	var body []byte

@@ -116,6 +116,9 @@ func (c *Client) Group(cfg GroupConfig) *Group {
 // left, with nil when ctx ends, or with the error of a task that failed before its context was cancelled. A task that returns nil
 // is not started again while its partition stays assigned. Run is called once.
 func (g *Group) Run(ctx context.Context, task func(ctx context.Context, claim *Claim) error) error {
+	if g.client.cluster != nil {
+		return g.join(ctx, task)
+	}
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	start := func(claim *Claim) *run {

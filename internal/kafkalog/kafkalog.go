@@ -57,6 +57,7 @@ type Client struct {
 	dialer    *kafka.Dialer
 	serial    atomic.Int32 // correlation ids
 	stale     atomic.Bool  // a routing error was seen since the last look at the cluster's layout
+	cluster   Cluster      // in place of all that; nil for brokers
 
 	security security
 
@@ -108,7 +109,11 @@ func Dial(cfg Config, log *slog.Logger) (*Client, error) {
 }
 
 // Close drops the connections. Requests under way end first by their own contexts.
-func (c *Client) Close() { c.transport.CloseIdleConnections() }
+func (c *Client) Close() {
+	if c.transport != nil {
+		c.transport.CloseIdleConnections()
+	}
+}
 
 // Reachable tells whether the last request got an answer, and if not, why. Before the first request it is false.
 func (c *Client) Reachable() (ok bool, detail string) {

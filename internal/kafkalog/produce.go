@@ -58,7 +58,11 @@ func (c *Client) Produce(ctx context.Context, msgs []Message) (offsets []int64, 
 		defer func() { *buf = nil }()
 	}
 
-	c.deliver(ctx, parcels)
+	if c.cluster != nil {
+		c.hand(ctx, parcels)
+	} else {
+		c.deliver(ctx, parcels)
+	}
 
 	offsets = make([]int64, len(msgs))
 	failed := &ProduceError{}

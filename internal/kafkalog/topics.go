@@ -32,6 +32,9 @@ type TopicSpec struct {
 // Topics looks up topics by name, at the brokers, not in a cache. A topic that does not exist is absent from the answer.
 // It never makes one, whatever the brokers' auto.create.topics.enable says.
 func (c *Client) Topics(ctx context.Context, names ...string) (map[string]Topic, error) {
+	if c.cluster != nil {
+		return c.cluster.Topics(ctx, names)
+	}
 	found, err := c.describe(ctx, names)
 	if err != nil {
 		return nil, err
@@ -181,6 +184,9 @@ func (c *Client) create(ctx context.Context, specs []TopicSpec) error {
 // Bounds returns the offset of the log's first record and the one that the next record will have. Records of transactions that are
 // still open lie above next.
 func (c *Client) Bounds(ctx context.Context, topic string, partition int) (first, next int64, err error) {
+	if c.cluster != nil {
+		return c.cluster.Bounds(ctx, topic, partition)
+	}
 	p, err := c.listOffsets(ctx, topic, partition, kafka.FirstOffsetOf(partition), kafka.LastOffsetOf(partition))
 	return p.FirstOffset, p.LastOffset, err
 }
@@ -190,6 +196,9 @@ func (c *Client) OffsetAt(ctx context.Context, topic string, partition int, t ti
 	if t.UnixMilli() < 0 {
 		first, _, err := c.Bounds(ctx, topic, partition) // negative times have a meaning of their own in the protocol
 		return first, err
+	}
+	if c.cluster != nil {
+		return c.cluster.OffsetAt(ctx, topic, partition, t.UnixMilli())
 	}
 	p, err := c.listOffsets(ctx, topic, partition, kafka.TimeOffsetOf(partition, t))
 	if err != nil {
