@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/driftd/driftd/internal/chaos/oracle"
 	"github.com/driftd/driftd/internal/chaos/rig"
 	"github.com/driftd/driftd/internal/chaos/stream"
 )
@@ -43,6 +44,10 @@ type run struct {
 	result *result
 
 	fed chan error // what became of the stream's writing
+
+	kept   []oracle.Record // that stood in the source topics, see remember
+	passed []passed
+	dedup  time.Duration // of the sources
 }
 
 // result is what came of a row. Counts of -1 were not looked for.

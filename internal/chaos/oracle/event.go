@@ -14,6 +14,7 @@ type event struct {
 	place
 	offset int64
 	index  int
+	unread bool // see Record
 
 	score    bool // not a span
 	call     bool // a span of a model call

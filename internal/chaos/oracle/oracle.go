@@ -21,6 +21,10 @@ type Record struct {
 	Incarnation string // tells a topic from one of its name that was deleted before, as dead letters have it: its id in hex
 	Offset      int64
 	Value       []byte
+	// Unread records stand in the log, but were passed over: nothing in them counts, though what counts may be linked to it, and is the
+	// same as what was in them.
+	Unread  bool
+	Counted int // of an unread one: how many of its events did count, the first ones
 }
 
 // Source is a source topic.

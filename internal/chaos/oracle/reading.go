@@ -45,9 +45,14 @@ func (r *reading) read(rec *Record) error {
 	if len(rec.Value) == 0 {
 		return nil
 	}
-	r.want.Counts.Records++
+	if !rec.Unread {
+		r.want.Counts.Records++
+	}
 	events, err := r.decode(source, rec.Value)
 	if reason, ok := errors.AsType[fault](err); ok {
+		if rec.Unread {
+			return nil
+		}
 		r.want.Dead = append(r.want.Dead, Dead{rec.Topic, rec.Partition, rec.Incarnation, rec.Offset, -1, string(reason)})
 		return nil
 	}
@@ -56,7 +61,7 @@ func (r *reading) read(rec *Record) error {
 	}
 	newest := l.newest
 	for i, e := range events {
-		e.place, e.offset, e.index = key, rec.Offset, i
+		e.place, e.offset, e.index, e.unread = key, rec.Offset, i, rec.Unread && i >= rec.Counted
 		if r.admit(e, l) {
 			l.take(e, &newest, r, source)
 		}
@@ -87,11 +92,10 @@ func (r *reading) admit(e *event, l *log) bool {
 	default:
 		e.checkFigures()
 	}
-	if e.fault != "" {
+	if e.fault != "" && !e.unread {
 		r.bury(e, e.fault)
-		return false
 	}
-	return true
+	return e.fault == ""
 }
 
 func (r *reading) bury(e *event, reason string) {
@@ -102,11 +106,16 @@ func (r *reading) bury(e *event, reason string) {
 func (l *log) take(e *event, newest *int64, r *reading, source *Source) {
 	*newest = max(*newest, e.time)
 	if source.Dedup > 0 && l.repeats(e, int64(source.Dedup), r) {
-		r.want.Counts.Repeated++
+		if !e.unread {
+			r.want.Counts.Repeated++
+		}
 		return
 	}
 	if !e.score {
 		r.spans = append(r.spans, e)
+	}
+	if e.unread {
+		return
 	}
 	late := l.newest - e.time
 	switch {

@@ -34,6 +34,7 @@ type Feed struct {
 		written int
 		clocks  map[lane]int64
 		free    bool // the clock does not wait for driftd
+		sources int  // partitions of each source topic
 		held    func(*stream.Record) bool
 	}
 	kept []stream.Record // held back, in their order
@@ -48,6 +49,7 @@ type lane struct {
 func newFeed(w *World) *Feed {
 	f := &Feed{w: w}
 	f.mu.clocks = map[lane]int64{}
+	f.mu.sources = w.Stream.Partitions
 	f.mu.limit = w.Stream.Begin
 	return f
 }
@@ -72,6 +74,13 @@ func (f *Feed) Free(free bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mu.free = free
+}
+
+// Grown says that each source topic has so many partitions now: the clock waits until driftd reads all of them.
+func (f *Feed) Grown(partitions int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.sources = partitions
 }
 
 // Hold keeps the records for which is says so from being written, until it is called with nil; then they come first.
@@ -148,7 +157,7 @@ func (f *Feed) may(t *time.Time) bool {
 	if f.mu.free {
 		return true
 	}
-	want := len(f.w.Stream.Topics) * f.w.Stream.Partitions * f.w.Partitions
+	want := len(f.w.Stream.Topics) * f.mu.sources * f.w.Partitions
 	if len(f.mu.clocks) < want {
 		return false
 	}

@@ -103,12 +103,8 @@ func (w *World) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.stops = append(w.stops, w.Client.Close)
-	var specs []kafkalog.TopicSpec
-	for _, t := range w.Stream.Topics {
-		specs = append(specs, kafkalog.TopicSpec{Name: t.Name, Partitions: w.Stream.Partitions, ReplicationFactor: w.ReplicationFactor, Config: w.Options.Topics})
-	}
-	if err := w.Client.EnsureTopics(ctx, specs); err != nil {
-		return fmt.Errorf("make source topics: %w", err)
+	if err := w.MakeSources(ctx); err != nil {
+		return err
 	}
 	w.Slack = fakeslack.New(fakeslack.Config{Token: slackToken, Channels: map[string]string{slackChannel: "C0CHAOS"}, Now: time.Now})
 	key, err := signature.ParseKey(registrySecret)
