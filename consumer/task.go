@@ -66,6 +66,7 @@ type task struct {
 	trouble   changes
 	atEnd     bool
 	end       int64 // of the log, as last seen
+	caughtUp  bool  // a heartbeat has told of the partition's end
 }
 
 // fare tells how it is with something that the task does at the brokers.
@@ -135,7 +136,8 @@ func (t *task) run(ctx context.Context) {
 			fetchPause(ctx, failed)
 		}
 		t.tend(ctx)
-		if !over && time.Since(t.beaten) >= t.heartbeat {
+		// All that wait for this partition hear at once when it is read to its end for the first time, as after a restart.
+		if !over && (t.atEnd && !t.caughtUp || time.Since(t.beaten) >= t.heartbeat) {
 			over = !t.beat(failed == 0 && !t.source.stuck())
 		}
 	}
@@ -299,6 +301,7 @@ func (t *task) beat(reading bool) bool {
 		return true // soon
 	}
 	t.beaten = time.Now()
+	t.caughtUp = t.caughtUp || t.atEnd
 	announced, same := t.brokers.layout(t.lineage)
 	if !same {
 		t.log.Warn("topic was deleted and made again")

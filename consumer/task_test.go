@@ -27,6 +27,7 @@ type fakeBrokers struct {
 	lose                          int            // so many batches are written but not acknowledged
 	hold                          chan struct{}  // writes wait for it
 	log                           map[int][]byte // what each samples partition holds: offsets, 8 bytes each
+	marks                         map[int]int64  // the newest watermark in each
 	writes                        []time.Time
 	committed                     int64
 	commits                       int
@@ -34,7 +35,7 @@ type fakeBrokers struct {
 }
 
 func newFakeBrokers(n int) *fakeBrokers {
-	f := &fakeBrokers{more: make(chan struct{}, 1), log: map[int][]byte{}}
+	f := &fakeBrokers{more: make(chan struct{}, 1), log: map[int][]byte{}, marks: map[int]int64{}}
 	f.append(n)
 	return f
 }
@@ -111,6 +112,7 @@ func (f *fakeBrokers) write(ctx context.Context, msgs []message) (left []message
 		if err := b.Decode(msgs[i].value); err != nil {
 			panic(err)
 		}
+		f.marks[msgs[i].partition] = b.Watermark
 		for _, pos := range b.Pos {
 			f.log[msgs[i].partition] = binary.BigEndian.AppendUint64(f.log[msgs[i].partition], uint64(pos.Offset))
 		}
@@ -279,8 +281,22 @@ func TestTaskSendsHeartbeats(t *testing.T) {
 		time.Sleep(21 * time.Second)
 		synctest.Wait()
 		stop()
-		if len(f.writes) != 5 || f.commits != 0 {
+		if len(f.writes) != 6 || f.commits != 0 { // one at the start, one at the log's end, one each five seconds
 			t.Errorf("heartbeats at %v, %d commits", f.writes, f.commits)
+		}
+	})
+}
+
+// Who gets no samples of a partition that has been caught up with hears of it before the next heartbeat is due.
+func TestTaskTellsThatItHasCaughtUp(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		f := newFakeBrokers(2) // one for partition 0, one for 1
+		stop, _, _ := startTask(t, f)
+		time.Sleep(time.Second)
+		synctest.Wait()
+		stop()
+		if f.marks[0] == 0 || f.marks[2] != f.marks[0] {
+			t.Errorf("watermarks by partition: %v", f.marks)
 		}
 	})
 }
