@@ -111,7 +111,7 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 		watermark = at.UTC().Format(time.RFC3339)
 	}
 	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", watermark,
-		"pending", pending, "firing", firing, "took", time.Since(began).Round(time.Millisecond))
+		"pending", pending, "firing", firing, "finding", t.found.Round(time.Millisecond), "reading", t.read.Round(time.Millisecond), "took", time.Since(began).Round(time.Millisecond))
 	leave := w.enter(t)
 	err := t.work(ctx)
 	leave()
@@ -151,6 +151,8 @@ type task struct {
 	unsent bool          // steps were made that are not in the log: the state must not be saved
 	batch  windows.Batch
 	counts Counts // as of the last look
+
+	found, read time.Duration // what finding the checkpoint and reading its panes took
 }
 
 // work reads samples until ctx ends.
