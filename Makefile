@@ -4,7 +4,7 @@ GO          ?= go
 FUZZTIME    ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race lint fuzz bench bench-detect demo check sbom reproduce audit test-kafka test-collector test-registries test-alertmanager
+.PHONY: help build test race lint fuzz bench bench-scale bench-detect demo check sbom reproduce audit test-kafka test-collector test-registries test-alertmanager
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,9 @@ fuzz: ## every fuzz target for FUZZTIME (10s)
 
 bench: ## the figures that driftd promises, beside their targets; takes three minutes
 	$(GO) run ./internal/bench
+
+bench-scale: ## three processes beside one, rebalances, restarts with full state; wants an idle machine and root, takes ten minutes
+	$(GO) run ./internal/bench -scale
 
 bench-detect: ## false alarms and delays of the detection kinds beside plain alternatives, simulated; takes some minutes
 	nice $(GO) run ./internal/benchdetect

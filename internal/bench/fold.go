@@ -15,7 +15,7 @@ func (b *bench) fold(series int, target float64) error {
 	}
 	defer c.Close()
 	t := newTraffic(calls, cells)
-	if _, err := fill(b.ctx, c, calls, t.native); err != nil {
+	if _, err := fill(b.ctx, c, sourceTopic, sourcePartitions, calls, t.native); err != nil {
 		return err
 	}
 	in, err := ingestStage(c, "driftd_json", calls)

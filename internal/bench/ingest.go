@@ -12,7 +12,6 @@ import (
 
 // ingest reads a filled topic of OTLP export requests through the whole stage, and by a bare loop.
 func (b *bench) ingest() error {
-	const perRecord = 50
 	records := b.size(20_000)
 	spans := records * perRecord
 	c, err := b.client(laneCount)
@@ -21,7 +20,7 @@ func (b *bench) ingest() error {
 	}
 	defer c.Close()
 	t := newTraffic(spans, 200)
-	size, err := fill(b.ctx, c, records, func() []byte { return t.otlp(perRecord) })
+	size, err := fill(b.ctx, c, sourceTopic, sourcePartitions, records, func() []byte { return t.otlp(perRecord) })
 	if err != nil {
 		return err
 	}

@@ -18,7 +18,7 @@ func (b *bench) job(cells int, what, rule string, target float64) error {
 	}
 	defer c.Close()
 	t := newTraffic(calls, cells)
-	size, err := fill(b.ctx, c, calls, t.native)
+	size, err := fill(b.ctx, c, sourceTopic, sourcePartitions, calls, t.native)
 	if err != nil {
 		return err
 	}

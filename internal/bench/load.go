@@ -106,8 +106,8 @@ func (t *traffic) otlp(spans int) []byte {
 	return t.record
 }
 
-// fill writes n records, spread over the partitions of the source topic, and returns their size.
-func fill(ctx context.Context, c *kafkalog.Client, n int, record func() []byte) (size int, err error) {
+// fill writes n records, spread over the partitions of a topic, and returns their size.
+func fill(ctx context.Context, c *kafkalog.Client, topic string, partitions, n int, record func() []byte) (size int, err error) {
 	const batch = 800 << 10 // of one partition
 	var msgs []kafkalog.Message
 	pending := 0
@@ -122,15 +122,15 @@ func fill(ctx context.Context, c *kafkalog.Client, n int, record func() []byte) 
 	for i := range n {
 		value := append([]byte(nil), record()...)
 		size += len(value)
-		if pending += len(value) + 32; pending > batch*sourcePartitions*9/10 {
+		if pending += len(value) + 32; pending > batch*partitions*9/10 {
 			if err := flush(); err != nil {
-				return size, fmt.Errorf("fill %s: %w", sourceTopic, err)
+				return size, fmt.Errorf("fill %s: %w", topic, err)
 			}
 		}
-		msgs = append(msgs, kafkalog.Message{Topic: sourceTopic, Partition: i % sourcePartitions, Value: value})
+		msgs = append(msgs, kafkalog.Message{Topic: topic, Partition: i % partitions, Value: value})
 	}
 	if err := flush(); err != nil {
-		return size, fmt.Errorf("fill %s: %w", sourceTopic, err)
+		return size, fmt.Errorf("fill %s: %w", topic, err)
 	}
 	return size, nil
 }

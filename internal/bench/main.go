@@ -50,6 +50,13 @@ var parts = []part{
 	{"storm", (*bench).storm},
 }
 
+// scaleParts are measured with whole daemons, on an idle machine.
+var scaleParts = []part{
+	{"out", (*bench).scaleOut},
+	{"restart-20000", func(b *bench) error { return b.restarts(20_000, 5, 3, true) }},
+	{"restart-100000", func(b *bench) error { return b.restarts(100_000, 20, 2, false) }},
+}
+
 // bench is one part under way.
 type bench struct {
 	ctx     context.Context
@@ -83,7 +90,8 @@ func main() {
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	fs := flag.NewFlagSet("bench", flag.ContinueOnError)
 	fs.SetOutput(stderr)
-	only := fs.String("only", "", "measure only the `parts` whose names begin so, separated by commas: "+partNames())
+	scale := fs.Bool("scale", false, "measure what takes whole daemons: "+partNames(scaleParts))
+	only := fs.String("only", "", "measure only the `parts` whose names begin so, separated by commas: "+partNames(parts))
 	quick := fs.Bool("quick", false, "use small loads, to see that it works; the figures mean little")
 	profile := fs.String("cpuprofile", "", "write a CPU profile of each measurement into this `folder`")
 	one := fs.String("part", "", "measure this part here and print figures as JSON; for bench itself")
@@ -96,23 +104,27 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	case *broker:
 		return serve(stdout)
 	case *one != "":
-		i := slices.IndexFunc(parts, func(p part) bool { return p.name == *one })
+		all := slices.Concat(parts, scaleParts)
+		i := slices.IndexFunc(all, func(p part) bool { return p.name == *one })
 		if i < 0 {
-			return fmt.Errorf("there is no part %q, only %s", *one, partNames())
+			return fmt.Errorf("there is no part %q, only %s", *one, partNames(all))
 		}
 		out := json.NewEncoder(stdout)
 		b := &bench{ctx: ctx, quick: *quick, profile: *profile, brokers: strings.Split(*brokers, ",")}
 		var broken error
 		b.report = func(f figure) { broken = errors.Join(broken, out.Encode(f)) }
-		return errors.Join(parts[i].run(b), broken)
+		return errors.Join(all[i].run(b), broken)
 	}
 	chosen := parts
+	if *scale {
+		chosen = scaleParts
+	}
 	if *only != "" {
-		chosen = slices.DeleteFunc(slices.Clone(parts), func(p part) bool {
+		chosen = slices.DeleteFunc(slices.Clone(chosen), func(p part) bool {
 			return !slices.ContainsFunc(strings.Split(*only, ","), func(name string) bool { return strings.HasPrefix(p.name, name) })
 		})
 		if len(chosen) == 0 {
-			return fmt.Errorf("there is no part %q, only %s", *only, partNames())
+			return fmt.Errorf("there is no part %q, only %s", *only, partNames(slices.Concat(parts, scaleParts)))
 		}
 	}
 	if *profile != "" {
@@ -131,7 +143,11 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 		figures = append(figures, found...)
 	}
 	fmt.Fprintf(stderr, "bench: done in %s\n\n", time.Since(began).Round(time.Second))
-	fmt.Fprintf(stdout, "%s/%s, %d CPUs, %s; CPU time of driftd's process, the broker's does not count\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version())
+	says := "CPU time of driftd's process, the broker's does not count"
+	if *scale {
+		says = "daemons, each a process, the broker another; times by the clock"
+	}
+	fmt.Fprintf(stdout, "%s/%s, %d CPUs, %s; %s\n\n", runtime.GOOS, runtime.GOARCH, runtime.NumCPU(), runtime.Version(), says)
 	if *quick {
 		fmt.Fprint(stdout, "Small loads: these figures mean little, and are held against no targets.\n\n")
 		for i := range figures {
@@ -141,7 +157,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) error {
 	return print(stdout, figures)
 }
 
-func partNames() string {
+func partNames(parts []part) string {
 	var names []string
 	for _, p := range parts {
 		names = append(names, p.name)

@@ -16,10 +16,12 @@ import (
 // seriesPerCell: four continuous metrics and two rubrics of ten values and of five.
 const seriesPerCell = 6
 
-// full feeds 24 hours of calls to a partition: each cell has 10 to 100 a minute, and so has each of its series.
+// full feeds 24 hours of calls to a partition: each cell has 10 to most a minute, and so has each of its series.
 type full struct {
 	rng    *rand.Rand
 	cells  int
+	most   int
+	names  []string // of prompts; nil: made up
 	enc    *windows.Encoder
 	offset int64
 	first  int64 // Unix ns, a whole minute
@@ -36,17 +38,21 @@ type observation struct {
 const fullMinutes = 24*60 + 15 // until the oldest quarter of an hour has left the window
 
 func newFull(cells int) *full {
-	f := &full{rng: rand.New(rand.NewPCG(3, 4)), cells: cells, enc: windows.NewEncoder()}
+	f := &full{rng: rand.New(rand.NewPCG(3, 4)), cells: cells, most: 100, enc: windows.NewEncoder()}
 	f.first = time.Now().Add(-fullMinutes * time.Minute).Truncate(15 * time.Minute).UnixNano()
 	f.kept = []int{0, cells / 3, cells - 1}
 	f.values = make([][]observation, len(f.kept))
 	return f
 }
 
-func (f *full) rate(cell int) int { return 10 + cell*90/max(f.cells-1, 1) }
+func (f *full) rate(cell int) int { return 10 + cell*(f.most-10)/max(f.cells-1, 1) }
 
 func (f *full) labels(cell int) (prompt, tier, locale string) {
-	return fmt.Sprintf("prompt_%d", cell/100), fmt.Sprintf("tier%d", cell%5), fmt.Sprintf("loc%d", cell%100/5)
+	prompt = fmt.Sprintf("prompt_%d", cell/100)
+	if f.names != nil {
+		prompt = f.names[cell*len(f.names)/f.cells]
+	}
+	return prompt, fmt.Sprintf("tier%d", cell%5), fmt.Sprintf("loc%d", cell%100/5)
 }
 
 // minute is the batch of a minute of all cells.
@@ -83,6 +89,20 @@ func (f *full) minute(m int) []byte {
 	return data
 }
 
+// feed gives all minutes to a partition.
+func (f *full) feed(set *rules.Set) (*detector.Partition, error) {
+	p := detector.NewPartition(detector.PartitionOptions{Windows: windows.Options{Dimensions: dimensions}, Rules: set})
+	var batch windows.Batch
+	for m := range fullMinutes {
+		if err := batch.Decode(f.minute(m)); err != nil {
+			return nil, err
+		}
+		p.Apply(&batch)
+	}
+	f.enc = nil
+	return p, nil
+}
+
 // memory fills series, looks at the heap and at the errors of their quantiles, and restores twenty such partitions from the
 // state topic: twenty thousand series.
 func (b *bench) memory() error {
@@ -94,21 +114,14 @@ func (b *bench) memory() error {
 	if err != nil {
 		return err
 	}
-	options := detector.PartitionOptions{Windows: windows.Options{Dimensions: dimensions}, Rules: set}
 	f := newFull(cells)
 	empty := heap()
-	p := detector.NewPartition(options)
-	var batch windows.Batch
 	feeding := now()
-	for m := range fullMinutes {
-		if err := batch.Decode(f.minute(m)); err != nil {
-			return err
-		}
-		p.Apply(&batch)
+	p, err := f.feed(set)
+	if err != nil {
+		return err
 	}
 	fed := now().since(feeding)
-	batch = windows.Batch{}
-	f.enc = nil
 	kept := 0
 	for _, v := range f.values {
 		kept += cap(v) * 16
