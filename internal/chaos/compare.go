@@ -23,5 +23,21 @@ func (r *run) compare() error {
 	if !rep.Same() {
 		res.differences = append(append(res.differences, rep.String()), rep.Said...)
 	}
+	told := got.Receive(r.received())
+	res.unreceived, res.receivedMore = told.Missing, told.Doubled
+	res.differences = append(res.differences, told.Said...)
 	return nil
+}
+
+// received is what the fakes have.
+func (r *run) received() *compare.Received {
+	w := r.world
+	rec := &compare.Received{Receiver: "slack", Slack: w.Slack.Messages(), Promotions: w.Registry.Promotions()}
+	for _, m := range w.Slack.Messages() {
+		rec.Slack = append(rec.Slack, w.Slack.Replies(m.TS)...)
+	}
+	for _, d := range w.Hook.Got() {
+		rec.Hook = append(rec.Hook, compare.Delivery{ID: d.ID, Body: d.Body})
+	}
+	return rec
 }

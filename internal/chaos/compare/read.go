@@ -34,6 +34,7 @@ type Got struct {
 	Restored   int                   // of them that came from a checkpoint
 	Saved      []time.Time           // by number: the watermark in that checkpoint; zero where there is none
 	Steps      []detector.Record     // each once, partition by partition in the order of the log
+	Actions    []detector.Record     // what was done about them, each as often as it is in the log
 	Repeated   int                   // steps that are in the log again, the same; readers pass over them
 	Altered    []string              // steps that are in the log again, and not the same
 	Dead       []oracle.Dead         // by source, each once
@@ -128,6 +129,9 @@ func (g *Got) step(rec *kafkalog.Record, seen map[string]string) error {
 		return fmt.Errorf("alert record at offset %d: %w", rec.Offset, err)
 	}
 	if !r.Type.IsStep() {
+		if r.Type != detector.Observed && r.Type != detector.DayFigures {
+			g.Actions = append(g.Actions, r)
+		}
 		return nil
 	}
 	key := fmt.Sprint(r.ID, " ", r.Step)

@@ -58,7 +58,7 @@ func (d *differ) alert(want []*oracle.Step, got []*detector.Record) {
 	for _, r := range got {
 		m := moment{string(r.Type), r.Reason, r.Time.UnixNano()}
 		if before := came[m]; before != nil {
-			d.r.note(&d.r.AlertsDoubled, 1, "alert doubled: %s, before it was step %d", told(r), before.Step)
+			d.r.note(&d.r.AlertsDoubled, 1, "alert doubled: %s, before it was step %d", Told(r), before.Step)
 			continue
 		}
 		came[m] = r
@@ -72,12 +72,12 @@ func (d *differ) alert(want []*oracle.Step, got []*detector.Record) {
 		}
 		delete(came, m)
 		if what := other(s, r); what != "" {
-			d.r.note(&d.r.AlertsWrong, 1, "alert wrong: %s: %s; want %v", told(r), what, s)
+			d.r.note(&d.r.AlertsWrong, 1, "alert wrong: %s: %s; want %v", Told(r), what, s)
 		}
 	}
 	for _, r := range got {
 		if came[moment{string(r.Type), r.Reason, r.Time.UnixNano()}] == r {
-			d.r.note(&d.r.AlertsWrong, 1, "alert that should not be: %s", told(r))
+			d.r.note(&d.r.AlertsWrong, 1, "alert that should not be: %s", Told(r))
 		}
 	}
 }
@@ -101,8 +101,8 @@ func other(s *oracle.Step, r *detector.Record) string {
 	return ""
 }
 
-// told is a step of driftd's as the oracle's are told.
-func told(r *detector.Record) string {
+// Told is a step of driftd's as the oracle's are told.
+func Told(r *detector.Record) string {
 	s := oracle.Step{
 		Group: r.Group, Rule: r.Rule, Prompt: r.Prompt, Version: r.Version, Cohort: r.Cohort, Number: r.Step, Type: string(r.Type), Reason: r.Reason,
 		Time: r.Time, Samples: r.Samples,
