@@ -47,6 +47,9 @@ func (d *differ) home() {
 			for _, v := range s.Versions(prompt) {
 				for _, dims := range s.Cohorts(prompt, v.Version) {
 					c := cellOf(prompt, v.Version, dims)
+					if d.got.Hidden != nil && d.got.Hidden(c) {
+						continue
+					}
 					if other, twice := d.homes[c]; twice {
 						d.r.note(&d.r.Other, 1, "cell %v is in partition %d and in partition %d", c, other, n)
 					}

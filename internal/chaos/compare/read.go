@@ -38,6 +38,9 @@ type Got struct {
 	Repeated   int                   // steps that are in the log again, the same; readers pass over them
 	Altered    []string              // steps that are in the log again, and not the same
 	Dead       []oracle.Dead         // by source, each once
+
+	// Hidden are cells that the oracle was told nothing of, and their alerts: they are not compared. nil is none.
+	Hidden func(oracle.Cell) bool
 }
 
 // Read reads driftd's topics. driftd may run on.

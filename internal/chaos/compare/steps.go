@@ -23,6 +23,9 @@ func (d *differ) steps() {
 		if r.Kind != "threshold" || r.Time.After(d.want.Until) {
 			continue
 		}
+		if d.got.Hidden != nil && d.got.Hidden(oracle.Cell{Prompt: r.Prompt, Version: r.Version}) {
+			continue
+		}
 		name := alertOf(r)
 		got[name] = append(got[name], r)
 		if was, known := ids[name]; known && was != r.ID {

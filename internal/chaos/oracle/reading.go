@@ -268,7 +268,7 @@ func (r *reading) judge(rules *ruleSet) {
 		if offset[e.place] != e.offset {
 			before[e.place], offset[e.place] = newest[e.place], e.offset
 		}
-		if late := before[e.place] - e.time; late > disorder && rules.watch(e.prompt) {
+		if late := before[e.place] - e.time; late > disorder && rules.watch(e.prompt) && (e.call || len(e.scores) > 0) {
 			r.want.unsure("%s[%d]@%d is late by %v, of %s, which rules watch", e.topic, e.partition, e.offset, time.Duration(late), e.prompt)
 		}
 		newest[e.place] = max(newest[e.place], e.time)
