@@ -33,6 +33,9 @@ func (r *run) compare() error {
 func (r *run) received() *compare.Received {
 	w := r.world
 	rec := &compare.Received{Receiver: "slack", Slack: w.Slack.Messages(), Promotions: w.Registry.Promotions()}
+	if w.Stream.Rollback {
+		rec.Due = 1
+	}
 	for _, m := range w.Slack.Messages() {
 		rec.Slack = append(rec.Slack, w.Slack.Replies(m.TS)...)
 	}

@@ -136,15 +136,23 @@ func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
 	if spec.Length == 0 {
 		spec.Length = lull + time.Duration(r.rounds)*slot
 	}
-	o := rig.Options{Dir: r.dir, Program: r.program, Stream: stream.New(spec), Speed: speed}
+	o := rig.Options{Dir: r.dir, Program: r.program, Speed: speed}
 	if o.Brokers, err = r.brokers(); err != nil {
 		return err
 	}
 	if change != nil {
 		change(&o)
 	}
+	if spec.Rollback = !o.NoRegistry; spec.Rollback { // streams are short
+		o.Keys += "rollback: {min_samples: 20}\n"
+	}
+	o.Stream = stream.New(spec)
 	if r.world, err = rig.Open(r.ctx, o); err != nil {
 		return err
+	}
+	if spec.Rollback {
+		r.world.Registry.Set(stream.RollbackPrompt, stream.GoodVersion)
+		r.world.Registry.Set(stream.RollbackPrompt, stream.BadVersion)
 	}
 	r.fed = make(chan error, 1)
 	go func() { r.fed <- r.world.Feed.Run(r.ctx) }()

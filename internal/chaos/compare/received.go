@@ -18,6 +18,7 @@ type Received struct {
 	Hook       []Delivery          // that a webhook took, or might have
 	Slack      []fakeslack.Message // with the replies
 	Promotions []fakeregistry.Promotion
+	Due        int    // promotions that must have come
 	Receiver   string // Slack's name in the config
 }
 
@@ -47,7 +48,7 @@ func (g *Got) Receive(r *Received) *Reception {
 	}
 	c.hook(r.Hook)
 	c.slack(r)
-	c.registry(r.Promotions)
+	c.registry(r)
 	return &c.Reception
 }
 
@@ -216,7 +217,7 @@ func place(ref string) string {
 	return ref
 }
 
-func (c *reception) registry(promotions []fakeregistry.Promotion) {
+func (c *reception) registry(r *Received) {
 	recorded, seen := make(map[string]int), make(map[string]bool)
 	for i := range c.got.Actions {
 		if a := &c.got.Actions[i]; a.Type == detector.RollbackPromoted {
@@ -227,7 +228,7 @@ func (c *reception) registry(promotions []fakeregistry.Promotion) {
 		}
 	}
 	had := make(map[string]int)
-	for _, p := range promotions {
+	for _, p := range r.Promotions {
 		if p.Alert == "" {
 			continue // by a person
 		}
@@ -236,9 +237,22 @@ func (c *reception) registry(promotions []fakeregistry.Promotion) {
 			c.doubled("the registry promoted %s to %s for alert %s, which driftd has on record %d times", p.From, p.To, key, recorded[key])
 		}
 	}
+	if n := len(had); n < r.Due {
+		c.missing("the registry promoted for %d alerts, not for %d%s", n, r.Due, c.refusals())
+	}
 	for key, n := range recorded {
 		if had[key] < n {
 			c.missing("the registry promoted for alert %s %d times, on record are %d", key, had[key], n)
 		}
 	}
+}
+
+// refusals are why nothing was promoted.
+func (c *reception) refusals() (text string) {
+	for i := range c.got.Actions {
+		if a := &c.got.Actions[i]; a.Type == detector.RollbackRefused || a.Type == detector.RollbackFailed {
+			text += fmt.Sprintf("; %s at %s: %s %s", a.Type, a.Time.Format(time.TimeOnly), a.Guard, a.Reason)
+		}
+	}
+	return text
 }

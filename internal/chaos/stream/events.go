@@ -102,7 +102,13 @@ func (n *native) bytes() []byte {
 	return b
 }
 
-const model = "claude-4-7-sonnet-20260301"
+// model is what served the call.
+func (c *call) model() string {
+	if c.prompt == RollbackPrompt {
+		return "claude-4-7-haiku-20260301"
+	}
+	return "claude-4-7-sonnet-20260301"
+}
 
 // labelled sets who was served.
 func (n *native) labelled(c *call) *native {
@@ -119,7 +125,7 @@ func (n *native) labelled(c *call) *native {
 func (c *call) native() *native {
 	latency := c.end.Sub(c.start).Seconds()
 	n := &native{
-		Type: "span", Time: c.end.UTC().Format(time.RFC3339Nano), Trace: c.traceHex(), Span: c.spanHex(), Response: c.response, Model: model,
+		Type: "span", Time: c.end.UTC().Format(time.RFC3339Nano), Trace: c.traceHex(), Span: c.spanHex(), Response: c.response, Model: c.model(),
 		Latency: &latency, TTFT: c.ttft, Input: c.input, Output: c.output, Cost: c.cost,
 	}
 	if c.parent != [8]byte{} {
@@ -143,7 +149,7 @@ func nativeScore(s score, at time.Time) *native {
 // otlp is the call as an OTLP span, with scores as its events.
 func (c *call) otlp(named bool, scores []score) otlpgen.Span {
 	o := otlpgen.Call{
-		Trace: c.trace, Span: c.span, Parent: c.parent, Start: c.start, End: c.end, Model: model,
+		Trace: c.trace, Span: c.span, Parent: c.parent, Start: c.start, End: c.end, Model: c.model(),
 		InputTokens: c.input, OutputTokens: c.output, Cost: c.cost, TTFT: c.ttft, Failed: c.failed, Text: "what the model said",
 	}
 	if named {

@@ -14,17 +14,15 @@ type prompt struct {
 	versions []string
 	tiers    []string
 	locales  []string
-	rubrics  []string
 	weight   int     // of the traffic
 	ends     float64 // share of the stream's length after which it is silent; 0 is never: its windows run empty
 }
 
 var prompts = []prompt{
-	{name: "refund_handler", versions: []string{"v17", "v18"}, tiers: []string{"free", "enterprise"}, locales: []string{"en", "de"},
-		rubrics: []string{"grounding", "verdict"}, weight: 5},
-	{name: "search_answer", versions: []string{"v3", "v4"}, tiers: []string{"free", "enterprise"}, locales: []string{"en"}, rubrics: []string{"style"}, weight: 4},
+	{name: "refund_handler", versions: []string{"v17", "v18"}, tiers: []string{"free", "enterprise"}, locales: []string{"en", "de"}, weight: 5},
+	{name: "search_answer", versions: []string{"v3", "v4"}, tiers: []string{"free", "enterprise"}, locales: []string{"en"}, weight: 4},
 	{name: "triage", versions: []string{"7"}, tiers: []string{"free", "enterprise"}, locales: []string{""}, weight: 2, ends: 0.7},
-	{name: LatePrompt, versions: []string{"v1", ""}, tiers: []string{"free"}, locales: []string{"en"}, rubrics: []string{"grounding"}, weight: 1},
+	{name: LatePrompt, versions: []string{"v1", ""}, tiers: []string{"free"}, locales: []string{"en"}, weight: 1},
 }
 
 // signal is something of a prompt's version, or of a cohort of it, that is bad for some minutes and then well again.
@@ -44,7 +42,7 @@ const (
 // plan decides which minutes are bad.
 func (g *generator) plan() {
 	g.bad = make(map[signal][]bool)
-	for _, p := range prompts {
+	for _, p := range g.prompts {
 		for _, v := range p.versions {
 			for _, what := range []string{quality, quality + " enterprise", slow, failing, dear, wordy, surging, judgment} {
 				g.bad[signal{p.name, v, what}] = phases(g.rng, g.minutes)
@@ -63,6 +61,12 @@ func phases(rng *rand.Rand, minutes int) []bool {
 		}
 	}
 	return bad
+}
+
+// rolledOut tells whether the bad version of RollbackPrompt serves at that time.
+func (g *generator) rolledOut(at time.Time) bool {
+	since := at.Sub(g.Begin)
+	return since >= g.Length/3 && since < g.Length*2/3
 }
 
 // is tells whether something is bad at that time.

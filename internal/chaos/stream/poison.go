@@ -3,6 +3,7 @@ package stream
 import (
 	"encoding/binary"
 	"math"
+	"slices"
 	"strings"
 	"time"
 
@@ -11,7 +12,7 @@ import (
 
 // late makes events that come too late: some by minutes, some by more than any window is long.
 func (g *generator) late() {
-	p := &prompts[len(prompts)-1]
+	p := &prompts[slices.IndexFunc(prompts, func(p prompt) bool { return p.name == LatePrompt })]
 	for m := 5; m < g.minutes; m++ {
 		now := g.Begin.Add(time.Duration(m) * time.Minute)
 		for _, back := range []time.Duration{time.Duration(1+g.rng.IntN(4)) * time.Minute, 30 * time.Hour} {

@@ -61,8 +61,8 @@ groups:
 `
 
 const rollbackRule = `  - name: rollback
-    match: {prompt: refund_handler, version: v18}
+    match: {prompt: returns}
     labels: {rollback: "yes"}
     rules:
-      - {alert: GroundingBad, rubric: grounding, threshold: {stat: mean, window: 10m, below: 0.87, recover_above: 0.9}, min_samples: 10, for: 2m, rollback: auto}
+      - {alert: ReturnsWrong, rubric: grounding, threshold: {stat: mean, window: 10m, below: 0.85, recover_above: 0.88}, min_samples: 20, for: 2m, rollback: auto}
 `

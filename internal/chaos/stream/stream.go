@@ -41,6 +41,13 @@ const (
 // LatePrompt is the prompt of which some events are late by minutes. No rule watches it.
 const LatePrompt = "nightly_digest"
 
+// The prompt that is rolled back, once. It has a model of its own, so that no other prompt can be taken for the cause.
+const (
+	RollbackPrompt = "returns"
+	GoodVersion    = "v1"
+	BadVersion     = "v2"
+)
+
 // Dimensions are those that the events carry and the rules slice by.
 var Dimensions = []string{"tier", "locale"}
 
@@ -54,7 +61,9 @@ type Spec struct {
 	Prefix     string        // of the topics' names
 	Poison     float64       // records that no one can use, as a share of all others; negative is none. Default 0.03
 	Duplicates float64       // records that come twice, as a share; negative is none. Default 0.02
-	Rollback   bool          // there is a rule that rolls back v18 of refund_handler by itself
+	// Rollback adds RollbackPrompt, of which BadVersion takes over from GoodVersion after a third of the stream and is worse, and a rule that
+	// rolls it back by itself: the registry is to know both, and hold the bad one for the current one. The last third is the good one again.
+	Rollback bool
 
 	// GrowTo is how many partitions each topic has from GrowAt on, where it is not zero; traces keep to the partitions that they began in.
 	GrowTo int
@@ -93,6 +102,11 @@ func New(spec Spec) *Stream {
 		Spec: spec, minutes: int(spec.Length / time.Minute), rng: rand.New(rand.NewPCG(spec.Seed, 1)),
 		twice: rand.New(rand.NewPCG(spec.Seed, 2)), toxic: rand.New(rand.NewPCG(spec.Seed, 3)), bundles: make(map[int]*bundle),
 	}
+	if g.prompts = prompts; spec.Rollback {
+		g.prompts = append(slices.Clone(prompts), prompt{
+			name: RollbackPrompt, versions: []string{GoodVersion}, tiers: []string{"free", "enterprise"}, locales: []string{"en", "de"}, weight: 3,
+		})
+	}
 	g.plan()
 	g.traffic()
 	g.pulses()
@@ -102,8 +116,8 @@ func New(spec Spec) *Stream {
 	g.repeat()
 	s := &Stream{Spec: spec, Records: g.records, Rules: ruleFile(spec.Rollback), Until: spec.Begin.Add(spec.Length + 2*time.Minute)}
 	s.Topics = []Topic{{spec.Prefix + Spans, "otlp_proto"}, {spec.Prefix + Events, "driftd_json"}, {spec.Prefix + Scores, "driftd_json"}}
-	for i := range prompts {
-		s.Prompts = append(s.Prompts, prompts[i].name)
+	for i := range g.prompts {
+		s.Prompts = append(s.Prompts, g.prompts[i].name)
 	}
 	s.Prompts = append(s.Prompts, pulsePrompt)
 	return s
@@ -133,6 +147,7 @@ func (s *Stream) Sources(more string) string {
 // generator makes the records of one stream.
 type generator struct {
 	Spec
+	prompts           []prompt
 	minutes           int
 	rng, twice, toxic *rand.Rand
 	records           []Record

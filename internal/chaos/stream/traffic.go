@@ -13,14 +13,14 @@ import (
 // traffic makes all calls and what is said about them.
 func (g *generator) traffic() {
 	weights := 0
-	for _, p := range prompts {
+	for _, p := range g.prompts {
 		weights += p.weight
 	}
 	for m := range g.minutes {
 		begin := g.Begin.Add(time.Duration(m) * time.Minute)
 		var calls []*call
-		for i := range prompts {
-			p := &prompts[i]
+		for i := range g.prompts {
+			p := &g.prompts[i]
 			if p.ends > 0 && float64(m) >= p.ends*float64(g.minutes) {
 				continue
 			}
@@ -40,6 +40,9 @@ func (g *generator) traffic() {
 		}
 		slices.SortFunc(calls, func(a, b *call) int { return a.end.Compare(b.end) })
 		for _, c := range calls {
+			if c.prompt == RollbackPrompt && g.rolledOut(c.end) {
+				c.version = BadVersion
+			}
 			g.figures(c)
 			g.identify(c)
 			g.tell(c)
@@ -121,6 +124,12 @@ func (g *generator) scores(c *call) (all []score) {
 		if g.rng.IntN(2) == 0 {
 			all = append(all, s)
 		}
+	case RollbackPrompt:
+		v := 0.9 + 0.05*float64(g.rng.IntN(3))
+		if c.version == BadVersion {
+			v -= 0.3
+		}
+		all = append(all, score{rubric: "grounding", value: math.Round(v*100) / 100})
 	case "search_answer":
 		v := 3.5 + 1.5*g.rng.Float64() // any number
 		if g.is(quality, c) {
