@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/driftd/driftd/internal/outbound"
@@ -31,23 +32,19 @@ func (p *Post) Send(ctx context.Context, c *http.Client, now time.Time) (outboun
 		req.Header[k] = v
 	}
 	req.Header.Set("Content-Type", "application/json")
-	hide := func(s string) error {
-		secrets := append([]string{p.URL, req.URL.RequestURI(), req.URL.User.String()}, p.Secrets...)
-		if password, ok := req.URL.User.Password(); ok {
-			secrets = append(secrets, password)
-		}
-		return errors.New(outbound.Redact(s, secrets...))
+	hide := func(s string) string {
+		return outbound.Redact(s, slices.Concat([]string{p.URL}, p.Secrets, outbound.Pieces(req.URL))...)
 	}
 	a, err := outbound.Do(c, req)
 	if err != nil {
-		return a, Unanswered("no answer", err, hide(err.Error()))
+		return a, Unanswered("no answer", err, errors.New(hide(err.Error())))
 	}
 	if a.Status >= 200 && a.Status < 300 {
 		return a, nil
 	}
 	f := &Failure{Kind: Refused, Reason: fmt.Sprintf("answered %d", a.Status)}
-	if text := outbound.Excerpt(a.Body); text != "" {
-		f.Err = hide(text)
+	if text := outbound.Excerpt([]byte(hide(string(a.Body)))); text != "" {
+		f.Err = errors.New(text)
 	}
 	if outbound.Transient(a.Status) {
 		f.Kind, f.After = Unavailable, outbound.RetryAfter(a.Header, now)

@@ -66,12 +66,15 @@ func (w *incoming) post(ctx context.Context, m *api.WebhookMessage) error {
 		return &alert.Failure{Kind: alert.Blocked, Reason: "webhook_url is not an address"} // the cause would show it
 	}
 	r.Header.Set("Content-Type", "application/json")
+	hide := func(s string) string {
+		return outbound.Redact(s, append([]string{w.cfg.WebhookURL, r.URL.Path}, outbound.Pieces(r.URL)...)...)
+	}
 	a, err := outbound.Do(w.client, r)
 	if err != nil {
-		cause := outbound.Redact(err.Error(), w.cfg.WebhookURL, r.URL.Path)
+		cause := hide(err.Error())
 		return alert.Unanswered("no answer from Slack", err, errors.New(cause))
 	}
-	code := outbound.Redact(outbound.Excerpt(a.Body), w.cfg.WebhookURL, r.URL.Path)
+	code := outbound.Excerpt([]byte(hide(string(a.Body))))
 	switch {
 	case a.Status == http.StatusOK:
 		return nil

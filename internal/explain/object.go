@@ -17,7 +17,7 @@ func objectPassage(p *consumer.Probe, encoding string, payload []byte, e *consum
 		if len(path) > 1 && path[0] == open {
 			path = path[1:]
 		}
-		return strings.ReplaceAll(strings.Join(path, "."), "..", "[].") // elements of lists have no key
+		return attributeName(strings.ReplaceAll(strings.Join(path, "."), "..", "[].")) // elements of lists have no key
 	})
 	out := &passage{of: "record", fields: map[string]*Field{}, native: encoding == "driftd_json"}
 	if t == nil {

@@ -152,7 +152,30 @@ func Redact(s string, secrets ...string) string {
 	return s
 }
 
-// Excerpt returns the start of a peer's answer as one printable line of at most 200 bytes, for errors.
+// shortPiece is the length below which a part of an address is no secret, in bytes: services put keys of twenty and more there.
+const shortPiece = 12
+
+// Pieces are the parts of an address that may be secrets: the whole, what is behind the host, and each long segment of the path and value of the
+// query. A peer that says what it was asked for may say any of them.
+func Pieces(u *url.URL) []string {
+	all := []string{u.String(), u.RequestURI(), u.User.String()}
+	if password, ok := u.User.Password(); ok {
+		all = append(all, password)
+	}
+	parts := strings.Split(u.Path, "/")
+	for _, values := range u.Query() {
+		parts = append(parts, values...)
+	}
+	for _, part := range parts {
+		if len(part) >= shortPiece {
+			all = append(all, part)
+		}
+	}
+	return all
+}
+
+// Excerpt returns the start of a peer's answer as one printable line of at most 200 bytes, for errors. Redact comes before it: a secret that
+// was cut is not found any more.
 func Excerpt(body []byte) string {
 	const limit = 200
 	s := strings.Map(func(r rune) rune {

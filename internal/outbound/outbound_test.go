@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -100,6 +101,22 @@ func TestErrorsHideTheURL(t *testing.T) {
 	}
 	if got := Redact("failed with a b+c/d and a+b%2Bc%2Fd", "a b+c/d"); strings.Contains(got, "b+c") || strings.Contains(got, "b%2Bc") {
 		t.Errorf("redacted %q", got)
+	}
+}
+
+// TestPieces: what services put their keys into is hidden part by part; what is no key stays to be read.
+func TestPieces(t *testing.T) {
+	u, err := url.Parse("https://jane:canary-password@hooks.example/services/T0/canary-of-the-path%20x?key=canary-of-the-query&v=2")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, said := range []string{u.String(), u.RequestURI(), u.Path, "no canary-of-the-path x here", "no canary-of-the-path%20x here", "key canary-of-the-query is wrong", "canary-password"} {
+		if got := Redact(said, Pieces(u)...); strings.Contains(got, "canary") {
+			t.Errorf("%s: %s", said, got)
+		}
+	}
+	if got := Redact("no services at T0, v 2", Pieces(u)...); got != "no services at T0, v 2" {
+		t.Error(got)
 	}
 }
 
