@@ -55,7 +55,7 @@ func (b *bench) bareLoop(c *kafkalog.Client, spans int) (usage, error) {
 	before := now()
 	seen := 0
 	for p := range sourcePartitions {
-		if err := drain(b.ctx, c, sourceTopic, p, func(value []byte) error {
+		if err := drain(b.ctx, c, sourceTopic, p, 0, func(value []byte) error {
 			return decoder.Decode(value, func(*consumer.Event) { seen++ })
 		}); err != nil {
 			return usage{}, err
@@ -67,10 +67,10 @@ func (b *bench) bareLoop(c *kafkalog.Client, spans int) (usage, error) {
 	return now().since(before), nil
 }
 
-// drain reads a partition to its end.
-func drain(ctx context.Context, c *kafkalog.Client, topic string, partition int, each func(value []byte) error) error {
+// drain reads a partition from an offset to its end.
+func drain(ctx context.Context, c *kafkalog.Client, topic string, partition int, from int64, each func(value []byte) error) error {
 	f := c.NewFetcher(topic, partition)
-	for offset := int64(0); ; {
+	for offset := from; ; {
 		got, err := f.Fetch(ctx, offset, time.Second)
 		if err != nil {
 			return err

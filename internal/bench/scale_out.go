@@ -24,6 +24,7 @@ type taken struct {
 	used   float64       // CPUs that each had, on average, while the rate was measured
 	idle   float64       // of the machine meanwhile
 	spread string        // partitions of each instance
+	size   float64       // bytes of samples
 }
 
 // scaleOut lets one instance, then three, work off the same backlog.
@@ -45,6 +46,7 @@ func (b *bench) scaleOut() error {
 		return err
 	}
 	var results []taken
+	size := 0 // of the source
 	for _, n := range []int{1, 3} {
 		got, err := b.takeLoad(n, limits, func() error {
 			if n > 1 {
@@ -56,7 +58,7 @@ func (b *bench) scaleOut() error {
 					t.cells[i*50+j].Prompt = name
 				}
 			}
-			_, err := fill(b.ctx, c, scaleSource, scalePartitions, records, func() []byte { return t.otlp(perRecord) })
+			size, err = fill(b.ctx, c, scaleSource, scalePartitions, records, func() []byte { return t.otlp(perRecord) })
 			return err
 		})
 		if err != nil {
@@ -75,6 +77,7 @@ func (b *bench) scaleOut() error {
 		times = 3 * one.cpu.Seconds() / three.cpu.Seconds()
 	}
 	b.report(figure{What: "  three over one", Value: times, Unit: "×", Target: 2.5, Note: says})
+	b.report(figure{What: "  samples written for a span", Value: one.size / float64(spans), Unit: "bytes", Note: fmt.Sprintf("%d bytes of source a span", size/spans)})
 	b.report(figure{
 		What: "  CPU time of a span, three over one", Value: three.cpu.Seconds() / one.cpu.Seconds(), Unit: "×",
 		Note: fmt.Sprintf("%d spans, %.2f and %.2f µs, start and groups included", spans, one.cpu.Seconds()*1e6/float64(spans), three.cpu.Seconds()*1e6/float64(spans)),
@@ -149,8 +152,11 @@ func (b *bench) takeLoad(n int, limits *share, load func() error) (got taken, er
 		return got, err
 	}
 	took := time.Since(began).Seconds()
+	for _, i := range f.all {
+		got.size += i.figures().sum("driftd_consumer_batch_bytes_sum")
+	}
 	return taken{
-		rate: events * perRecord / took, cpu: used(), used: (used() - cpu).Seconds() / took / float64(n),
+		size: got.size, rate: events * perRecord / took, cpu: used(), used: (used() - cpu).Seconds() / took / float64(n),
 		idle: (idleTime() - idle).Seconds() / took / float64(runtime.NumCPU()), spread: strings.Join(spread, ", "),
 	}, nil
 }
