@@ -3,6 +3,8 @@ package alert
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 	"time"
 
@@ -229,6 +231,11 @@ func (l *loop) act(ctx context.Context) {
 	l.first, l.last = time.Time{}, time.Time{}
 	ctx, cancel := l.graceful(ctx)
 	defer cancel()
+	for _, n := range slices.Sorted(maps.Keys(l.parts)) { // or the next worker would not know that this one may have told what it finds
+		if l.parts[n].committed < 0 {
+			l.commitOne(ctx, n)
+		}
+	}
 	l.core.Act(ctx, journal{l})
 	if at, more := l.core.Due(); !more || at.Sub(now) > l.commit || time.Since(l.checked) >= l.commit {
 		l.commitAll(ctx)
@@ -261,7 +268,7 @@ func (l *loop) graceful(ctx context.Context) (context.Context, context.CancelFun
 
 func (l *loop) commitAll(ctx context.Context) {
 	l.checked = time.Now()
-	for n := range l.parts {
+	for _, n := range slices.Sorted(maps.Keys(l.parts)) {
 		l.commitOne(ctx, n)
 	}
 }
