@@ -65,6 +65,9 @@ type Offset struct {
 func (c *Client) CommitApart(ctx context.Context, group string, offsets []Offset) error {
 	ctx, cancel := context.WithTimeout(ctx, requestTimeout)
 	defer cancel()
+	if c.cluster != nil {
+		return c.cluster.CommitApart(ctx, group, offsets)
+	}
 	req := &kafka.OffsetCommitRequest{GroupID: group, GenerationID: -1, Topics: make(map[string][]kafka.OffsetCommit)}
 	for _, o := range offsets {
 		req.Topics[o.Topic] = append(req.Topics[o.Topic], kafka.OffsetCommit{Partition: o.Partition, Offset: o.Offset, Metadata: o.Metadata})

@@ -19,10 +19,12 @@ type Cluster interface {
 	// Write appends one record batch to each of the parcels' partitions and leaves the outcome in them.
 	Write(ctx context.Context, parcels []Parcel)
 	// Read returns whole record batches, the first of which holds offset, and the bounds. When nothing is there it waits. It answers
-	// *OutOfRangeError for an offset outside the log.
-	Read(ctx context.Context, topic string, partition int, offset int64, wait time.Duration) (batches []byte, first, next int64, err error)
+	// *OutOfRangeError for an offset outside the log, and ErrUnknownTopic where the topic of this name has another id, unless that is zero.
+	Read(ctx context.Context, topic string, id [16]byte, partition int, offset int64, wait time.Duration) (batches []byte, first, next int64, err error)
 	// Committed is what a group has committed last, -1 for nothing.
 	Committed(ctx context.Context, group, topic string, partition int) (offset int64, metadata string, err error)
+	// CommitApart stores offsets for a group without members.
+	CommitApart(ctx context.Context, group string, offsets []Offset) error
 	// Join takes part in a group until ctx ends, and calls task for each partition that is assigned; see Group.Run. commit answers
 	// ErrNotOwner when the partition has gone to another member.
 	Join(ctx context.Context, cfg GroupConfig, task func(ctx context.Context, topic string, partition int, commit CommitFunc) error) error
@@ -59,7 +61,7 @@ func (c *Client) hand(ctx context.Context, parcels []*parcel) {
 
 // take fetches from the cluster.
 func (f *Fetcher) take(ctx context.Context, offset int64, wait time.Duration) (*Fetched, error) {
-	batches, first, next, err := f.client.cluster.Read(ctx, f.topic, f.partition, offset, wait)
+	batches, first, next, err := f.client.cluster.Read(ctx, f.topic, f.id, f.partition, offset, wait)
 	if err != nil {
 		return nil, fmt.Errorf("fetch %s[%d]@%d: %w", f.topic, f.partition, offset, err)
 	}

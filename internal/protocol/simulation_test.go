@@ -1,0 +1,283 @@
+package protocol
+
+import (
+	"cmp"
+	"context"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/VictoriaMetrics/metrics"
+
+	"github.com/driftd/driftd/internal/kafkalog"
+)
+
+var quiet = slog.New(slog.NewTextHandler(io.Discard, nil))
+
+const (
+	pace    = 20                     // of the clock that events go by
+	pulse   = 250 * time.Millisecond // that goes by when nobody can do anything
+	streams = 6                      // different streams of events
+)
+
+// chance decides what happens: by a seed, or by a fuzzer's bytes. Where those end nothing goes wrong any more.
+type chance struct {
+	r     *rand.Rand
+	bytes []byte
+}
+
+func (c *chance) pick(n int) int {
+	if c.r != nil {
+		return c.r.IntN(n)
+	}
+	if len(c.bytes) == 0 {
+		return 0
+	}
+	b := int(c.bytes[0])
+	c.bytes = c.bytes[1:]
+	return b % n
+}
+
+// simulation is a run of the three stages. One goroutine, the scheduler, decides what is done next; all others wait for it.
+type simulation struct {
+	t     testing.TB
+	c     *chance
+	w     *world
+	began time.Time
+	kafka *cluster
+
+	stages  []*stage
+	made    int            // processes
+	revive  map[*stage]int // pulses until there is a process again
+	owners  map[place]*owner
+	quietly bool           // nothing goes wrong
+	faults  int            // that are still to come
+	did     map[string]int // faults, by kind
+	told    []string       // what happened, for who looks into a failure
+	pulses  int
+	look    *rand.Rand // chooses what is looked at, not what happens
+
+	late []func() // writes under way
+
+	mu     sync.Mutex
+	moved  bool // somebody has come or gone
+	calls  []*call
+	failed []string
+}
+
+// stage is one of driftd's, or a receiver's part of one.
+type stage struct {
+	name, group string
+	topics      []string
+	alone       bool // one member has all partitions
+	run         func(ctx context.Context, p *process) error
+	processes   []*process
+	wg          sync.WaitGroup
+}
+
+func (s *simulation) pick(n int) int {
+	if s.quietly {
+		return 0
+	}
+	return s.c.pick(n)
+}
+
+func (s *simulation) now() time.Time { return start.Add(pace * time.Since(s.began)) }
+
+func (s *simulation) note(what string) { s.told = append(s.told, what) }
+
+// outcome decides what becomes of a call.
+func (s *simulation) outcome() outcome {
+	if s.quietly || s.faults == 0 {
+		return fine
+	}
+	o := fine
+	switch s.pick(64) {
+	case 1, 2, 3:
+		o = doubled
+	case 4:
+		o = unanswered
+	case 5:
+		o = refused
+	case 8, 9:
+		o = delayed
+	case 6:
+		o = diesBefore
+	case 7:
+		o = diesAfter
+	}
+	if o != fine {
+		s.faults--
+		s.did[[...]string{"", "produce doubled", "answer lost", "refused", "written late", "killed before a write", "killed after a write"}[o]]++
+	}
+	return o
+}
+
+// spawn starts a process.
+func (s *simulation) spawn(st *stage) {
+	s.made++
+	ctx, cancel := context.WithCancel(context.Background())
+	p := &process{s: s, id: s.made, stage: st, cancel: cancel, set: metrics.NewSet()}
+	p.client = kafkalog.Over(&view{s, p}, quiet)
+	st.processes = append(st.processes, p)
+	s.w.sets = append(s.w.sets, p.set)
+	st.wg.Go(func() {
+		err := st.run(ctx, p)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		p.ended = true
+		if err != nil && !p.dead {
+			s.failed = append(s.failed, st.name+": "+err.Error())
+		}
+	})
+}
+
+// kill ends a process as SIGKILL does.
+func (s *simulation) kill(p *process) {
+	s.mu.Lock()
+	p.dead, s.moved = true, true
+	for _, c := range s.calls {
+		if c.p == p {
+			c.err = errDead
+			close(c.done)
+		}
+	}
+	s.calls = slices.DeleteFunc(s.calls, func(c *call) bool { return c.p == p })
+	s.mu.Unlock()
+	p.cancel()
+	p.stage.processes = slices.DeleteFunc(p.stage.processes, func(x *process) bool { return x == p })
+	if len(p.stage.processes) == 0 {
+		s.revive[p.stage] = 1 + s.pick(3)
+	}
+}
+
+// run plays until all that was written has passed through, and then ends everything in order.
+func (s *simulation) run() {
+	s.began = time.Now()
+	for _, st := range s.stages {
+		s.spawn(st)
+	}
+	for calm := 0; calm < 16; { // pulses after the last event, in which windows come to their end
+		s.share()
+		if c := s.next(); c != nil && s.pick(24) != 1 {
+			s.grant(c)
+			continue
+		}
+		if s.pulses++; s.pulses > 3000 {
+			s.t.Fatalf("it does not come to an end\n%s", s.story())
+		}
+		time.Sleep(pulse)
+		s.tend()
+		if s.w.done(s) && len(s.late) == 0 {
+			s.faults = 0
+			calm++
+		}
+	}
+	s.quietly = true
+	for _, st := range s.stages { // those who read are the last
+		for _, p := range st.processes {
+			p.cancel()
+		}
+		for rest := 0; rest < 3; {
+			synctest.Wait()
+			s.share()
+			synctest.Wait()
+			if c := s.next(); c != nil {
+				s.grant(c)
+				continue
+			}
+			time.Sleep(pulse)
+			rest++
+		}
+		st.wg.Wait()
+	}
+}
+
+// next chooses among the calls that can be answered; nil when there is none.
+func (s *simulation) next() *call {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var ready []*call
+	for _, c := range s.calls {
+		if !c.p.frozen && (c.late || c.ready == nil || c.ready()) {
+			ready = append(ready, c)
+		}
+	}
+	if len(ready) == 0 {
+		return nil
+	}
+	slices.SortStableFunc(ready, func(a, b *call) int { return cmp.Or(a.p.id-b.p.id, cmp.Compare(a.what, b.what)) })
+	return ready[s.pick(len(ready))]
+}
+
+// grant does a call.
+func (s *simulation) grant(c *call) {
+	s.mu.Lock()
+	taken := s.withdraw(c)
+	s.mu.Unlock()
+	if !taken {
+		return
+	}
+	o := fine
+	if c.faulty {
+		o = s.outcome()
+	}
+	c.do(o)
+	close(c.done)
+	if p := c.p; p.notice > 0 {
+		if p.notice--; p.notice == 0 {
+			s.mu.Lock()
+			s.moved = true
+			s.mu.Unlock()
+			for _, o := range p.lost {
+				o.cancel()
+			}
+		}
+	}
+	if o == diesBefore || o == diesAfter {
+		s.note(c.what + ": its process is killed")
+		s.kill(c.p)
+		return
+	}
+	if s.faults > 0 && s.pick(40) == 1 {
+		s.fault()
+	}
+}
+
+// tend lets the world go on.
+func (s *simulation) tend() {
+	s.w.write(s)
+	if n := len(s.late); n > 0 && (s.faults == 0 || s.pick(2) == 1) {
+		s.late[0]()
+		s.late = s.late[1:]
+	}
+	for _, st := range s.stages {
+		if n, ok := s.revive[st]; ok {
+			if s.revive[st] = n - 1; n <= 1 {
+				delete(s.revive, st)
+				s.spawn(st)
+			}
+		}
+		for _, p := range slices.Clone(st.processes) {
+			s.mu.Lock()
+			ended := p.ended
+			s.mu.Unlock()
+			switch {
+			case ended:
+				st.processes = slices.DeleteFunc(st.processes, func(x *process) bool { return x == p })
+			case p.frozen && s.pick(4) != 1 || p.frozen && s.quietly, p.frozen && s.faults == 0:
+				s.mu.Lock()
+				p.frozen, p.notice, s.moved = false, 1+s.pick(20), true
+				s.mu.Unlock()
+			}
+		}
+		if len(st.processes) == 0 && s.revive[st] == 0 {
+			s.revive[st] = 1
+		}
+	}
+}
