@@ -3,6 +3,7 @@ package main
 import (
 	"github.com/driftd/driftd/internal/chaos/compare"
 	"github.com/driftd/driftd/internal/chaos/stream"
+	"github.com/driftd/driftd/windows"
 )
 
 // compare fills the result in.
@@ -12,16 +13,22 @@ func (r *run) compare() error {
 	if err != nil {
 		return err
 	}
-	got, err := compare.Read(r.ctx, w.Client, compare.Options{Prefix: w.Prefix(), Dimensions: stream.Dimensions, Rules: w.Stream.Rules})
+	got, err := compare.Read(r.ctx, w.Client, compare.Options{
+		Prefix: w.Prefix(), Dimensions: stream.Dimensions, Rules: w.Stream.Rules,
+		Windows: windows.Options{MaxSeries: 200_000 / w.Partitions, MaxCohorts: 500, MaxVersions: 20}, // as the config has it
+	})
 	if err != nil {
 		return err
 	}
 	rep := compare.Diff(want, got)
-	res.events = w.Feed.Written()
+	res.events, res.steps = rep.Events, rep.Steps
 	res.lost, res.doubled, res.windows = rep.Lost, rep.Doubled, rep.WrongWindows
 	res.missing, res.repeated = rep.AlertsMissing+rep.AlertsWrong, rep.AlertsDoubled
 	if !rep.Same() {
 		res.differences = append(append(res.differences, rep.String()), rep.Said...)
+	}
+	if rep.Events == 0 || rep.Steps == 0 {
+		res.differences = append(res.differences, "there is nothing to compare")
 	}
 	told := got.Receive(r.received())
 	res.unreceived, res.receivedMore = told.Missing, told.Doubled

@@ -22,6 +22,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/driftd/driftd/internal/apache"
 	"github.com/driftd/driftd/internal/chaos/rig"
 )
 
@@ -49,7 +50,7 @@ func chaos(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	m.rows = pick(*fault)
-	if m.kafka != embedded && m.kafka != apache || len(m.rows) == 0 || fs.NArg() > 0 {
+	if m.kafka != embeddedKafka && m.kafka != apacheKafka || len(m.rows) == 0 || fs.NArg() > 0 {
 		fmt.Fprintf(stderr, "usage: chaos [--fault NAME] [--rounds N] [--kafka embedded|apache] [--seed N] [--short]\nfaults: %s\n", strings.Join(names(), " "))
 		return 2
 	}
@@ -95,6 +96,8 @@ type matrix struct {
 	rows           []*row
 	program        string // driftd
 	dir            string
+	shared         func() (*apache.Cluster, error) // starts the brokers that rows share
+	cluster        *apache.Cluster                 // these, once they are started
 }
 
 // run tries all rows and prints the table; wrong says that a row has differences or failed.
@@ -111,6 +114,16 @@ func (m *matrix) run(ctx context.Context, jobs int) (wrong bool, err error) {
 	if m.program, err = rig.Build(ctx, m.dir); err != nil {
 		return false, err
 	}
+	m.shared = sync.OnceValues(func() (*apache.Cluster, error) {
+		c, err := apache.Start(apache.Options{})
+		m.cluster = c
+		return c, err
+	})
+	defer func() {
+		if m.cluster != nil {
+			m.cluster.Close()
+		}
+	}()
 	t := newTable(m.stdout, m.rows)
 	t.head(m)
 	results := make([]chan *result, len(m.rows))

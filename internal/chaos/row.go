@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/driftd/driftd/internal/apache"
 	"github.com/driftd/driftd/internal/chaos/oracle"
 	"github.com/driftd/driftd/internal/chaos/rig"
 	"github.com/driftd/driftd/internal/chaos/stream"
@@ -17,8 +18,8 @@ import (
 
 // Kinds of brokers.
 const (
-	embedded = "embedded"
-	apache   = "apache"
+	embeddedKafka = "embedded"
+	apacheKafka   = "apache"
 )
 
 // row is one fault of the matrix.
@@ -29,6 +30,7 @@ type row struct {
 	once   bool              // it comes once, whatever is asked for
 	not    map[string]string // kinds of brokers on which it cannot be had, and why
 	own    bool              // it hurts the broker, and so needs one of its own
+	nodes  int               // that it has on Apache Kafka; default 1
 	do     func(*run) error
 }
 
@@ -57,6 +59,7 @@ type result struct {
 	windows                  int // wrong ones
 	missing, repeated        int // steps of alerts
 	unreceived, receivedMore int // by Slack, the webhook and the registry
+	steps                    int // of alerts that had to come
 	recovery                 []time.Duration
 	notes                    []string // for people, behind the row
 	differences              []string
@@ -132,7 +135,7 @@ const (
 
 // open makes the row's world, with a stream that is long enough for its rounds.
 func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
-	spec.Seed = r.seed
+	spec.Seed, spec.Prefix = r.seed, r.row.name+"."
 	if spec.Length == 0 {
 		spec.Length = lull + time.Duration(r.rounds)*slot
 	}
@@ -159,8 +162,16 @@ func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
 	return nil
 }
 
+// brokers are those that all rows share, or some that may be hurt. The embedded one is each row's own.
 func (r *run) brokers() (rig.Brokers, error) {
-	return rig.StartEmbedded(filepath.Join(r.dir, "kafka"))
+	if r.kafka == embeddedKafka {
+		return rig.StartEmbedded(filepath.Join(r.dir, "kafka"))
+	}
+	if !r.row.own {
+		c, err := r.shared()
+		return rig.Shared{Brokers: c}, err
+	}
+	return apache.Start(apache.Options{Nodes: r.row.nodes})
 }
 
 // each does f in every round, at a moment of event time that the seed gives. The clock does not go on into the next round before f is

@@ -27,7 +27,7 @@ func newTable(out io.Writer, rows []*row) *table {
 const columns = "%7s %8s %6s %8s %8s │ %8s %8s │ %8s %8s │ %9s"
 
 func (t *table) head(m *matrix) {
-	fmt.Fprintf(t.out, "chaos on %s, seed %d: %s × event time\n\n", map[string]string{embedded: "the embedded broker", apache: "Apache Kafka"}[m.kafka], m.seed, strconv.Itoa(speed))
+	fmt.Fprintf(t.out, "chaos on %s, seed %d: %s × event time\n\n", map[string]string{embeddedKafka: "the embedded broker", apacheKafka: "Apache Kafka"}[m.kafka], m.seed, strconv.Itoa(speed))
 	head := func(c ...any) { fmt.Fprintf(t.out, "%-*s "+columns+"\n", append([]any{t.name}, c...)...) }
 	head("", "", "", "", "", "wrong", "alerts", "", "received", "", "recovery")
 	head("fault", "rounds", "events", "lost", "doubled", "windows", "missing", "doubled", "missing", "doubled", "p50…max s")

@@ -45,3 +45,9 @@ func (e *Embedded) Restart(_ context.Context, down func()) (err error) {
 	e.Broker, err = embedded.Start(e.options)
 	return err
 }
+
+// Shared are brokers that outlive a world.
+type Shared struct{ Brokers }
+
+// Close does nothing.
+func (Shared) Close() {}
