@@ -44,6 +44,7 @@ func chaos(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.IntVar(&m.rounds, "rounds", 0, "how often each fault comes in its row, at least; 0 is what the row says")
 	fs.StringVar(&m.kafka, "kafka", "embedded", "`KIND` of broker: embedded or apache")
 	fs.Uint64Var(&m.seed, "seed", 0, "of streams and schedules; 0 is another one each time")
+	fs.BoolVar(&m.keep, "keep", false, "keep the logs of rows without a difference too")
 	fs.BoolVar(&m.short, "short", false, "each fault once")
 	jobs := fs.Int("jobs", max(1, runtime.NumCPU()/2), "rows at a time")
 	if err := fs.Parse(args); err != nil {
@@ -92,7 +93,7 @@ type matrix struct {
 	kafka          string
 	seed           uint64
 	rounds         int
-	short          bool
+	short, keep    bool
 	rows           []*row
 	program        string // driftd
 	dir            string
@@ -107,7 +108,7 @@ func (m *matrix) run(ctx context.Context, jobs int) (wrong bool, err error) {
 		return false, err
 	}
 	defer func() {
-		if !wrong {
+		if !wrong && !m.keep {
 			os.RemoveAll(m.dir)
 		}
 	}()

@@ -104,10 +104,10 @@ func (m *matrix) try(ctx context.Context, ro *row) *result {
 		r.world.Close()
 		r.world.Brokers.Close()
 	}
-	if !res.wrong() {
-		os.RemoveAll(r.dir)
-	} else {
+	if res.wrong() || m.keep {
 		res.keep()
+	} else {
+		os.RemoveAll(r.dir)
 	}
 	return res
 }
@@ -214,14 +214,20 @@ func (r *run) finish() error {
 	case <-r.ctx.Done():
 		return context.Cause(r.ctx)
 	}
-	if err := w.AwaitTick(r.ctx, w.Stream.Until); err != nil {
-		return err
+	for _, step := range []struct {
+		name string
+		do   func() error
+	}{
+		{"rules evaluated", func() error { return w.AwaitTick(r.ctx, w.Stream.Until) }},
+		{"receivers told", func() error { return w.AwaitTold(r.ctx) }},
+		{"driftd ended", func() error { return w.Stop(r.ctx) }},
+		{"compared", r.compare},
+	} {
+		began := time.Now()
+		if err := step.do(); err != nil {
+			return err
+		}
+		w.Log.Info(step.name, "took", time.Since(began).Round(time.Millisecond))
 	}
-	if err := w.AwaitTold(r.ctx); err != nil {
-		return err
-	}
-	if err := w.Stop(r.ctx); err != nil {
-		return err
-	}
-	return r.compare()
+	return nil
 }

@@ -114,6 +114,9 @@ func (f *Feed) Run(ctx context.Context) error {
 	records, now := f.w.Stream.Records, f.w.Stream.Begin
 	end := f.End()
 	base, began := now, time.Now() // the pace is kept from here
+	var stood time.Time            // since when the clock waits for driftd
+	whole := time.Now()
+	defer func() { f.w.Log.Info("the stream ends", "at", now, "took", time.Since(whole)) }()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
 	for now.Before(end) {
@@ -122,8 +125,16 @@ func (f *Feed) Run(ctx context.Context) error {
 			next = most
 		}
 		if !f.may(&next) {
+			if stood.IsZero() {
+				stood = time.Now()
+			}
 			base, began = now, time.Now()
 			next = now
+		} else if !stood.IsZero() {
+			if d := time.Since(stood); d > time.Second {
+				f.w.Log.Info("the clock stood still", "at", now, "for", d)
+			}
+			stood = time.Time{}
 		}
 		if next.Sub(now) < 200*time.Millisecond && next.Before(end) {
 			select {

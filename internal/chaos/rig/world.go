@@ -62,6 +62,7 @@ type World struct {
 	Hook     *Hook
 	Registry *fakeregistry.Server
 	Feed     *Feed
+	Log      *slog.Logger // into rig.log
 
 	slackURL, registryURL string
 	stops                 []func()
@@ -98,7 +99,8 @@ func (w *World) open(ctx context.Context) (err error) {
 		return err
 	}
 	w.stops = append(w.stops, func() { log.Close() })
-	w.Client, err = kafkalog.Dial(kafkalog.Config{Brokers: w.Brokers.Addrs(), ClientID: "chaos"}, slog.New(slog.NewTextHandler(log, nil)))
+	w.Log = slog.New(slog.NewTextHandler(log, nil))
+	w.Client, err = kafkalog.Dial(kafkalog.Config{Brokers: w.Brokers.Addrs(), ClientID: "chaos"}, w.Log)
 	if err != nil {
 		return err
 	}
