@@ -26,7 +26,7 @@ type bot struct {
 }
 
 // Traits implements alert.Receiver.
-func (*bot) Traits() alert.Traits { return alert.Traits{Interval: interval, Updates: true} }
+func (b *bot) Traits() alert.Traits { return alert.Traits{Interval: b.cfg.Interval, Updates: true} }
 
 // looked is how long Slack may take to look at an image.
 const looked = 2 * time.Second
@@ -166,7 +166,7 @@ func (b *bot) under(ctx context.Context, ts string, m Message) (reference, error
 
 // post posts a message, no sooner than Slack allows after the one before.
 func (b *bot) post(ctx context.Context, chart string, options ...api.MsgOption) (reference, error) {
-	if err := wait(ctx, interval-time.Since(b.last)); err != nil {
+	if err := wait(ctx, b.cfg.Interval-time.Since(b.last)); err != nil {
 		return reference{}, b.failure(err)
 	}
 	channel, ts, err := b.api.PostMessageContext(ctx, b.cfg.Channel, options...)

@@ -26,7 +26,7 @@ type incoming struct {
 func (w *incoming) Complaint() (alert.Trouble, string) { return w.plain.complaint() }
 
 // Traits implements alert.Receiver.
-func (*incoming) Traits() alert.Traits { return alert.Traits{Interval: interval} }
+func (w *incoming) Traits() alert.Traits { return alert.Traits{Interval: w.cfg.Interval} }
 
 // Deliver implements alert.Receiver. There is no reference: Slack gives none back.
 func (w *incoming) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {

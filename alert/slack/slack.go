@@ -28,6 +28,7 @@ type Config struct {
 	APIURL     string // of the Web API with a slash at its end; empty is Slack's own
 	Transport  http.RoundTripper
 	Now        func() time.Time
+	Interval   time.Duration // between two messages; default 1 s, as Slack allows
 
 	Buttons bool // somebody hears when they are pressed; with a token alone
 	Charts  bool // upload images of the trend; with a token that has files:write, else a line of text
@@ -40,6 +41,9 @@ type Config struct {
 func New(cfg Config) alert.Receiver {
 	if cfg.Log == nil {
 		cfg.Log = slog.New(slog.DiscardHandler)
+	}
+	if cfg.Interval <= 0 {
+		cfg.Interval = interval
 	}
 	if cfg.WebhookURL != "" {
 		return &incoming{cfg: cfg, client: outbound.NewClient(cfg.Transport)}

@@ -51,6 +51,7 @@ type pace struct {
 	Flush, Heartbeat time.Duration // of ingest, in real time
 	Checkpoint       time.Duration // of detect, in real time
 	Quiet            time.Duration // of act, in real time
+	Slack            time.Duration // of act: between two messages, in real time
 	Session, Beat    time.Duration // of all groups' members, in real time: kafkalog's session timeout and heartbeat
 }
 

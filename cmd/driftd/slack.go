@@ -22,7 +22,7 @@ func (d *daemon) slackReceiver(r *config.Receiver) alert.Receiver { return slack
 func (d *daemon) slackConfig(r *config.Receiver) slack.Config {
 	c := slack.Config{
 		Name: r.Name, Token: r.Slack.Token.Reveal(), Channel: r.Slack.Channel, WebhookURL: r.Slack.WebhookURL.Reveal(),
-		TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Transport: d.outgoing, Now: time.Now,
+		TraceURL: d.Config.TraceURL, APIURL: d.SlackAPI, Transport: d.outgoing, Now: time.Now, Interval: d.Pace.Slack,
 		Buttons: hears(r.Slack), Charts: r.Slack.Charts, ApproveWithin: d.Config.Rollback.ApproveWithin,
 		Log: d.Log.With("part", "act", "receiver", r.Name),
 	}

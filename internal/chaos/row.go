@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -31,6 +32,7 @@ type row struct {
 	not    map[string]string // kinds of brokers on which it cannot be had, and why
 	own    bool              // it hurts the broker, and so needs one of its own
 	nodes  int               // that it has on Apache Kafka; default 1
+	slot   time.Duration     // event time of a round; default slot
 	do     func(*run) error
 }
 
@@ -72,7 +74,7 @@ type result struct {
 func (r *result) wrong() bool { return r.err != nil || len(r.differences) > 0 }
 
 // limit is how long a row may take.
-const limit = 8 * time.Minute
+const limit = 5 * time.Minute
 
 // try runs a row.
 func (m *matrix) try(ctx context.Context, ro *row) *result {
@@ -137,7 +139,7 @@ const (
 func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
 	spec.Seed, spec.Prefix = r.seed, r.row.name+"."
 	if spec.Length == 0 {
-		spec.Length = lull + time.Duration(r.rounds)*slot
+		spec.Length = lull + time.Duration(r.rounds)*r.slot()
 	}
 	o := rig.Options{Dir: r.dir, Program: r.program, Speed: speed}
 	if o.Brokers, err = r.brokers(); err != nil {
@@ -179,9 +181,9 @@ func (r *run) brokers() (rig.Brokers, error) {
 func (r *run) each(f func(round int) error) error {
 	w := r.world
 	for i := range r.rounds {
-		from := w.Stream.Begin.Add(lull + time.Duration(i)*slot)
+		from := w.Stream.Begin.Add(lull + time.Duration(i)*r.slot())
 		at := from.Add(time.Duration(r.rng.Int64N(int64(slot / 2))))
-		w.Feed.Allow(from.Add(slot))
+		w.Feed.Allow(from.Add(r.slot()))
 		if err := w.Feed.Await(r.ctx, at); err != nil {
 			return err
 		}
@@ -193,13 +195,40 @@ func (r *run) each(f func(round int) error) error {
 	return nil
 }
 
+func (r *run) slot() time.Duration { return cmp.Or(r.row.slot, slot) }
+
+// over is closed when the stream is written, if that is asked for.
+func (r *run) over(asked bool) <-chan struct{} {
+	if !asked {
+		return nil
+	}
+	r.world.Feed.Allow(r.world.Feed.End())
+	return r.world.Feed.Done()
+}
+
+// ticks waits until the rules were evaluated up to event time at.
+func (r *run) ticks(at time.Time) error {
+	r.world.Feed.Allow(at.Add(90 * time.Second)) // watermarks are some seconds behind the clock
+	return r.world.AwaitTick(r.ctx, at)
+}
+
 // recovers waits until the rules were evaluated up to the event time at which it is called, and notes how long that took since then.
 func (r *run) recovers(since time.Time, at time.Time) error {
-	if err := r.world.AwaitTick(r.ctx, at); err != nil {
+	if err := r.ticks(at); err != nil {
 		return err
 	}
 	r.result.recovery = append(r.result.recovery, time.Since(since))
 	return nil
+}
+
+// differs notes a difference that the comparison does not look for.
+func (r *run) differs(format string, args ...any) {
+	r.result.differences = append(r.result.differences, fmt.Sprintf(format, args...))
+}
+
+// note says something for people behind the row.
+func (r *run) note(format string, args ...any) {
+	r.result.notes = append(r.result.notes, fmt.Sprintf(format, args...))
 }
 
 // finish lets the stream come to its end, waits until driftd has told all that there is to tell, ends it as SIGTERM does, and compares.

@@ -42,6 +42,24 @@ func (w *World) SetOffset(ctx context.Context, group, topic string, partition in
 	return nil
 }
 
+// Members is how many are in a group, as the coordinator says.
+func (w *World) Members(ctx context.Context, group string) (n int, err error) {
+	req := kmsg.NewPtrDescribeGroupsRequest()
+	req.Groups = []string{group}
+	err = w.admin(ctx, "describe group "+group, func(c *kgo.Client) error {
+		res, err := req.RequestWith(ctx, c)
+		if err != nil {
+			return err
+		}
+		n = len(res.Groups[0].Members)
+		if err := kerr.ErrorForCode(res.Groups[0].ErrorCode); err != nil && err != kerr.GroupIDNotFound {
+			return err
+		}
+		return nil
+	})
+	return n, err
+}
+
 // DeleteGroup makes brokers forget all that a group has committed. Nobody may be in it.
 func (w *World) DeleteGroup(ctx context.Context, group string) error {
 	req := kmsg.NewPtrDeleteGroupsRequest()

@@ -38,6 +38,7 @@ type Feed struct {
 		held    func(*stream.Record) bool
 	}
 	kept []stream.Record // held back, in their order
+	done chan struct{}   // closed when all is written
 }
 
 // lane is what one source partition writes into one partition of the samples.
@@ -47,7 +48,7 @@ type lane struct {
 }
 
 func newFeed(w *World) *Feed {
-	f := &Feed{w: w}
+	f := &Feed{w: w, done: make(chan struct{})}
 	f.mu.clocks = map[lane]int64{}
 	f.mu.sources = w.Stream.Partitions
 	f.mu.limit = w.Stream.Begin
@@ -96,6 +97,9 @@ func (f *Feed) Written() int {
 	defer f.mu.Unlock()
 	return f.mu.written
 }
+
+// Done is closed when the whole stream is written.
+func (f *Feed) Done() <-chan struct{} { return f.done }
 
 // Await waits until the clock has come to t.
 func (f *Feed) Await(ctx context.Context, t time.Time) error {
@@ -155,6 +159,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		f.w.Clock.Set(next)
 		now = next
 	}
+	close(f.done)
 	return nil
 }
 

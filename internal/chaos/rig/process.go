@@ -70,6 +70,23 @@ func (p *Process) Kill() {
 	<-p.ended
 }
 
+// Pause lets it stand still until Continue.
+func (p *Process) Pause() { p.Signal(syscall.SIGSTOP) }
+
+// Continue lets it go on.
+func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }
+
+// Fault is the point at which a fault has ended it, as it said.
+func (p *Process) Fault() (point string, ok bool) {
+	log, err := os.ReadFile(p.Log)
+	if err != nil {
+		return "", false
+	}
+	_, rest, ok := strings.Cut(string(log), "fault: killed at ")
+	point, _, _ = strings.Cut(rest, "\n")
+	return point, ok
+}
+
 // Ended is closed when the process has ended, however it did.
 func (p *Process) Ended() <-chan struct{} { return p.ended }
 
