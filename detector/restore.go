@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/driftd/driftd/internal/fault"
 	"github.com/driftd/driftd/windows"
@@ -40,14 +39,12 @@ func IsReset(record []byte) bool { return bytes.Equal(record, resetMark) }
 func (t *task) open(ctx context.Context) error {
 	state := t.topic(t.state)
 	var cp *windows.Checkpoint
-	began := time.Now()
 	if err := t.insist(ctx, "look for a checkpoint", func() (err error) {
 		cp, err = findCheckpoint(ctx, state)
 		return err
 	}); err != nil {
 		return err
 	}
-	t.found = time.Since(began)
 	t.set = t.rules.Load()
 	if cp != nil {
 		fault.Point("detect.restore")
@@ -71,14 +68,7 @@ func (t *task) options(h *History) PartitionOptions {
 func (t *task) restore(ctx context.Context, cp *windows.Checkpoint, state partitionLog) error {
 	return t.insist(ctx, "restore checkpoint", func() error {
 		p, offset, err := RestorePartition(t.options(nil), cp, func(offsets []int64, each func([]byte) error) error {
-			began, decoding := time.Now(), time.Duration(0)
-			err := readRecords(ctx, state, offsets, func(record []byte) error {
-				began := time.Now()
-				defer func() { decoding += time.Since(began) }()
-				return each(record)
-			})
-			t.read = time.Since(began) - decoding
-			return err
+			return readRecords(ctx, state, offsets, each)
 		})
 		if unread, ok := errors.AsType[*readError](err); ok {
 			return unread

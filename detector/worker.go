@@ -111,7 +111,7 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 		watermark = at.UTC().Format(time.RFC3339)
 	}
 	t.log.Info("partition ready", "offset", t.offset, "from_checkpoint", t.saved >= 0, "watermark", watermark,
-		"pending", pending, "firing", firing, "finding", t.found.Round(time.Millisecond), "reading", t.read.Round(time.Millisecond), "took", time.Since(began).Round(time.Millisecond))
+		"pending", pending, "firing", firing, "reading", t.reading.Round(time.Millisecond), "took", time.Since(began).Round(time.Millisecond))
 	leave := w.enter(t)
 	err := t.work(ctx)
 	leave()
@@ -142,17 +142,16 @@ type task struct {
 	name                         string // of the partition, for people
 	samples, alerts, state, dead string // topics
 
-	p      *Partition
-	set    *rules.Set // that p has
-	offset int64      // of the next samples record
-	saved  int64      // offset of the newest checkpoint
-	asked  chan chan<- []RuleStatus
-	left   chan struct{} // closed when the work is over
-	unsent bool          // steps were made that are not in the log: the state must not be saved
-	batch  windows.Batch
-	counts Counts // as of the last look
-
-	found, read time.Duration // what finding the checkpoint and reading its panes took
+	p       *Partition
+	set     *rules.Set // that p has
+	offset  int64      // of the next samples record
+	saved   int64      // offset of the newest checkpoint
+	asked   chan chan<- []RuleStatus
+	left    chan struct{} // closed when the work is over
+	unsent  bool          // steps were made that are not in the log: the state must not be saved
+	batch   windows.Batch
+	counts  Counts        // as of the last look
+	reading time.Duration // what waiting for brokers took while the partition was made
 }
 
 // work reads samples until ctx ends.

@@ -11,7 +11,7 @@ import (
 
 // topic is a topic's partition of this task's number.
 func (t *task) topic(name string) partitionLog {
-	return &kafkaPartition{t.client, t.client.NewFetcher(name, t.claim.Partition), name, t.claim.Partition, t.o.MaxWait}
+	return &kafkaPartition{t.client, t.client.NewFetcher(name, t.claim.Partition), name, t.claim.Partition, t.o.MaxWait, &t.reading}
 }
 
 // kafkaPartition is a partitionLog over Kafka.
@@ -21,6 +21,7 @@ type kafkaPartition struct {
 	topic     string
 	partition int
 	maxWait   time.Duration
+	waited    *time.Duration // gets what reading waits for brokers
 }
 
 func (k *kafkaPartition) bounds(ctx context.Context) (first, next int64, err error) {
@@ -32,7 +33,9 @@ func (k *kafkaPartition) bounds(ctx context.Context) (first, next int64, err err
 
 func (k *kafkaPartition) read(ctx context.Context, from, to int64, each func(offset int64, value []byte) error) error {
 	for from < to {
+		began := time.Now()
 		got, err := k.fetcher.Fetch(ctx, from, k.maxWait)
+		*k.waited += time.Since(began)
 		if gone, ok := errors.AsType[*kafkalog.OutOfRangeError](err); ok && from < gone.First {
 			from = gone.First // retention went on meanwhile
 			continue

@@ -129,7 +129,7 @@ func (f *fixture) run(o WorkerOptions) (w *Worker, ms *metrics.Set, stop func())
 // values reads all of a topic.
 func (f *fixture) values(topic string) (values [][]byte) {
 	f.t.Helper()
-	log := &kafkaPartition{f.client, f.client.NewFetcher(f.prefix+topic, 0), f.prefix + topic, 0, 10 * time.Millisecond}
+	log := &kafkaPartition{f.client, f.client.NewFetcher(f.prefix+topic, 0), f.prefix + topic, 0, 10 * time.Millisecond, new(time.Duration)}
 	first, next, err := log.bounds(f.t.Context())
 	if err == nil {
 		err = log.read(f.t.Context(), first, next, func(_ int64, value []byte) error {

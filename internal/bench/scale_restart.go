@@ -91,7 +91,7 @@ func (b *bench) restarts(series int, target float64, kills int, rebalance bool) 
 // took is how long after a kill something had happened.
 type took struct {
 	up, joined, ready, caught, ticking time.Duration
-	looking, reading, restoring        time.Duration // of the partition for which it took longest
+	reading, restoring                 time.Duration // of the partition for which it took longest
 	cpu                                time.Duration // of the new process until it ticked
 }
 
@@ -102,8 +102,8 @@ func (t *took) phases() []figure {
 	return []figure{
 		line("process up", t.up, "config and rules read"),
 		line("groups joined", t.joined-t.up, "topics looked at, ingest and detect"),
-		line("partitions restored", t.ready-t.joined, fmt.Sprintf("side by side; the longest took %.2f s: %.2f s for finding the checkpoint, %.2f s of reading panes, the rest decoding",
-			t.restoring.Seconds(), t.looking.Seconds(), t.reading.Seconds())),
+		line("partitions restored", t.ready-t.joined, fmt.Sprintf("side by side; the longest took %.2f s: %.2f s of reading, the rest decoding",
+			t.restoring.Seconds(), t.reading.Seconds())),
 		line("tail of samples read", t.caught-t.ready, ""),
 		line("first tick of all partitions", t.ticking-t.caught, "due one second after the kill"),
 	}
@@ -146,7 +146,7 @@ func (f *fleet) killed(i *instance) (t took, err error) {
 	t.caught = max(min(t.caught, t.ticking), t.ready)
 	for _, l := range i.logged("partition ready") {
 		if d := l.duration("took"); d > t.restoring {
-			t.restoring, t.looking, t.reading = d, l.duration("finding"), l.duration("reading")
+			t.restoring, t.reading = d, l.duration("reading")
 		}
 	}
 	return t, nil
