@@ -96,7 +96,7 @@ func (r *Receiver) generator(rec *detector.Record) string {
 func labels(rec *detector.Record) map[string]string {
 	out := map[string]string{}
 	set := func(name, value string) {
-		if value = strings.ToValidUTF8(value, "\uFFFD"); value != "" { // an empty label is no label
+		if value = phrase.Visible(value); value != "" { // an empty label is no label
 			out[labelName(name)] = value
 		}
 	}
@@ -141,7 +141,7 @@ const maxTraces = 3
 func (r *Receiver) annotations(n *alert.Notification, rec *detector.Record) map[string]string {
 	out := make(map[string]string, len(rec.Annotations)+6)
 	for name, value := range rec.Annotations {
-		if value = strings.ToValidUTF8(value, "\uFFFD"); value != "" {
+		if value = phrase.Lines(value); value != "" {
 			out[labelName(name)] = value
 		}
 	}
@@ -153,8 +153,8 @@ func (r *Receiver) annotations(n *alert.Notification, rec *detector.Record) map[
 		own["samples"] = strconv.FormatInt(rec.Samples, 10)
 	}
 	own["summary"] = phrase.Title(rec) + ": " + phrase.Headline(rec) + " for " + phrase.Cohort(rec)
-	own["cause"] = string(rec.Cause)
-	own["because"] = strings.Join(rec.Because, "; ")
+	own["cause"] = phrase.Visible(string(rec.Cause))
+	own["because"] = phrase.Visible(strings.Join(rec.Because, "; "))
 	own["against"] = phrase.Was(rec)
 	own["rollback"] = phrase.Rollback(n)
 	if how := phrase.Decide(n); how != "" {

@@ -12,7 +12,8 @@ import (
 )
 
 const (
-	maxSummary = 1024 // characters
+	maxSummary = 1024   // characters, also of each other text
+	maxText    = 50_000 // characters of all that is known
 	maxTraces  = 3
 	maxCohorts = 50 // in custom_details, the worst ones; keeps an event far below 512 KB
 )
@@ -67,14 +68,17 @@ func (r *Receiver) event(n *alert.Notification, key string, action incident.Acti
 		summary += ". " + s
 	}
 	e.Payload = &payload{
-		Summary: cut(summary, maxSummary), Source: rec.Prompt, Severity: incident.Severity(rec.Labels["severity"]), Timestamp: rec.Time,
-		Component: rec.Version, Group: rec.Group, Class: rec.Rule, CustomDetails: details(n),
+		Summary: cut(summary, maxSummary), Source: shown(rec.Prompt), Severity: incident.Severity(rec.Labels["severity"]), Timestamp: rec.Time,
+		Component: shown(rec.Version), Group: shown(rec.Group), Class: shown(rec.Rule), CustomDetails: details(n),
 	}
 	if e.Payload.Source == "" {
 		e.Payload.Source = "driftd" // it is required
 	}
 	return e
 }
+
+// shown is a text of an event as people see it in a list.
+func shown(s string) string { return cut(phrase.Visible(s), maxSummary) }
 
 // cut shortens s to at most n characters.
 func cut(s string, n int) string {
@@ -88,8 +92,8 @@ func cut(s string, n int) string {
 func details(n *alert.Notification) map[string]any {
 	rec := &n.Worst().Record
 	d := map[string]any{
-		"alert": rec.ID, "rule": rec.Rule, "kind": rec.Kind, "metric": rec.Metric, "prompt": rec.Prompt, "samples": rec.Samples,
-		"since": n.Since().UTC(), "text": strings.Join(phrase.Details(n), "\n"),
+		"alert": rec.ID, "rule": shown(rec.Rule), "kind": rec.Kind, "metric": shown(rec.Metric), "prompt": shown(rec.Prompt), "samples": rec.Samples,
+		"since": n.Since().UTC(), "text": cut(strings.Join(phrase.Details(n), "\n"), maxText),
 	}
 	value, bound := phrase.Figures(rec)
 	for k, v := range map[string]string{
@@ -97,10 +101,14 @@ func details(n *alert.Notification) map[string]any {
 		"compared": phrase.Was(rec), "cause": string(phrase.Clearest(n).Cause), "rollback": phrase.Rollback(n),
 	} {
 		if v != "" {
-			d[k] = v
+			d[k] = shown(v)
 		}
 	}
-	if because := phrase.Clearest(n).Because; len(because) > 0 {
+	var because []string
+	for _, b := range phrase.Clearest(n).Because {
+		because = append(because, shown(b))
+	}
+	if len(because) > 0 {
 		d["because"] = because
 	}
 	cohorts := map[string]string{}
@@ -111,7 +119,11 @@ func details(n *alert.Notification) map[string]any {
 	}
 	d["cohorts"] = cohorts
 	if len(rec.Labels) > 0 {
-		d["labels"] = rec.Labels
+		labels := make(map[string]string, len(rec.Labels))
+		for k, v := range rec.Labels {
+			labels[shown(k)] = shown(v)
+		}
+		d["labels"] = labels
 	}
 	return d
 }

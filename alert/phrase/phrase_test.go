@@ -124,3 +124,17 @@ func TestLink(t *testing.T) {
 		}
 	}
 }
+
+// TestVisible: nothing hides, and what differs goes on to differ.
+func TestVisible(t *testing.T) {
+	for text, want := range map[string]string{
+		"de": "de", "de\u200b": `de\u200b`, "a\x1b[2Jb\nc\x00": `a\u001b[2Jb\u000ac\u0000`, "user\u202egnp": `user\u202egnp`, "a\xffb": "a\ufffdb", "👩\u200d🚀 ä": "👩\u200d🚀 ä",
+	} {
+		if got := Visible(text); got != want {
+			t.Errorf("%q: %q, want %q", text, got, want)
+		}
+	}
+	if got := Lines("a\nb\r\x1b"); got != "a\nb"+`\u000d\u001b` {
+		t.Errorf("%q", got)
+	}
+}

@@ -25,6 +25,29 @@ func Clean(s string) string {
 	return strings.Join(strings.Fields(s), " ")
 }
 
+// Visible is s as one line on which everything can be seen: what is not printed, what turns the direction of writing, and line breaks are
+// written as \u202e is. Other than with Clean, texts that differ go on to differ: for labels, which other programs tell alerts apart by.
+func Visible(s string) string { return visible(s, false) }
+
+// Lines is Visible for texts that have several lines.
+func Lines(s string) string { return visible(s, true) }
+
+func visible(s string, lines bool) string {
+	var b strings.Builder
+	for _, r := range strings.ToValidUTF8(s, string(utf8.RuneError)) {
+		switch {
+		case r == '\n' && lines:
+			b.WriteRune(r)
+		case unicode.IsControl(r), unicode.Is(unicode.Bidi_Control, r), r == '\u2028', r == '\u2029',
+			r == '\u00ad', r == '\u200b', r == '\u2060', r == '\ufeff': // those of emoji and of writing, such as U+200D, stay
+			fmt.Fprintf(&b, `\u%04x`, r)
+		default:
+			b.WriteRune(r)
+		}
+	}
+	return b.String()
+}
+
 // Cut shortens s to at most n UTF-16 units, which is how Slack counts, and never inside an entity.
 func Cut(s string, n int) string {
 	units := 0

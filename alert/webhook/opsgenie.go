@@ -104,7 +104,7 @@ func (w *opsgenie) create(n *alert.Notification, key string) opsgenieAlert {
 	r := &n.Worst().Record
 	return opsgenieAlert{
 		Message: cut(phrase.Summary(n), maxMessage), Alias: key, Description: cut(w.text(n), maxDescription), Tags: tags(r.Labels),
-		Details: w.details(n), Entity: cut(r.Prompt, maxEntity), Source: "driftd", Priority: priority(incident.Severity(r.Labels["severity"])),
+		Details: w.details(n), Entity: cut(phrase.Visible(r.Prompt), maxEntity), Source: "driftd", Priority: priority(incident.Severity(r.Labels["severity"])),
 	}
 }
 
@@ -125,7 +125,7 @@ func tags(labels map[string]string) []string {
 	var out []string
 	for _, k := range slices.Sorted(maps.Keys(labels)) {
 		if len(out) < maxTags {
-			out = append(out, cut(k+":"+labels[k], maxTag))
+			out = append(out, cut(phrase.Visible(k+":"+labels[k]), maxTag))
 		}
 	}
 	return out
@@ -142,8 +142,9 @@ func (w *opsgenie) details(n *alert.Notification) map[string]string {
 		{"value", value}, {"bound", bound}, {"samples", strconv.FormatInt(r.Samples, 10)}, {"cause", string(phrase.Clearest(n).Cause)},
 		{"cohort", phrase.Cohort(r)}, {"previous_version", r.Previous}, {"rollback", phrase.Rollback(n)}, {"link", w.page(n)},
 	} {
-		if size := utf8.RuneCountInString(d[0] + d[1]); d[1] != "" && size <= left {
-			out[d[0]] = d[1]
+		text := phrase.Visible(d[1])
+		if size := utf8.RuneCountInString(d[0] + text); text != "" && size <= left {
+			out[d[0]] = text
 			left -= size
 		}
 	}
