@@ -225,8 +225,8 @@ func stopped(s *desk.Stop, now time.Time) string {
 func troubles(checks []web.Check) (out []string) {
 	var elsewhere []string
 	for _, c := range checks {
-		name := c.Name
-		if receiver, ok := strings.CutPrefix(c.Name, "act "); ok && receiver != "registry" {
+		name := phrase.Clean(c.Name)
+		if receiver, ok := strings.CutPrefix(name, "act "); ok && receiver != "registry" {
 			name = "receiver " + receiver
 		} else if ok {
 			name = "the registry"

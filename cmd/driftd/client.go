@@ -266,9 +266,11 @@ func (c *client) usage(format string, args ...any) int {
 
 // printJSON prints what the daemon answered.
 func (c *client) printJSON(v any) int {
-	enc := json.NewEncoder(c.stdout)
-	enc.SetIndent("", "  ")
-	if err := enc.Encode(v); err != nil {
+	data, err := phrase.JSON(v)
+	if err == nil {
+		_, err = c.stdout.Write(data)
+	}
+	if err != nil {
 		return c.failed(fmt.Errorf("write: %w", err))
 	}
 	return exitFine

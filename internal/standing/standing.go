@@ -10,6 +10,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/rules"
 )
@@ -31,7 +32,8 @@ func Write(w io.Writer, all []detector.RuleStatus, most int) error {
 }
 
 func rule(b *strings.Builder, st *detector.RuleStatus, most int) {
-	fmt.Fprintf(b, "%s/%s: %s of %s, at most %s over all its series\n", st.Group, st.Rule, st.Kind, st.Metric, budget(st.FalseAlarms))
+	head := fmt.Sprintf("%s/%s: %s of %s, at most %s over all its series", st.Group, st.Rule, st.Kind, st.Metric, budget(st.FalseAlarms))
+	b.WriteString(phrase.Visible(head) + "\n")
 	counts := []string{fmt.Sprintf("%s watched", rules.Grouped(st.Watched))}
 	for _, c := range []struct {
 		n    int
@@ -47,11 +49,11 @@ func rule(b *strings.Builder, st *detector.RuleStatus, most int) {
 	shown := told[:min(most, len(told))]
 	names, width := make([]string, len(shown)), 0
 	for i := range shown {
-		names[i] = name(&shown[i])
+		names[i] = phrase.Visible(name(&shown[i]))
 		width = max(width, utf8.RuneCountInString(names[i]))
 	}
 	for i := range shown {
-		line := fmt.Sprintf("  %-8s  %s%s  %s", shown[i].State, names[i], strings.Repeat(" ", width-utf8.RuneCountInString(names[i])), series(st, &shown[i]))
+		line := fmt.Sprintf("  %-8s  %s%s  %s", shown[i].State, names[i], strings.Repeat(" ", width-utf8.RuneCountInString(names[i])), phrase.Visible(series(st, &shown[i])))
 		b.WriteString(strings.TrimRight(line, " ") + "\n")
 	}
 	if hidden := len(told) - len(shown) + st.More; hidden > 0 {

@@ -5,7 +5,6 @@ package web
 import (
 	"context"
 	"crypto/tls"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -19,6 +18,7 @@ import (
 	"github.com/VictoriaMetrics/metrics"
 
 	"github.com/driftd/driftd/alert/desk"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/internal/standing"
 )
@@ -178,11 +178,13 @@ func (s *Server) ready(w http.ResponseWriter, r *http.Request) {
 
 // tell answers with JSON for people and machines.
 func tell(w http.ResponseWriter, code int, answer any) {
+	data, err := phrase.JSON(answer)
+	if err != nil {
+		panic(fmt.Sprintf("BUG: an answer is always JSON: %v", err))
+	}
 	w.Header().Set("Content-Type", "application/json")
 	w.WriteHeader(code)
-	enc := json.NewEncoder(w)
-	enc.SetIndent("", "  ")
-	_ = enc.Encode(answer) // the peer is gone
+	_, _ = w.Write(data) // the peer is gone
 }
 
 const (
