@@ -285,7 +285,8 @@ func TestWorkerAfterCrash(t *testing.T) {
 	f.send(2, "for=6m series=p/v1/free latency=5 n=10")
 	_, ms, stop := f.run(WorkerOptions{CheckpointEvery: time.Nanosecond})
 	testkit.Until(t, "a checkpoint", func() bool {
-		return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 2")
+		return gauge(ms, `driftd_detector_lag_records{partition="0"} 0`) && gauge(ms, "driftd_detector_ticks_total 2") &&
+			!gauge(ms, `driftd_detector_checkpoints_total{result="ok"} 0`)
 	})
 	crashed.Store(true)
 	f.send(20)
