@@ -9,7 +9,11 @@ import (
 
 // The table says what a map says that forgets nothing.
 func TestDedupTable(t *testing.T) {
-	for seed := range uint64(20) {
+	seeds := uint64(20)
+	if testing.Short() {
+		seeds = 2
+	}
+	for seed := range seeds {
 		r := rand.New(rand.NewPCG(seed, 1))
 		d := newDedup(100*time.Second, 1<<20)
 		newest := map[uint64]uint32{}

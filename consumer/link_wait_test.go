@@ -131,11 +131,15 @@ func TestHugeTraceIsBounded(t *testing.T) {
 }
 
 func TestLinkMemoryIsBounded(t *testing.T) {
+	n := 60_000
+	if testing.Short() {
+		n = 20_000
+	}
 	l := usualLinking
 	l.Memory = 1 << 20
 	w := newLinkWorld(t, l, "spans")
 	most := 0
-	for i := range 60_000 {
+	for i := range n {
 		w.read("spans", fmt.Sprintf("call t%d s1 @%d prompt=p%d version=v1", i, i/1000, i%5000), fmt.Sprintf("span t%d s2<s1 @%d tier=%d", i, i/1000, i))
 		if i%100 == 0 {
 			_, bytes := w.linker.Stats()
@@ -145,7 +149,7 @@ func TestLinkMemoryIsBounded(t *testing.T) {
 	if spans, _ := w.linker.Stats(); most > 1<<20 || spans < 1000 { // most of it is labels
 		t.Errorf("%d bytes at most, %d spans", most, spans)
 	}
-	w.read("spans", "call tx s2<s1 @70", "span tx s1 @71 prompt=q version=v1", "score t59999 s1 @72", "score t1 s1 @72")
+	w.read("spans", "call tx s2<s1 @70", "span tx s1 @71 prompt=q version=v1", fmt.Sprintf("score t%d s1 @72", n-1), "score t1 s1 @72")
 	w.cores["spans"].Drop(w.now)
 	w.tend(time.Minute)
 	if w.take(); !slices.Equal(w.out, []string{"call q/v1//", "score p4999/v1//"}) || len(w.dead) != 1 {
