@@ -65,7 +65,7 @@ func ofWhom(r *detector.Record) string {
 	if len(r.Cohort) == 0 {
 		return ""
 	}
-	return ", " + alert.CohortName(r.Cohort)
+	return ", " + brief(alert.CohortName(r.Cohort))
 }
 
 // span is the time that a trend is of.

@@ -11,6 +11,7 @@ import (
 	"unicode/utf8"
 
 	"github.com/driftd/driftd/alert"
+	"github.com/driftd/driftd/alert/phrase"
 	"github.com/driftd/driftd/detector"
 	"github.com/driftd/driftd/rules"
 )
@@ -69,9 +70,9 @@ func (t *text) step(s *detector.Record) {
 	if t.color {
 		word = "\x1b[" + colors[s.Type] + "m" + word + "\x1b[0m"
 	}
-	about := subject(s.Prompt, s.Version, s.Cohort)
+	about := phrase.Visible(subject(s.Prompt, s.Version, s.Cohort))
 	t.subject = max(t.subject, min(utf8.RuneCountInString(about), widest))
-	fmt.Fprintf(t.out, "%s  %s  %s  %s  %s\n", s.Time.UTC().Format("2006-01-02 15:04"), word, pad(s.Rule, t.rule), pad(about, t.subject), t.what(s))
+	fmt.Fprintf(t.out, "%s  %s  %s  %s  %s\n", s.Time.UTC().Format("2006-01-02 15:04"), word, pad(s.Rule, t.rule), pad(about, t.subject), phrase.Visible(t.what(s)))
 	if s.Type != detector.Firing {
 		return
 	}
@@ -99,7 +100,7 @@ func subject(prompt, version string, cohort map[string]string) string {
 }
 
 func (t *text) below(line string) {
-	fmt.Fprintf(t.out, "%*s%s\n", indent+1, "", line)
+	fmt.Fprintf(t.out, "%*s%s\n", indent+1, "", phrase.Visible(line))
 }
 
 // what tells the figure, what it is held against, on how much data and since when; of the end of an alert first why.
