@@ -65,6 +65,7 @@ type task struct {
 	short     uint64 // ids that dedup had no room for, as far as counted
 	trouble   changes
 	atEnd     bool
+	asked     int64 // the clock when what is known of the end was asked for
 	end       int64 // of the log, as last seen
 	caughtUp  bool  // a heartbeat has told of the partition's end
 }
@@ -112,6 +113,7 @@ func (t *task) run(ctx context.Context) {
 			t.atEnd = false // there may be more by now: time must not go on by the clock
 			t.rest(ctx)
 		} else {
+			t.asked = t.now().UnixNano()
 			got, err = t.brokers.fetch(ctx, t.source.next, t.wait())
 		}
 		if ctx.Err() != nil {
@@ -234,9 +236,18 @@ func (t *task) remembered() {
 	t.short = d.short
 }
 
+// clock is what time goes by for who waits: at the partition's end the clock of when that was asked for. A process that stood still
+// meanwhile, as one does that is stopped, would take all that has come since for missing.
+func (t *task) clock() int64 {
+	if t.atEnd {
+		return t.asked
+	}
+	return t.now().UnixNano()
+}
+
 // link lets go what has waited long enough, and tells the partitions of the same number how far this one is.
 func (t *task) link(ctx context.Context) {
-	s, now := t.source, t.now().UnixNano()
+	s, now := t.source, t.clock()
 	if s.part == nil {
 		return
 	}
@@ -325,7 +336,7 @@ func (t *task) depart(ctx context.Context, must bool) {
 			return
 		}
 	}
-	if r := t.source.cut(t.now().UnixNano(), t.atEnd); r != nil {
+	if r := t.source.cut(t.clock(), t.atEnd); r != nil {
 		t.flight.launch(r)
 	}
 }

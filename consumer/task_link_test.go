@@ -138,3 +138,52 @@ func TestMiddleOfTimesIsNoWrongClocks(t *testing.T) {
 		}
 	}
 }
+
+// stopping are brokers behind whose empty answer the process stands still for a minute, in which more comes.
+type stopping struct {
+	*fakeBrokers
+	task    *task
+	stood   bool
+	seen    bool
+	mark    int64 // the watermark when more is asked for
+	entered int64 // and how far scores were told that spans are read
+}
+
+func (b *stopping) fetch(ctx context.Context, offset int64, wait time.Duration) (fetched, error) {
+	if b.stood && !b.seen {
+		b.seen, b.mark, b.entered = true, b.task.source.watermark, b.task.source.part.entered.Load()
+	}
+	got, err := b.fakeBrokers.fetch(ctx, offset, wait)
+	if b.task != nil && !b.stood && err == nil && got.nextOffset() == got.end() && offset == got.end() {
+		b.stood = true
+		time.Sleep(time.Second)
+		b.append(1)
+		time.Sleep(time.Minute)
+	}
+	return got, err
+}
+
+// What comes while a process is stopped, behind an answer that there is no more, is not taken for missing when it goes on: time does
+// not pass it.
+func TestTimeDoesNotPassWhatComesWhileAProcessIsStopped(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &stopping{fakeBrokers: newFakeBrokers(3)}
+		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}})
+		l.join("scores").looked.Store(true)
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		b.task = task // it waits in a fetch
+		time.Sleep(2 * time.Minute)
+		stop()
+		when := b.records[3]
+		if !b.seen {
+			t.Fatal("it did not stand still: this does not show what it should")
+		}
+		if d := time.Duration(b.mark - when); d > 0 {
+			t.Errorf("the watermark was %v ahead of an event that was not read", d)
+		}
+		if d := time.Duration(b.entered - when); d > 0 {
+			t.Errorf("scores were told that spans are read, %v ahead of one that was not", d)
+		}
+	})
+}
