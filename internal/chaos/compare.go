@@ -39,7 +39,7 @@ func (r *run) compare() error {
 // received is what the fakes have.
 func (r *run) received() *compare.Received {
 	w := r.world
-	rec := &compare.Received{Receiver: "slack", Slack: w.Slack.Messages(), Promotions: w.Registry.Promotions()}
+	rec := &compare.Received{Receiver: "slack", Slack: w.Slack.Messages(), Promotions: w.Registry.Promotions(), Hushed: r.hush}
 	if w.Stream.Rollback {
 		rec.Due = 1
 	}

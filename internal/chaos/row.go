@@ -47,7 +47,9 @@ type run struct {
 	world  *rig.World
 	result *result
 
-	fed chan error // what became of the stream's writing
+	met  int        // faults that somebody has met
+	hush string     // the prompt that is silenced; empty for none
+	fed  chan error // what became of the stream's writing
 
 	kept   []oracle.Record // that stood in the source topics, see remember
 	passed []passed

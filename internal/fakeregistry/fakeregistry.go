@@ -40,6 +40,7 @@ type Fault struct {
 	Method string // GET or POST
 	Status int    // 0 is an empty answer
 	Late   bool   // do what was asked first
+	Hang   bool   // then answer nothing until the caller gives up
 }
 
 // Server is the fake; an http.Handler for concurrent use.
@@ -176,6 +177,9 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if f.Late {
 		s.mux.ServeHTTP(discard{http.Header{}}, r)
+	}
+	if f.Hang {
+		<-r.Context().Done()
 	}
 	s.note(r.Method, f.Status)
 	if f.Status != 0 {

@@ -52,6 +52,7 @@ type Fault struct {
 	Error      string        // with status 0: {"ok":false,"error":Error}; else the body
 	RetryAfter string        // header, may be empty
 	Hang       chan struct{} // wait until it is closed or the caller gives up, then go on
+	Drop       bool          // do what was asked, and close the connection without an answer
 }
 
 // Server is the fake; an http.Handler for concurrent use.
@@ -63,6 +64,8 @@ type Server struct {
 		base     string // scheme and host by which it was last called
 		messages []*Message
 		faults   []Fault
+		broken   *Fault
+		hits     int                  // calls that met it
 		last     map[string]time.Time // method and channel to last accepted call
 		calls    []string
 		serial   int
@@ -116,6 +119,20 @@ func (s *Server) Fail(faults ...Fault) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.mu.faults = append(s.mu.faults, faults...)
+}
+
+// Break gives this answer to all calls of its method from now on, behind those of Fail; nil mends that.
+func (s *Server) Break(f *Fault) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mu.broken = f
+}
+
+// Hits counts the calls that have met what Break said.
+func (s *Server) Hits() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.mu.hits
 }
 
 // Archive makes a channel refuse messages, or take them again.
@@ -238,8 +255,12 @@ func (s *Server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	var a answer
-	if fault == nil || fault.Hang != nil {
+	if fault == nil || fault.Hang != nil || fault.Drop {
 		a = serve(r)
+	}
+	if fault != nil && fault.Drop {
+		s.note(method+" dropped", a)
+		panic(http.ErrAbortHandler)
 	}
 	isAPI := strings.Contains(method, ".")
 	if fault != nil && fault.Hang == nil {
@@ -278,6 +299,10 @@ func (s *Server) fault(method string) *Fault {
 			s.mu.faults = append(s.mu.faults[:i:i], s.mu.faults[i+1:]...)
 			return &f
 		}
+	}
+	if f := s.mu.broken; f != nil && (f.Method == "" || f.Method == method) {
+		s.mu.hits++
+		return f
 	}
 	return nil
 }

@@ -20,6 +20,7 @@ type Received struct {
 	Promotions []fakeregistry.Promotion
 	Due        int    // promotions that must have come
 	Receiver   string // Slack's name in the config
+	Hushed     string // a prompt that is silenced from the beginning; empty for none
 }
 
 // Delivery is a request of a webhook. Who gets an ID twice knows that it is the same.
@@ -36,7 +37,7 @@ type Reception struct {
 
 // Receive holds what was received against what driftd says that it told, and against the alerts as they stand at the end:
 //
-//   - A webhook is told of the newest step of every alert that fires, unless the total of its version fires under the same rule, and that
+//   - A webhook is told of the steps of an alert in their order, of the newest one of every alert that fires, unless the total of its version fires under the same rule, and that
 //     an alert is over which it was told of. What came and went before it could be told is not told at all.
 //   - Slack has one message for each time that a group of alerts fires, known to driftd, that says how the group stands; and no line in
 //     a thread twice.
@@ -44,7 +45,14 @@ type Reception struct {
 func (g *Got) Receive(r *Received) *Reception {
 	c := &reception{got: g, alerts: make(map[string]*standing), groups: make(map[string][]*standing)}
 	for i := range g.Steps {
-		c.stand(&g.Steps[i])
+		if r.Hushed == "" || g.Steps[i].Prompt != r.Hushed { // of what is silenced there is nothing to tell
+			c.stand(&g.Steps[i])
+		}
+	}
+	for i := range g.Actions {
+		if a := &g.Actions[i]; a.Type == detector.Notified && r.Hushed != "" && a.Prompt == r.Hushed {
+			c.doubled("%s was told, although it is silenced: %s", a.Receiver, Told(a))
+		}
 	}
 	c.hook(r.Hook)
 	c.slack(r)
@@ -118,12 +126,16 @@ func (c *reception) hook(deliveries []Delivery) {
 			c.doubled("the webhook got what is no record: %v", err)
 			continue
 		}
-		if was, again := bodies[d.ID]; again && was != string(d.Body) {
+		if was, twice := bodies[d.ID]; twice && was != string(d.Body) {
 			c.doubled("the webhook got %s twice, and not the same", d.ID)
 		}
+		_, again := bodies[d.ID]
 		bodies[d.ID] = string(d.Body)
-		if !r.Type.IsStep() {
+		if again || !r.Type.IsStep() {
 			continue
+		}
+		if before := told[r.ID]; before != nil && r.Step <= before.Step {
+			c.doubled("the webhook was told of %s after %s", Told(&r), Told(before))
 		}
 		s := c.alerts[r.ID]
 		if s == nil || s.steps[r.Step] == nil || s.steps[r.Step].Type != r.Type {

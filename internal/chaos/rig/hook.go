@@ -20,6 +20,7 @@ type Hook struct {
 		got     []Delivery
 		refused int
 		answer  http.HandlerFunc
+		refuse  http.HandlerFunc
 	}
 }
 
@@ -46,6 +47,13 @@ func (h *Hook) Answer(f http.HandlerFunc) {
 	h.mu.answer = f
 }
 
+// Refuse makes f answer in place of taking the delivery; nil undoes that.
+func (h *Hook) Refuse(f http.HandlerFunc) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.mu.refuse = f
+}
+
 // ServeHTTP implements http.Handler.
 func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, err := io.ReadAll(io.LimitReader(r.Body, 1<<20))
@@ -56,6 +64,8 @@ func (h *Hook) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	answer := h.mu.answer
 	if err != nil {
 		h.mu.refused++
+	} else if h.mu.refuse != nil {
+		answer = h.mu.refuse
 	} else {
 		h.mu.got = append(h.mu.got, Delivery{r.Header.Get("webhook-id"), body})
 	}
