@@ -31,17 +31,18 @@ func poison(r *run) error {
 
 // duplicates sends every other record once more within the allowed disorder: two records are two events.
 func duplicates(r *run) error {
-	return r.killedWhile(func(o *rig.Options) { r.sendAgain(o.Stream, 0.5, 2*time.Second) })
+	r.alter = func(s *stream.Stream) { r.sendAgain(s, 0.5, 2*time.Second) }
+	return r.killedWhile(nil)
 }
 
 // deduplicated sends them again soon or after minutes, when driftd has been killed and started again, to sources that count each once.
 func deduplicated(r *run) error {
 	r.dedup = 10 * time.Minute
-	return r.killedWhile(func(o *rig.Options) {
-		o.Sources = ", dedup: 10m"
-		r.sendAgain(o.Stream, 0.5, 2*time.Second)
-		r.sendAgain(o.Stream, 0.5, 4*time.Minute)
-	})
+	r.alter = func(s *stream.Stream) {
+		r.sendAgain(s, 0.5, 2*time.Second)
+		r.sendAgain(s, 0.5, 4*time.Minute)
+	}
+	return r.killedWhile(func(o *rig.Options) { o.Sources = ", dedup: 10m" })
 }
 
 // through runs driftd to the end of the stream, which has all of the fault in it.
@@ -131,16 +132,15 @@ func heldBack(r *run) error {
 		hours = 20 * time.Minute
 	}
 	from := lull
-	err := r.open(stream.Spec{Length: lull + hours + more, Rate: 1}, func(o *rig.Options) {
-		o.Speed = 4 * speed
-		report(o.Stream, r.rng, func(p int, at time.Duration) time.Duration {
+	r.alter = func(s *stream.Stream) {
+		report(s, r.rng, func(p int, at time.Duration) time.Duration {
 			if p == 2 && at >= from && at < from+hours {
 				return from + hours - at
 			}
 			return 0
 		}, never)
-	})
-	if err != nil {
+	}
+	if err := r.open(stream.Spec{Length: lull + hours + more, Rate: 1}, func(o *rig.Options) { o.Speed = 4 * speed }); err != nil {
 		return err
 	}
 	return r.through()
@@ -150,8 +150,7 @@ func heldBack(r *run) error {
 // share them, one's events come late, but count.
 func skewed(r *run) error {
 	const wrong = 2 * time.Minute
-	err := r.open(stream.Spec{Length: lull + 2*slot}, func(o *rig.Options) {
-		s := o.Stream
+	r.alter = func(s *stream.Stream) {
 		for i := range s.Records {
 			switch rec := &s.Records[i]; rec.Partition {
 			case 1:
@@ -177,8 +176,8 @@ func skewed(r *run) error {
 			}
 			return -wrong
 		})
-	})
-	if err != nil {
+	}
+	if err := r.open(stream.Spec{Length: lull + 2*slot}, nil); err != nil {
 		return err
 	}
 	return r.through()

@@ -46,6 +46,7 @@ type run struct {
 	rng    *rand.Rand // of the schedule
 	world  *rig.World
 	result *result
+	alter  func(*stream.Stream) // changes the stream before anything is written; nil is as it is
 
 	met  int        // faults that somebody has met
 	hush string     // the prompt that is silenced; empty for none
@@ -154,6 +155,9 @@ func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
 		o.Keys += "rollback: {min_samples: 20}\n"
 	}
 	o.Stream = stream.New(spec)
+	if r.alter != nil {
+		r.alter(o.Stream)
+	}
 	if r.world, err = rig.Open(r.ctx, o); err != nil {
 		return err
 	}

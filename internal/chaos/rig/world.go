@@ -205,7 +205,11 @@ func (w *World) Ticked(ctx context.Context) time.Time {
 		if err != nil {
 			continue
 		}
-		m.Each("driftd_detector_watermark_lag_seconds", func(partition string, lag float64) { behind[partition] = lag })
+		m.Each("driftd_detector_watermark_lag_seconds", func(partition string, lag float64) {
+			if lag != 0 { // else it is being restored
+				behind[partition] = lag
+			}
+		})
 	}
 	if len(behind) < w.Partitions {
 		return time.Time{}
