@@ -178,6 +178,7 @@ func measure(ctx context.Context, p part, quick bool, profile string, stderr io.
 	defer stop()
 	cmd := exec.CommandContext(ctx, self, "-part", p.name, "-brokers", brokers, fmt.Sprintf("-quick=%t", quick), "-cpuprofile", profile)
 	cmd.Stderr = stderr
+	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 10*time.Second // it may have started others
 	out, err := cmd.Output()
 	if err != nil {
 		return nil, err
