@@ -42,12 +42,22 @@ func (h *History) Add(r *Record) {
 // Until is the event time of the newest step; zero when there is none.
 func (h *History) Until() time.Time { return h.until }
 
-// recall puts the engine where the history ends: what it has found itself up to there has been told before.
+// recall puts the engine where the history ends: what it has found itself up to there has been told before. Records do not say since
+// when an alert is clear; the engine's own replay of the same minutes does, for those that it has found to be as they were told.
 func (e *engine) recall(h *History) error {
 	memory := e.memory()
+	own, found := e.alerts, e.steps
 	e.alerts, e.lost, e.steps = make(map[ID]*alert), nil, h.steps
 	for id, r := range h.open {
-		e.alerts[id] = recalled(id, r)
+		a := recalled(id, r)
+		switch mine := own[id]; {
+		case mine == nil || mine.phase != a.phase:
+		case found.of[id].at.Equal(r.Time):
+			a = mine
+		default: // the log of samples begins later than that of alerts
+			a.clear = mine.clear
+		}
+		e.alerts[id] = a
 	}
 	return e.resume(memory)
 }

@@ -91,10 +91,8 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // own works on one partition until ctx ends.
 func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
-	gauges, disown := w.meters.own(claim.Partition)
-	defer disown()
 	t := &task{
-		Worker: w, claim: claim, gauges: gauges, log: w.log.With("partition", claim.Partition),
+		Worker: w, claim: claim, log: w.log.With("partition", claim.Partition),
 		name:    fmt.Sprintf("%ssamples[%d]", w.o.Prefix, claim.Partition),
 		samples: w.o.Prefix + "samples", alerts: w.o.Prefix + "alerts", state: w.o.Prefix + "state", dead: w.o.Prefix + "dead",
 	}
@@ -104,6 +102,10 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 		return err
 	}
 	fault.Point("detect.restored")
+	var disown func()
+	t.gauges, disown = w.meters.own(claim.Partition) // not before: nothing is known of it, and a lag of 0 would say that all is well
+	defer disown()
+	t.gauges.look(t.p, 0)
 	w.meters.restoreSeconds.UpdateDuration(began)
 	pending, firing := t.p.Alerts()
 	watermark := "none"
