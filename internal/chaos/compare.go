@@ -14,12 +14,13 @@ func (r *run) compare() error {
 		return err
 	}
 	got, err := compare.Read(r.ctx, w.Client, compare.Options{
-		Prefix: w.Prefix(), Dimensions: stream.Dimensions, Rules: w.Stream.Rules,
+		Prefix: w.Prefix(), Dimensions: stream.Dimensions, Rules: w.Stream.Rules, Partitions: w.Partitions,
 		Windows: windows.Options{MaxSeries: 200_000 / w.Partitions, MaxCohorts: 500, MaxVersions: 20}, // as the config has it
 	})
 	if err != nil {
 		return err
 	}
+	want.Dead, got.Dead = r.unread(want.Dead), r.unread(got.Dead)
 	rep := compare.Diff(want, got)
 	res.events, res.steps = rep.Events, rep.Steps
 	res.lost, res.doubled, res.windows = rep.Lost, rep.Doubled, rep.WrongWindows

@@ -17,8 +17,8 @@ type passed struct {
 	partition   int
 	incarnation [16]byte
 	from, to    int64
-	counted     int  // of the first record: so many of its events were counted before
-	gone        bool // it cannot be read any more, not even to be linked to
+	counted     int   // of the first record: so many of its events were counted before
+	gone        int64 // from there on nothing was ever read, not even to be linked to
 }
 
 // remember keeps the records of the source topics as they stand now, for some of them will be gone.
@@ -64,7 +64,7 @@ func (r *run) want() (*oracle.Want, error) {
 				if rec.Offset == p.from {
 					rec.Counted = p.counted
 				}
-				if p.gone && rec.Counted == 0 {
+				if rec.Offset >= p.gone {
 					rec.Value = nil
 				}
 			}
@@ -76,4 +76,14 @@ func (r *run) want() (*oracle.Want, error) {
 		c.Sources = append(c.Sources, oracle.Source{Topic: t.Name, Encoding: t.Encoding, Dedup: r.dedup})
 	}
 	return oracle.Compute(records, c)
+}
+
+// unread takes the dead letters of what was passed over out: what is refused is so when it is read, whether what waits before it in the
+// delay line counts in the end or not.
+func (r *run) unread(dead []oracle.Dead) []oracle.Dead {
+	return slices.DeleteFunc(dead, func(d oracle.Dead) bool {
+		return slices.ContainsFunc(r.passed, func(p passed) bool {
+			return d.Topic == p.topic && int(d.Partition) == p.partition && d.Incarnation == hex.EncodeToString(p.incarnation[:]) && d.Offset >= p.from && d.Offset < p.to
+		})
+	})
 }

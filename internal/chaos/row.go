@@ -54,7 +54,9 @@ type run struct {
 
 	kept   []oracle.Record // that stood in the source topics, see remember
 	passed []passed
-	dedup  time.Duration // of the sources
+	gap    int64            // records that driftd has counted as never read
+	ends   map[string]int64 // of the source partitions when driftd was stopped last
+	dedup  time.Duration    // of the sources
 }
 
 // result is what came of a row. Counts of -1 were not looked for.

@@ -26,6 +26,7 @@ type Options struct {
 	Dimensions []string
 	Rules      string // the rule file
 	Windows    windows.Options
+	Partitions int // of samples that are in use; 0 is all
 }
 
 // Got is what driftd made.
@@ -58,6 +59,9 @@ func Read(ctx context.Context, client *kafkalog.Client, o Options) (*Got, error)
 	if n == 0 {
 		return nil, fmt.Errorf("compare: there is no topic %ssamples", o.Prefix)
 	}
+	if o.Partitions > 0 {
+		n = min(n, o.Partitions)
+	}
 	for p := range n {
 		if err := g.partition(ctx, client, &o, set, p, n); err != nil {
 			return nil, fmt.Errorf("compare: read partition %d: %w", p, err)
@@ -65,13 +69,13 @@ func Read(ctx context.Context, client *kafkalog.Client, o Options) (*Got, error)
 	}
 	seen := make(map[string]string)
 	for p := range topics[o.Prefix+"alerts"].Partitions {
-		if err := each(ctx, client, o.Prefix+"alerts", p, 0, func(rec *kafkalog.Record) error { return g.step(rec, seen) }); err != nil {
+		if err := Each(ctx, client, o.Prefix+"alerts", p, 0, func(rec *kafkalog.Record) error { return g.step(rec, seen) }); err != nil {
 			return nil, fmt.Errorf("compare: read alerts: %w", err)
 		}
 	}
 	buried := make(map[oracle.Dead]bool)
 	for p := range topics[o.Prefix+"dead"].Partitions {
-		if err := each(ctx, client, o.Prefix+"dead", p, 0, func(rec *kafkalog.Record) error { return g.letter(rec, buried) }); err != nil {
+		if err := Each(ctx, client, o.Prefix+"dead", p, 0, func(rec *kafkalog.Record) error { return g.letter(rec, buried) }); err != nil {
 			return nil, fmt.Errorf("compare: read dead letters: %w", err)
 		}
 	}
@@ -84,7 +88,7 @@ func (g *Got) partition(ctx context.Context, client *kafkalog.Client, o *Options
 	options.Windows.Dimensions = o.Dimensions
 	state := make(map[int64][]byte)
 	finder := windows.NewFinder()
-	err := each(ctx, client, o.Prefix+"state", number, 0, func(rec *kafkalog.Record) error {
+	err := Each(ctx, client, o.Prefix+"state", number, 0, func(rec *kafkalog.Record) error {
 		if detector.IsReset(rec.Value) {
 			finder = windows.NewFinder()
 		}
@@ -116,7 +120,7 @@ func (g *Got) partition(ctx context.Context, client *kafkalog.Client, o *Options
 	}
 	g.Saved = append(g.Saved, saved)
 	var batch windows.Batch
-	err = each(ctx, client, o.Prefix+"samples", number, offset, func(rec *kafkalog.Record) error {
+	err = Each(ctx, client, o.Prefix+"samples", number, offset, func(rec *kafkalog.Record) error {
 		if err := batch.Decode(rec.Value); err == nil { // detect passes over those that are broken, too
 			p.Apply(&batch)
 		}
@@ -189,7 +193,7 @@ func Sources(ctx context.Context, client *kafkalog.Client, names ...string) (rec
 		id := topics[name].ID
 		incarnation := hex.EncodeToString(id[:])
 		for p := range topics[name].Partitions {
-			if err := each(ctx, client, name, p, 0, func(rec *kafkalog.Record) error {
+			if err := Each(ctx, client, name, p, 0, func(rec *kafkalog.Record) error {
 				records = append(records, oracle.Record{
 					Topic: name, Partition: int32(p), Incarnation: incarnation, Offset: rec.Offset, Value: append([]byte(nil), rec.Value...),
 				})
@@ -202,8 +206,8 @@ func Sources(ctx context.Context, client *kafkalog.Client, names ...string) (rec
 	return records, nil
 }
 
-// each hands over the records of a partition from an offset, or from its first, to its end as it is now.
-func each(ctx context.Context, client *kafkalog.Client, topic string, partition int, from int64, do func(*kafkalog.Record) error) error {
+// Each hands over the records of a partition from an offset, or from its first, to its end as it is now.
+func Each(ctx context.Context, client *kafkalog.Client, topic string, partition int, from int64, do func(*kafkalog.Record) error) error {
 	var first, end int64
 	err := insist(ctx, func() (err error) {
 		first, end, err = client.Bounds(ctx, topic, partition)

@@ -34,11 +34,13 @@ type Feed struct {
 		written int
 		clocks  map[lane]int64
 		free    bool // the clock does not wait for driftd
+		frozen  bool // the clock stands still, and nothing is written
 		sources int  // partitions of each source topic
 		held    func(*stream.Record) bool
 	}
-	kept []stream.Record // held back, in their order
-	done chan struct{}   // closed when all is written
+	kept    []stream.Record // held back, in their order
+	done    chan struct{}   // closed when all is written
+	writing sync.Mutex      // of one step of the clock
 }
 
 // lane is what one source partition writes into one partition of the samples.
@@ -82,6 +84,15 @@ func (f *Feed) Grown(partitions int) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.mu.sources = partitions
+}
+
+// Freeze makes the clock stand still, and nothing be written, until it is called with false.
+func (f *Feed) Freeze(frozen bool) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.mu.frozen = frozen
 }
 
 // Hold keeps the records for which is says so from being written, until it is called with nil; then they come first.
@@ -148,19 +159,36 @@ func (f *Feed) Run(ctx context.Context) error {
 				return context.Cause(ctx)
 			}
 		}
-		n := 0
-		for n < len(records) && !f.w.Stream.Begin.Add(records[n].Due).After(next) {
-			n++
-		}
-		if err := f.write(ctx, records[:n]); err != nil {
+		n, ok, err := f.advance(ctx, records, next)
+		if err != nil {
 			return err
 		}
-		records = records[n:]
-		f.w.Clock.Set(next)
-		now = next
+		if ok {
+			records, now = records[n:], next
+		}
 	}
 	close(f.done)
 	return nil
+}
+
+// advance writes the records that are due at next and moves the clock there, unless it was frozen meanwhile.
+func (f *Feed) advance(ctx context.Context, records []stream.Record, next time.Time) (n int, ok bool, err error) {
+	f.writing.Lock()
+	defer f.writing.Unlock()
+	f.mu.Lock()
+	frozen := f.mu.frozen
+	f.mu.Unlock()
+	if frozen {
+		return 0, false, nil
+	}
+	for n < len(records) && !f.w.Stream.Begin.Add(records[n].Due).After(next) {
+		n++
+	}
+	if err := f.write(ctx, records[:n]); err != nil {
+		return 0, false, err
+	}
+	f.w.Clock.Set(next)
+	return n, true, nil
 }
 
 // may tells whether the clock may go on to t, or to what it makes of t.
@@ -169,6 +197,9 @@ func (f *Feed) may(t *time.Time) bool {
 	defer f.mu.Unlock()
 	if t.After(f.mu.limit) {
 		*t = f.mu.limit
+	}
+	if f.mu.frozen {
+		return false
 	}
 	if f.mu.free {
 		return true

@@ -174,6 +174,26 @@ func (p *Process) Metrics(ctx context.Context) (Metrics, error) {
 	return m, nil
 }
 
+// Ready is what it says of how it is.
+func (p *Process) Ready(ctx context.Context) (string, error) {
+	if p.Addr() == "" {
+		return "", errNotYet
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+p.addr+"/-/ready", nil)
+	if err != nil {
+		return "", err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return "", err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return string(body), err
+}
+
 // Metrics are figures by name.
 type Metrics map[string]float64
 
