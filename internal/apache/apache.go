@@ -37,7 +37,8 @@ type Options struct {
 // Listener is one more way to a node.
 type Listener struct {
 	Name       string   // in capitals
-	Protocol   string   // SSL, SASL_PLAINTEXT or SASL_SSL
+	Protocol   string   // SSL, SASL_PLAINTEXT, SASL_SSL or PLAINTEXT
+	Advertised []string // host:port by node, where clients must not come straight; default its own
 	Properties []string // of this listener alone, without its name
 }
 
@@ -108,11 +109,11 @@ func (c *Cluster) Addrs() []string {
 	return addrs
 }
 
-// Addr is the address of the first node's listener of that name, host:port.
-func (c *Cluster) Addr(listener string) string {
+// Addr is the address of a node's listener of that name, host:port.
+func (c *Cluster) Addr(listener string, node int) string {
 	for i, l := range c.options.Listeners {
 		if l.Name == listener {
-			return fmt.Sprintf("127.0.0.1:%d", c.more[0][i])
+			return fmt.Sprintf("127.0.0.1:%d", c.more[node][i])
 		}
 	}
 	return ""
@@ -255,12 +256,18 @@ func (c *Cluster) settings(i int) string {
 		voters = append(voters, fmt.Sprintf("%d@127.0.0.1:%d", n+1, port))
 	}
 	addr, replicas := "PLAINTEXT://"+c.Addrs()[i], min(len(c.nodes), 3)
-	protocols, own := "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT", slices.Clone(c.options.Properties)
+	advertised := addr
+	protocols, more := "CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT", slices.Clone(c.options.Properties)
 	for n, l := range c.options.Listeners {
-		addr += fmt.Sprintf(",%s://127.0.0.1:%d", l.Name, c.more[i][n])
+		own := fmt.Sprintf("127.0.0.1:%d", c.more[i][n])
+		addr += fmt.Sprintf(",%s://%s", l.Name, own)
+		if len(l.Advertised) > 0 {
+			own = l.Advertised[i]
+		}
+		advertised += fmt.Sprintf(",%s://%s", l.Name, own)
 		protocols += "," + l.Name + ":" + l.Protocol
 		for _, p := range l.Properties {
-			own = append(own, "listener.name."+strings.ToLower(l.Name)+"."+p)
+			more = append(more, "listener.name."+strings.ToLower(l.Name)+"."+p)
 		}
 	}
 	lines := []string{
@@ -268,7 +275,7 @@ func (c *Cluster) settings(i int) string {
 		fmt.Sprintf("node.id=%d", i+1),
 		"controller.quorum.voters=" + strings.Join(voters, ","),
 		fmt.Sprintf("listeners=%s,CONTROLLER://127.0.0.1:%d", addr, c.controllers[i]),
-		"advertised.listeners=" + addr,
+		"advertised.listeners=" + advertised,
 		"inter.broker.listener.name=PLAINTEXT",
 		"controller.listener.names=CONTROLLER",
 		"listener.security.protocol.map=" + protocols,
@@ -284,7 +291,7 @@ func (c *Cluster) settings(i int) string {
 		"log.retention.check.interval.ms=500",
 		"log.initial.task.delay.ms=100",
 	}
-	return strings.Join(append(append(lines, own...), ""), "\n")
+	return strings.Join(append(append(lines, more...), ""), "\n")
 }
 
 func freePorts(n int) ([]int, error) {

@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"time"
 
-	"github.com/driftd/driftd/internal/apache"
 	"github.com/driftd/driftd/internal/chaos/oracle"
 	"github.com/driftd/driftd/internal/chaos/rig"
 	"github.com/driftd/driftd/internal/chaos/stream"
@@ -47,6 +46,7 @@ type run struct {
 	world  *rig.World
 	result *result
 	alter  func(*stream.Stream) // changes the stream before anything is written; nil is as it is
+	wire   *rig.Wire            // in front of brokers that are the row's own
 
 	met  int        // faults that somebody has met
 	hush string     // the prompt that is silenced; empty for none
@@ -93,6 +93,7 @@ func (m *matrix) try(ctx context.Context, ro *row) *result {
 	h := fnv.New64a()
 	h.Write([]byte(ro.name))
 	r := &run{matrix: m, row: ro, ctx: ctx, dir: filepath.Join(m.dir, ro.name), rounds: ro.rounds, rng: rand.New(rand.NewPCG(m.seed, h.Sum64())), result: res}
+	r.wire = rig.NewWire(r.rng.Uint64())
 	switch {
 	case ro.once:
 		r.rounds = 1
@@ -175,13 +176,13 @@ func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
 // brokers are those that all rows share, or some that may be hurt. The embedded one is each row's own.
 func (r *run) brokers() (rig.Brokers, error) {
 	if r.kafka == embeddedKafka {
-		return rig.StartEmbedded(filepath.Join(r.dir, "kafka"))
+		return rig.StartEmbedded(filepath.Join(r.dir, "kafka"), r.wire)
 	}
 	if !r.row.own {
 		c, err := r.shared()
 		return rig.Shared{Brokers: c}, err
 	}
-	return apache.Start(apache.Options{Nodes: r.row.nodes})
+	return rig.StartApache(r.row.nodes, r.wire)
 }
 
 // each does f in every round, at a moment of event time that the seed gives. The clock does not go on into the next round before f is
@@ -232,6 +233,16 @@ func (r *run) recovers(since time.Time, at time.Time) error {
 // differs notes a difference that the comparison does not look for.
 func (r *run) differs(format string, args ...any) {
 	r.result.differences = append(r.result.differences, fmt.Sprintf(format, args...))
+}
+
+// pause lets time go by on the wall clock: faults take their time.
+func (r *run) pause(d time.Duration) {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-t.C:
+	case <-r.ctx.Done():
+	}
 }
 
 // note says something for people behind the row.

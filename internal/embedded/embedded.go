@@ -5,6 +5,7 @@ package embedded
 import (
 	"crypto/tls"
 	"fmt"
+	"net"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kfake"
@@ -22,6 +23,8 @@ type Options struct {
 	MinSession time.Duration
 	// TLS, when set, is how the broker presents itself.
 	TLS *tls.Config
+	// Listen is how the nodes listen; default net.Listen.
+	Listen func(network, address string) (net.Listener, error)
 	// Users, when set, must authenticate.
 	Users []User
 }
@@ -40,6 +43,9 @@ func Start(o Options) (*Broker, error) {
 	}
 	if len(o.Ports) > 0 {
 		opts = append(opts, kfake.Ports(o.Ports...))
+	}
+	if o.Listen != nil {
+		opts = append(opts, kfake.ListenFn(o.Listen))
 	}
 	if o.MinSession > 0 {
 		opts = append(opts, kfake.GroupMinSessionTimeout(o.MinSession))

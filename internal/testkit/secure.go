@@ -81,7 +81,7 @@ func Secure(t testing.TB) *Secured {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
-	s.TLS, s.MTLS, s.SASL, s.SASLTLS = c.Addr("TLS"), c.Addr("MTLS"), c.Addr("SASL"), c.Addr("SASLTLS")
-	s.Expired, s.OtherHost = c.Addr("EXPIRED"), c.Addr("OTHERHOST")
+	s.TLS, s.MTLS, s.SASL, s.SASLTLS = c.Addr("TLS", 0), c.Addr("MTLS", 0), c.Addr("SASL", 0), c.Addr("SASLTLS", 0)
+	s.Expired, s.OtherHost = c.Addr("EXPIRED", 0), c.Addr("OTHERHOST", 0)
 	return s
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"time"
 )
@@ -36,6 +37,8 @@ type Process struct {
 	ended chan struct{} // closed when it has
 	err   error         // what it ended with
 	addr  string        // of HTTP, once it is known
+
+	paused atomic.Bool
 }
 
 // start runs a program.
@@ -71,10 +74,16 @@ func (p *Process) Kill() {
 }
 
 // Pause lets it stand still until Continue.
-func (p *Process) Pause() { p.Signal(syscall.SIGSTOP) }
+func (p *Process) Pause() {
+	p.paused.Store(true)
+	p.Signal(syscall.SIGSTOP)
+}
 
 // Continue lets it go on.
-func (p *Process) Continue() { p.Signal(syscall.SIGCONT) }
+func (p *Process) Continue() {
+	p.Signal(syscall.SIGCONT)
+	p.paused.Store(false)
+}
 
 // Fault is the point at which a fault has ended it, as it said.
 func (p *Process) Fault() (point string, ok bool) {
@@ -143,11 +152,11 @@ func (p *Process) Addr() string {
 	return p.addr
 }
 
-var errNotYet = errors.New("it does not answer HTTP yet")
+var errNotYet = errors.New("it does not answer HTTP now")
 
 // Metrics are its figures by their whole names, labels and all.
 func (p *Process) Metrics(ctx context.Context) (Metrics, error) {
-	if p.Addr() == "" {
+	if p.paused.Load() || p.Addr() == "" {
 		return nil, errNotYet
 	}
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)

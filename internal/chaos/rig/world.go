@@ -206,7 +206,7 @@ func (w *World) Ticked(ctx context.Context) time.Time {
 			continue
 		}
 		m.Each("driftd_detector_watermark_lag_seconds", func(partition string, lag float64) {
-			if lag != 0 { // else it is being restored
+			if other, ok := behind[partition]; lag != 0 && (!ok || lag < other) { // 0 is not known yet; of two owners one is a zombie
 				behind[partition] = lag
 			}
 		})
