@@ -4,7 +4,7 @@ GO          ?= go
 FUZZTIME    ?= 10s
 STATICCHECK := honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-.PHONY: help build test race lint fuzz bench bench-scale bench-detect demo check sbom reproduce audit test-kafka test-collector test-registries test-alertmanager
+.PHONY: help build test race lint fuzz bench bench-scale bench-detect demo check sbom reproduce audit test-kafka test-collector test-registries test-alertmanager chaos chaos-short
 
 help:
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -67,3 +67,9 @@ test-alertmanager: ## the receiver of Alertmanagers against Alertmanager itself,
 
 test-registries: ## the clients of prompt registries against MLflow and Phoenix, which it installs; wants the network and Python 3
 	@GO="$(GO)" .ci/test-registries
+
+chaos: ## what driftd makes of every fault, on Apache Kafka itself, beside what it should; wants Java 17 and Maven, takes a quarter of an hour
+	$(GO) run ./internal/chaos --kafka apache
+
+chaos-short: ## each fault once, on the embedded broker
+	$(GO) run ./internal/chaos --short
