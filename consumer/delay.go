@@ -21,12 +21,13 @@ type delayed struct {
 	event   Event // taken out of the line
 	memos   []memo
 	interns interner
-	bounds  bounds // that other partitions set
-	steady  int64  // event time that two records have reached, Unix ns
-	read    int    // records
-	flushed int64  // events of offsets below wait no longer
-	over    bool   // nothing waits any longer
-	pushed  int    // length of the line when the record at hand began
+	bounds  bounds           // that other partitions set
+	steady  int64            // event time that two records have reached, Unix ns
+	read    int              // records
+	asked   map[string]int64 // what the partitions of the same number had reached when more was asked for
+	flushed int64            // events of offsets below wait no longer
+	over    bool             // nothing waits any longer
+	pushed  int              // length of the line when the record at hand began
 }
 
 // What holds, and what cannot:
@@ -274,6 +275,17 @@ func (s *source) refence(offset, now int64) {
 	}
 }
 
+// ask notes how far others are, before more is asked for.
+func (s *source) ask() {
+	if s.part == nil {
+		return
+	}
+	if s.asked == nil {
+		s.asked = make(map[string]int64)
+	}
+	s.part.standing(s.asked)
+}
+
 // publish tells the partitions of the same number how far this one is.
 func (s *source) publish(now int64, atEnd bool) {
 	if s.part == nil {
@@ -287,10 +299,12 @@ func (s *source) publish(now int64, atEnd bool) {
 		}
 	}
 	s.part.wanted.Store(s.wanted())
+	raise(&s.part.reached, s.steady)
 	raise(&s.part.entered, entered)
 	raise(&s.part.passed, passed)
 	if atEnd {
 		raise(&s.part.caught, now)
+		s.part.ended(s.asked)
 	}
 	s.part.atEnd.Store(atEnd)
 	s.part.full.Store(s.clogged())

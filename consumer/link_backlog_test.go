@@ -24,9 +24,10 @@ func TestHoursReadInOneGoAreRememberedForTheirScores(t *testing.T) {
 		return func(w *linkWorld) { w.cores[topic].Tend(w.now, true) }
 	}
 	for name, steps := range map[string][]func(*linkWorld){
-		"spans first":                   {spans, tend("spans"), scores},
-		"scores first":                  {scores, tend("scores"), spans},
-		"scores taken up, not yet read": {tend("spans"), spans, scores, tend("scores")},
+		"spans first":                     {spans, tend("spans"), scores},
+		"scores first":                    {scores, tend("scores"), spans},
+		"scores taken up, not yet read":   {tend("spans"), spans, scores, tend("scores")},
+		"scores read to their end before": {tend("scores"), tend("spans"), spans, tend("spans"), scores, tend("scores")},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newLinkWorld(t, usualLinking, "scores", "spans")

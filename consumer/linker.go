@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -39,6 +40,11 @@ type part struct {
 	// entered is the event time up to which its spans are in the index, passed that up to which they are there with all that
 	// they are linked to. Unix ns.
 	entered, passed atomic.Int64
+	// reached is the event time that two of its records have reached, and never follows the clock.
+	reached atomic.Int64
+	// until is, by topic, what that topic's partition had reached when the last was asked for of those fetches that found the end of this
+	// one: behind it as much may stand here by now as came there. Under the linker's lock.
+	until map[string]int64
 	// wanted is the event time of the first that waits in its delay line; MaxInt64 when none does.
 	wanted atomic.Int64
 	// caught is the clock when it was last read to its end, Unix ns.
@@ -61,7 +67,7 @@ func newLinker(l Linking, slack time.Duration, partitions, topics int, expected 
 
 // join adds a source partition; leave takes it away again.
 func (l *linker) join(topic string) *part {
-	p := &part{linker: l, topic: topic}
+	p := &part{linker: l, topic: topic, until: make(map[string]int64)}
 	p.wanted.Store(math.MaxInt64)
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -148,10 +154,33 @@ func (p *part) bounds(full bool) bounds {
 // before those are read.
 func (p *part) ahead(t int64) (yes bool) {
 	p.others(func(o *part) bool {
-		yes = o != nil && !o.atEnd.Load() && !o.failing.Load() && !o.full.Load() && o.entered.Load() > 0 && t-o.entered.Load() > p.lead
+		if o == nil || o.failing.Load() || o.full.Load() {
+			return true
+		}
+		at := o.entered.Load()
+		if o.atEnd.Load() {
+			at = o.until[p.topic]
+		}
+		yes = at > 0 && t-at > p.lead
 		return !yes
 	})
 	return yes
+}
+
+// standing is what the partitions of the other topics have reached, for ended.
+func (p *part) standing(at map[string]int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for topic, o := range p.parts {
+		at[topic] = o.reached.Load()
+	}
+}
+
+// ended takes what others had reached when more was asked for, and there was nothing.
+func (p *part) ended(at map[string]int64) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	maps.Copy(p.until, at)
 }
 
 // memo is a span to be remembered.
@@ -179,7 +208,7 @@ func (p *part) remember(memos []memo, steady, passed int64) {
 	l.spans.turn(steady, passed)
 	for _, topic := range l.expected() {
 		if topic != p.topic {
-			passed = min(passed, l.parts[topic].judging())
+			passed = min(passed, l.parts[topic].judging(p.topic))
 		}
 	}
 	l.calls.turn(steady, passed)
@@ -198,14 +227,16 @@ func (p *part) remember(memos []memo, steady, passed int64) {
 	}
 }
 
-// judging is the event time from which on scores of the partition may still come, MaxInt64 where all have. A nil part has not
-// been taken up.
-func (p *part) judging() int64 {
+// judging is the event time from which on scores of the partition may still come that are about spans of a topic. Where it was read to its
+// end, these are about what has come there since. A nil part has not been taken up. The caller has the linker's lock.
+func (p *part) judging(topic string) int64 {
 	switch {
 	case p == nil:
 		return 0
-	case p.atEnd.Load() || p.failing.Load():
+	case p.failing.Load():
 		return p.wanted.Load()
+	case p.atEnd.Load():
+		return min(p.wanted.Load(), p.until[topic])
 	}
 	return min(p.wanted.Load(), p.entered.Load())
 }
