@@ -63,7 +63,7 @@ type alertState struct {
 	since     time.Time
 	sinceStep int
 	fresh     bool // it came after this receiver had begun
-	doubt     bool // it came before this worker began: the one before may have told it and died before it could record that
+	doubt     bool // nobody knows whether it was told: by the worker before, which died before it could record that, or as its answer was lost
 
 	told       int  // newest step that the receiver was told
 	toldFiring bool // and what it was

@@ -108,6 +108,7 @@ type Failure struct {
 	Reason  string        // short, the same each time, so that a repeated failure is seen as one
 	Hint    string        // what a person can do about it; may be empty
 	After   time.Duration // the receiver asked not to be called sooner; 0 where it did not
+	Unsent  bool          // nothing can have come there; else it may have been told, and its answer lost
 	Err     error         // cause, may be nil
 }
 

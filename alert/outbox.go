@@ -243,6 +243,9 @@ func (o *Outbox) tell(ctx context.Context, j Journal, g *groupState) {
 	}
 	o.count(f)
 	if f != nil && f.Kind != Refused {
+		if f.Kind == Unavailable && !f.Unsent && f.trouble() != TroubleRateLimited {
+			g.doubt()
+		}
 		o.failed(g, f)
 		if f.Kind == Unsendable && g.handing && time.Since(g.retry.since) >= fallbackAfter {
 			o.handOne(ctx, j, g, f)
@@ -284,6 +287,14 @@ func (o *Outbox) tell(ctx context.Context, j Journal, g *groupState) {
 		o.record(ctx, j, u)
 	}
 	o.ledger.touch(g)
+}
+
+// doubt notes that the receiver may know that the alerts of the group fire, though nobody knows that it does: then it is told when that
+// is over.
+func (g *groupState) doubt() {
+	for _, a := range g.members {
+		a.doubt = a.doubt || a.firing && a.leg != nil && a.hush == notHushed
+	}
 }
 
 // handOne gives one group to its fallback.

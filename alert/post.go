@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net"
 	"net/http"
 	"net/url"
 	"slices"
@@ -64,7 +65,8 @@ func Unanswered(reason string, err, shown error) *Failure {
 	if r := outbound.Refused(err); r != nil {
 		return &Failure{Kind: Blocked, Trouble: TroubleAddress, Reason: "the address is refused", Hint: r.Hint(), Err: shown}
 	}
-	return &Failure{Kind: Unavailable, Reason: reason, Err: shown}
+	op, ok := errors.AsType[*net.OpError](err)
+	return &Failure{Kind: Unavailable, Reason: reason, Unsent: ok && op.Op == "dial", Err: shown}
 }
 
 // Mendable turns a refusal that is about the credentials or the address, and not about what was sent, into one that a person
