@@ -30,7 +30,7 @@ var hostile = map[string]string{
 	"invisible":     "a\u200bb\u2060c\ufeffd\u00ade",
 	"nul":           "a\x00b\x7fc",
 	"invalid UTF-8": "a\xff\xfe\xc3\x28\xed\xa0\x80b",
-	"long":          strings.Repeat("very long 🦆 ", 2000),
+	"long":          strings.Repeat("very long 🦆 ", 500),
 	"braces":        `{{ .Prompt }} ${SECRET} $(id) %s %!d(x) {"json":1}`,
 }
 
