@@ -21,6 +21,9 @@ func (r *run) compare() error {
 		return err
 	}
 	want.Dead, got.Dead = r.unread(want.Dead), r.unread(got.Dead)
+	if r.apart != nil {
+		got.Hidden = r.apart.hides
+	}
 	rep := compare.Diff(want, got)
 	res.events, res.steps = rep.Events, rep.Steps
 	res.lost, res.doubled, res.windows = rep.Lost, rep.Doubled, rep.WrongWindows
@@ -34,6 +37,9 @@ func (r *run) compare() error {
 	told := got.Receive(r.received())
 	res.unreceived, res.receivedMore = told.Missing, told.Doubled
 	res.differences = append(res.differences, told.Said...)
+	if r.apart != nil {
+		r.apart.look(got)
+	}
 	return nil
 }
 

@@ -27,7 +27,7 @@ import (
 )
 
 // families are the rows of the matrix, one file a family.
-var families = [][]row{processRows, brokerRows, offsetRows, topicRows, diskRows, inputRows, receiverRows, clockRows}
+var families = [][]row{processRows, brokerRows, offsetRows, topicRows, diskRows, inputRows, loadRows, receiverRows, clockRows}
 
 func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)

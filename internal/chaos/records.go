@@ -33,7 +33,7 @@ func (r *run) remember() error {
 
 func (r *run) sources() ([]oracle.Record, error) {
 	var names []string
-	for _, t := range r.world.Stream.Topics {
+	for _, t := range r.told() {
 		names = append(names, t.Name)
 	}
 	return compare.Sources(r.ctx, r.world.Client, names...)
@@ -72,7 +72,7 @@ func (r *run) want() (*oracle.Want, error) {
 	}
 	s := r.world.Stream
 	c := oracle.Config{Dimensions: stream.Dimensions, Rules: []byte(s.Rules), Until: s.Until}
-	for _, t := range s.Topics {
+	for _, t := range r.told() {
 		c.Sources = append(c.Sources, oracle.Source{Topic: t.Name, Encoding: t.Encoding, Dedup: r.dedup})
 	}
 	return oracle.Compute(records, c)

@@ -45,6 +45,7 @@ type run struct {
 	rng    *rand.Rand // of the schedule
 	world  *rig.World
 	result *result
+	apart  *apart               // what the oracle is not told of; nil is nothing
 	alter  func(*stream.Stream) // changes the stream before anything is written; nil is as it is
 	wire   *rig.Wire            // in front of brokers that are the row's own
 
