@@ -35,11 +35,13 @@ var allStages = stages{true, true, true}
 
 // daemonOptions are what a daemon is made of. Config, Rules, Now and Log must be set.
 type daemonOptions struct {
-	Config   *config.Config
-	Rules    *rules.Set
-	Reload   func() (*rules.Set, rules.Problems) // reads the rules anew; nil: there is nothing to read
-	Stages   stages
-	Now      func() time.Time // ingest's clock and that of what act writes; signatures have the machine's
+	Config *config.Config
+	Rules  *rules.Set
+	Reload func() (*rules.Set, rules.Problems) // reads the rules anew; nil: there is nothing to read
+	Stages stages
+	Now    func() time.Time // ingest's clock and that of what act writes; signatures have the machine's
+	// Passed is the time that goes by on Now's clock, whatever that is set to; nil where nobody sets it.
+	Passed   func() time.Duration
 	Pace     pace
 	SlackAPI string // base of Slack's Web API; empty is Slack's own
 	Log      *slog.Logger
@@ -307,6 +309,9 @@ func (d *daemon) newIngest() (*consumer.Worker, error) {
 	c.Scales, c.Group = (*scales)(&d.rules), d.groupID("ingest")
 	c.Disorder, c.Idle, c.Flush, c.Heartbeat = d.Pace.Disorder, d.Pace.Idle, d.Pace.Flush, d.Pace.Heartbeat
 	c.SessionTimeout, c.GroupHeartbeat = d.Pace.Session, d.Pace.Beat
+	if d.Passed != nil {
+		c.Now = (&steady{wall: d.Now, passed: d.Passed, log: c.Log}).Now
+	}
 	return consumer.New(c)
 }
 

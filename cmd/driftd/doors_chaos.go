@@ -26,7 +26,7 @@ func doors(o *daemonOptions) error {
 		if err != nil {
 			return err
 		}
-		o.Now = c.Now
+		o.Now, o.Passed = c.Now, func() time.Duration { return time.Duration(c.True().UnixNano()) }
 	}
 	o.SlackAPI = os.Getenv("DRIFTD_SLACK_API")
 	for one := range strings.SplitSeq(os.Getenv("DRIFTD_PACE"), ",") {

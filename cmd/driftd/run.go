@@ -51,7 +51,7 @@ func runRun(ctx context.Context, args []string, _, stderr io.Writer) int {
 	}
 	log := slog.New(slog.NewTextHandler(stderr, &slog.HandlerOptions{Level: level}))
 	o := daemonOptions{
-		Config: cfg, Rules: set, Stages: st, Now: time.Now, Log: log,
+		Config: cfg, Rules: set, Stages: st, Now: time.Now, Passed: uptime(), Log: log,
 		Reload: func() (*rules.Set, rules.Problems) { return loadRules(cfg) },
 	}
 	if err := doors(&o); err != nil {
