@@ -199,7 +199,7 @@ func (v *view) Write(ctx context.Context, parcels []kafkalog.Parcel) {
 		for i := range parcels {
 			p := &parcels[i]
 			if i > 0 && o != fine { // each leader answers for itself
-				o = v.s.outcome()
+				o = v.s.outcome(v.p)
 			}
 			times := 1
 			if p.Topic == "driftd.samples" && v.s.lies() {

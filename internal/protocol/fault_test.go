@@ -22,12 +22,12 @@ func (s *simulation) fault() {
 	kind := kinds[s.pick(len(kinds))]
 	switch kind {
 	case "killed":
-		if p == nil {
+		if p == nil || !s.spare(st) {
 			return
 		}
 		s.kill(p)
 	case "zombie":
-		if p == nil || len(st.processes) > 2 {
+		if p == nil || len(st.processes) > 2 || !s.spare(st) {
 			return
 		}
 		s.mu.Lock()
@@ -40,7 +40,7 @@ func (s *simulation) fault() {
 		}
 		s.spawn(st)
 	case "stopped": // SIGTERM
-		if p == nil {
+		if p == nil || !s.spare(st) {
 			return
 		}
 		p.cancel()
@@ -109,7 +109,7 @@ func (s *simulation) reset(forward bool) bool {
 	at := place{"driftd-ingest", topic, part}
 	c, ok := s.kafka.committed[at]
 	l := s.kafka.log(topic, part)
-	if !ok || l.next == l.first {
+	if !ok || l.next == l.first || !s.spare(s.stages[0]) {
 		return false
 	}
 	s.restart(s.stages[0])

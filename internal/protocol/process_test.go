@@ -42,6 +42,7 @@ type call struct {
 	done   chan struct{}
 	err    error
 	late   bool // the wait is over
+	since  int  // pulses, with the next, when it could first be answered; 0 for not yet
 }
 
 // process is a process of one stage.
@@ -56,6 +57,7 @@ type process struct {
 
 	// Guarded by the simulation's mutex.
 	dead, frozen, ended bool
+	failed              bool     // the last call, of the scheduler's
 	notice              int      // calls until a zombie learns that it is one; 0 for it is none
 	lost                []*owner // tasks of a zombie
 }

@@ -60,6 +60,7 @@ type simulation struct {
 	did     map[string]int // faults, by kind
 	told    []string       // what happened, for who looks into a failure
 	pulses  int
+	hurt    int        // until this pulse ingest is to be left alone
 	look    *rand.Rand // chooses what is looked at, not what happens
 
 	late []func() // writes under way
@@ -91,9 +92,14 @@ func (s *simulation) now() time.Time { return start.Add(pace * time.Since(s.bega
 
 func (s *simulation) note(what string) { s.told = append(s.told, what) }
 
-// outcome decides what becomes of a call.
-func (s *simulation) outcome() outcome {
+// outcome decides what becomes of a call. None fails twice in a row: the pauses between attempts are long by the clock of events, and
+// a source partition that is not heard of for a minute of it is no longer waited for.
+func (s *simulation) outcome(p *process) outcome {
 	if s.quietly || s.faults == 0 {
+		return fine
+	}
+	if p.failed {
+		p.failed = false
 		return fine
 	}
 	o := fine
@@ -111,11 +117,27 @@ func (s *simulation) outcome() outcome {
 	case 7:
 		o = diesAfter
 	}
+	if (o == diesBefore || o == diesAfter) && !s.spare(p.stage) {
+		o = fine
+	}
 	if o != fine {
+		p.failed = o != doubled
 		s.faults--
 		s.did[[...]string{"", "produce doubled", "answer lost", "refused", "written late", "killed before a write", "killed after a write"}[o]]++
 	}
 	return o
+}
+
+// spare tells whether a stage can do without a process now, and notes that it does. Ingest is not hurt again at once, for the same reason.
+func (s *simulation) spare(st *stage) bool {
+	if st != s.stages[0] {
+		return true
+	}
+	if s.pulses < s.hurt {
+		return false
+	}
+	s.hurt = s.pulses + 8
+	return true
 }
 
 // spawn starts a process.
@@ -164,7 +186,7 @@ func (s *simulation) run() {
 	}
 	for calm := 0; calm < 16; { // pulses after the last event, in which windows come to their end
 		s.share()
-		if c := s.next(); c != nil && s.pick(24) != 1 {
+		if c, must := s.next(); c != nil && (must || s.pick(24) != 1) {
 			s.grant(c)
 			continue
 		}
@@ -187,7 +209,7 @@ func (s *simulation) run() {
 			synctest.Wait()
 			s.share()
 			synctest.Wait()
-			if c := s.next(); c != nil {
+			if c, _ := s.next(); c != nil {
 				s.grant(c)
 				continue
 			}
@@ -198,21 +220,29 @@ func (s *simulation) run() {
 	}
 }
 
-// next chooses among the calls that can be answered; nil when there is none.
-func (s *simulation) next() *call {
+// next chooses among the calls that can be answered; nil when there is none. One that waits since before the last pulse must be answered
+// before the next: whoever is not heard of for a minute, by the clock of events, is no longer waited for.
+func (s *simulation) next() (c *call, must bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var ready []*call
 	for _, c := range s.calls {
 		if !c.p.frozen && (c.late || c.ready == nil || c.ready()) {
+			if c.since == 0 {
+				c.since = s.pulses + 1
+			}
+			must = must || c.since <= s.pulses
 			ready = append(ready, c)
 		}
 	}
 	if len(ready) == 0 {
-		return nil
+		return nil, false
+	}
+	if must {
+		ready = slices.DeleteFunc(ready, func(c *call) bool { return c.since > s.pulses })
 	}
 	slices.SortStableFunc(ready, func(a, b *call) int { return cmp.Or(a.p.id-b.p.id, cmp.Compare(a.what, b.what)) })
-	return ready[s.pick(len(ready))]
+	return ready[s.pick(len(ready))], must
 }
 
 // grant does a call.
@@ -225,7 +255,7 @@ func (s *simulation) grant(c *call) {
 	}
 	o := fine
 	if c.faulty {
-		o = s.outcome()
+		o = s.outcome(c.p)
 	}
 	c.do(o)
 	close(c.done)
