@@ -54,13 +54,14 @@ func TestSlackButtons(t *testing.T) {
 	w.untilStep(badRule, detector.Resolved)
 	shows("Ended by: the rollback to v17")
 	thread := ""
-	for _, r := range w.slack.Replies(w.messages(badRule)[0].TS) {
-		thread += r.Text + "\n"
-	}
 	for _, want := range []string{"acknowledged by @bob", "approved by @jane", "v17 promoted in place of v18", "resolved"} {
-		if !strings.Contains(thread, want) {
-			t.Errorf("the thread does not say %q:\n%s", want, thread)
-		}
+		w.until("the thread says "+want, func() bool { // it is behind the message
+			thread = ""
+			for _, r := range w.slack.Replies(w.messages(badRule)[0].TS) {
+				thread += r.Text + "\n"
+			}
+			return strings.Contains(thread, want)
+		})
 	}
 	for _, r := range w.alerts(func(r *detector.Record) bool { return r.Type == detector.RollbackApproved }) {
 		if r.Actor != "slack:U012 (jane)" {
