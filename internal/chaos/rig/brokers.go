@@ -141,6 +141,20 @@ func (a *Apache) Addrs() (addrs []string) {
 	return addrs
 }
 
+// Kill ends a node as SIGKILL does; nobody listens at its address any more.
+func (a *Apache) Kill(node int) {
+	a.proxies[node].Close()
+	a.Cluster.Kill(node)
+}
+
+// StartNode starts it again.
+func (a *Apache) StartNode(ctx context.Context, node int) error {
+	if err := a.Cluster.StartNode(ctx, node); err != nil {
+		return err
+	}
+	return a.proxies[node].Reopen()
+}
+
 // Close implements Brokers.
 func (a *Apache) Close() {
 	for _, p := range a.proxies {

@@ -112,9 +112,10 @@ func (c *conn) Write(b []byte) (int, error) {
 
 // Proxy leads to a broker behind the wire.
 type Proxy struct {
-	l  net.Listener
-	to string
-	wg sync.WaitGroup
+	wire *Wire
+	l    net.Listener
+	to   string
+	wg   sync.WaitGroup
 }
 
 // NewProxy listens on a free port; Serve begins to lead what comes there to a broker.
@@ -123,7 +124,7 @@ func NewProxy(w *Wire) (*Proxy, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Proxy{l: l}, nil
+	return &Proxy{wire: w, l: l}, nil
 }
 
 // Addr is where it listens.
@@ -158,6 +159,17 @@ func (p *Proxy) lead(c net.Conn) {
 		}()
 	}
 	<-done
+}
+
+// Reopen listens again, after Close.
+func (p *Proxy) Reopen() error {
+	l, err := p.wire.Listen("tcp", p.Addr())
+	if err != nil {
+		return err
+	}
+	p.l = l
+	p.Serve(p.to)
+	return nil
 }
 
 // Close ends it; connections end with their brokers.
