@@ -257,7 +257,7 @@ func diskFull(r *run) error {
 		if err := r.fill(filler); err != nil {
 			return err
 		}
-		if err := r.says(p, `"ok":false`); err != nil {
+		if err := r.says(p, `"ok": false`); err != nil {
 			return err
 		}
 		size += diskSize

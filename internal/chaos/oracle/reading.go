@@ -254,6 +254,21 @@ func (e *event) belong(trace []*event, responses map[string]*event, w *Want) {
 			return
 		}
 	}
+	// What it is about was cut off: the calls right below stand for it, else those of the trace, where all are of one cell.
+	for _, below := range []bool{true, false} {
+		var one *event
+		same := true
+		for _, s := range trace {
+			if s.call && s.prompt != "" && (s.parent == e.span || !below) {
+				same = same && (one == nil || one.labels == s.labels)
+				one = s
+			}
+		}
+		if one != nil && same {
+			e.labels = one.labels
+			return
+		}
+	}
 	if len(trace) > 0 {
 		w.unsure("%s[%d]@%d is about a span that is not there, of a trace that is", e.topic, e.partition, e.offset)
 	}
