@@ -149,17 +149,17 @@ func heldBack(r *run) error {
 // skewed has producers whose clocks are two minutes ahead and behind. Where each has partitions of its own, they are waited for; where they
 // share them, one's events come late, but count.
 func skewed(r *run) error {
-	const wrong = 2 * time.Minute
+	const wrong, before = 2 * time.Minute, 30 * time.Second
 	r.alter = func(s *stream.Stream) {
 		for i := range s.Records {
 			switch rec := &s.Records[i]; rec.Partition {
 			case 1:
-				rec.Due -= wrong // it says that it is later than it is
+				rec.Due = max(rec.Due-wrong, before) // it says that it is later than it is
 			case 2:
 				rec.Due += wrong
 			}
 		}
-		for at := time.Duration(0); at < wrong; at += 4 * time.Second { // a producer that is behind writes of before the stream's begin
+		for at := time.Duration(0); at < wrong; at += 4 * time.Second { // until then they write of before the stream's begin
 			end := uint64(s.Begin.Add(at - wrong).UnixNano())
 			id := fmt.Appendf(nil, "%016d", at)
 			for topic, value := range map[string][]byte{
@@ -168,6 +168,9 @@ func skewed(r *run) error {
 				stream.Scores: nil,
 			} {
 				s.Records = append(s.Records, stream.Record{Due: at, Topic: s.Prefix + topic, Partition: 2, Value: value})
+				if at < before {
+					s.Records = append(s.Records, stream.Record{Due: at, Topic: s.Prefix + topic, Partition: 1, Value: value})
+				}
 			}
 		}
 		report(s, r.rng, never, func(_ int, at time.Duration) time.Duration {
