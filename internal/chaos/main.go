@@ -46,7 +46,7 @@ func chaos(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	fs.Uint64Var(&m.seed, "seed", 0, "of streams and schedules; 0 is another one each time")
 	fs.BoolVar(&m.keep, "keep", false, "keep the logs of rows without a difference too")
 	fs.BoolVar(&m.short, "short", false, "each fault once")
-	jobs := fs.Int("jobs", max(1, runtime.NumCPU()/2), "rows at a time")
+	jobs := fs.Int("jobs", runtime.NumCPU(), "rows at a time")
 	if err := fs.Parse(args); err != nil {
 		return 2
 	}

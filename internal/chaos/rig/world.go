@@ -163,7 +163,7 @@ func (w *World) Prefix() string { return w.Stream.Prefix + "driftd." }
 func (w *World) Group(stage string) string { return strings.TrimRight(w.Prefix(), ".") + "-" + stage }
 
 // pace is that of driftd's stages: what it does now and then it does at once, for event time runs fast.
-const pace = "flush=10ms,heartbeat=50ms,checkpoint=500ms,quiet=50ms,slack=20ms,beat=200ms"
+const pace = "flush=20ms,heartbeat=100ms,checkpoint=500ms,quiet=50ms,slack=20ms,beat=200ms"
 
 // Start starts a driftd. Its stages are all, or a list as --stages takes it; faults are those of package fault.
 func (w *World) Start(stages string, faults ...string) (*Process, error) {
@@ -242,9 +242,9 @@ func (w *World) AwaitTold(ctx context.Context) error {
 	})
 }
 
-// Until looks fifty times a second until ok, or ctx ends.
+// Until looks twenty times a second until ok, or ctx ends.
 func Until(ctx context.Context, what string, ok func() bool) error {
-	tick := time.NewTicker(20 * time.Millisecond)
+	tick := time.NewTicker(50 * time.Millisecond)
 	defer tick.Stop()
 	for !ok() {
 		select {
