@@ -24,6 +24,9 @@ var offsetRows = []row{
 // behind is the event time that the stream goes on while driftd is stopped. It must be less than the feed's lead.
 const behind = 20 * time.Second
 
+// standstill is after how long the clock is taken to wait for driftd.
+const standstill = 2 * time.Second
+
 // blackout is the event time that it goes on where all of that will be gone: longer than anything in it is linked to what comes
 // later, so that it does not matter what driftd still remembers.
 const blackout = 100 * time.Second
@@ -80,7 +83,14 @@ func (r *run) stop(p *rig.Process, away time.Duration) error {
 	}
 	feed.Allow(r.world.Clock.True().Add(away + slot))
 	feed.Free(away > behind)
-	err := feed.Await(r.ctx, r.world.Clock.True().Add(away))
+	until, stood, since := r.world.Clock.True().Add(away), r.world.Clock.True(), time.Now()
+	err := rig.Until(r.ctx, "the stream to go on", func() bool {
+		now := r.world.Clock.True()
+		if now.After(stood) {
+			stood, since = now, time.Now()
+		}
+		return !now.Before(until) || away <= behind && time.Since(since) > standstill // it is as far ahead of driftd as it may be
+	})
 	feed.Free(false)
 	feed.Freeze(true)
 	return err

@@ -254,12 +254,15 @@ func (e *event) belong(trace []*event, responses map[string]*event, w *Want) {
 			return
 		}
 	}
-	// What it is about was cut off: the calls right below stand for it, else those of the trace, where all are of one cell.
-	for _, below := range []bool{true, false} {
+	// What it is about was cut off: the calls right below stand for it, else the calls of the trace, else whatever of the trace names a
+	// prompt, where all of them say the same.
+	for _, stands := range []func(s *event) bool{
+		func(s *event) bool { return s.call && s.parent == e.span }, func(s *event) bool { return s.call }, func(*event) bool { return true },
+	} {
 		var one *event
 		same := true
 		for _, s := range trace {
-			if s.call && s.prompt != "" && (s.parent == e.span || !below) {
+			if s.prompt != "" && stands(s) {
 				same = same && (one == nil || one.labels == s.labels)
 				one = s
 			}
