@@ -184,7 +184,7 @@ func (s *simulation) run() {
 	for _, st := range s.stages {
 		s.spawn(st)
 	}
-	for calm := 0; calm < 16; { // pulses after the last event, in which windows come to their end
+	for calm := 0; calm < 24; { // pulses after the last event, in which windows come to their end; ingest's time is some pulses behind
 		s.share()
 		if c, must := s.next(); c != nil && (must || s.pick(24) != 1) {
 			s.grant(c)
