@@ -28,10 +28,10 @@ func (s *simulation) rewound() int64 {
 // rule stands here a second time, by the log from its start on.
 func resent(r *rand.Rand, n int) (records [][]byte, times []int64, want map[int][]windows.Position) {
 	type event struct {
-		record      []byte
-		id          string
-		at          int64 // s
-		calls, lane int
+		record []byte
+		id     string
+		at     int64 // s
+		lane   int
 	}
 	want = map[int][]windows.Position{}
 	var log []event
