@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -142,7 +143,7 @@ func TestMiddleOfTimesIsNoWrongClocks(t *testing.T) {
 // stopping are brokers behind whose empty answer the process stands still for a minute, in which more comes.
 type stopping struct {
 	*fakeBrokers
-	task    *task
+	task    atomic.Pointer[task]
 	stood   bool
 	seen    bool
 	mark    int64 // the watermark when more is asked for
@@ -151,10 +152,10 @@ type stopping struct {
 
 func (b *stopping) fetch(ctx context.Context, offset int64, wait time.Duration) (fetched, error) {
 	if b.stood && !b.seen {
-		b.seen, b.mark, b.entered = true, b.task.source.watermark, b.task.source.part.entered.Load()
+		b.seen, b.mark, b.entered = true, b.task.Load().source.watermark, b.task.Load().source.part.entered.Load()
 	}
 	got, err := b.fakeBrokers.fetch(ctx, offset, wait)
-	if b.task != nil && !b.stood && err == nil && got.nextOffset() == got.end() && offset == got.end() {
+	if b.task.Load() != nil && !b.stood && err == nil && got.nextOffset() == got.end() && offset == got.end() {
 		b.stood = true
 		time.Sleep(time.Second)
 		b.append(1)
@@ -172,7 +173,7 @@ func TestTimeDoesNotPassWhatComesWhileAProcessIsStopped(t *testing.T) {
 		l.join("scores").looked.Store(true)
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
-		b.task = task // it waits in a fetch
+		b.task.Store(task) // it waits in a fetch
 		time.Sleep(2 * time.Minute)
 		stop()
 		when := b.records[3]
