@@ -104,8 +104,9 @@ func (c *Client) newest(rw io.ReadWriter, key kmsg.Key, ours int16) (int16, erro
 	return 0, fmt.Errorf("the broker does not know %s version %d", key.Name(), ours)
 }
 
-// EnsureTopics makes the topics that are missing and waits until every partition has a leader. It answers with
-// *PartitionCountError when one exists with another number of partitions. Other instances may do the same at the same time.
+// EnsureTopics makes the topics that are missing and waits until every partition has a leader that knows it: a broker of Kafka tells
+// of a new topic some milliseconds before it takes records for it. It answers with *PartitionCountError when a topic exists with
+// another number of partitions. Other instances may do the same at the same time.
 func (c *Client) EnsureTopics(ctx context.Context, specs []TopicSpec) error {
 	names := make([]string, len(specs))
 	for i, s := range specs {
@@ -123,7 +124,9 @@ func (c *Client) EnsureTopics(ctx context.Context, specs []TopicSpec) error {
 			return err
 		case len(missing) == 0 && !waiting:
 			c.stale.Store(true) // the transport's picture may be older than the topics
-			return nil
+			if err := c.led(ctx, specs); !misrouted(err) {
+				return err
+			}
 		case len(missing) > 0 && !made:
 			made = true
 			if err := c.create(ctx, missing); err != nil {
@@ -150,6 +153,18 @@ func compare(specs []TopicSpec, found []kmsg.MetadataResponseTopic) (missing []T
 		}
 	}
 	return missing, waiting, nil
+}
+
+// led asks the leaders of all partitions of topics for something that only a leader answers.
+func (c *Client) led(ctx context.Context, topics []TopicSpec) error {
+	for _, t := range topics {
+		for p := range t.Partitions {
+			if _, err := c.listOffsets(ctx, t.Name, p, kafka.LastOffsetOf(p)); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
 }
 
 func (c *Client) create(ctx context.Context, specs []TopicSpec) error {

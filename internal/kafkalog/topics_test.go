@@ -12,7 +12,9 @@ import (
 	"time"
 
 	"github.com/segmentio/kafka-go"
+	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kfake"
+	"github.com/twmb/franz-go/pkg/kmsg"
 	"github.com/twmb/franz-go/pkg/kversion"
 
 	"github.com/driftd/driftd/internal/embedded"
@@ -72,6 +74,33 @@ func TestEnsureTopics(t *testing.T) {
 	}
 	if topics, err := c.Topics(deadline(t)); len(topics) != 0 || err != nil {
 		t.Errorf("no names give %v, %v", topics, err)
+	}
+}
+
+// TestLeaderLearnsLate: a broker tells of a new topic before it knows that it leads it.
+func TestLeaderLearnsLate(t *testing.T) {
+	b := testkit.Embedded(t, embedded.Options{})
+	refused := 0
+	b.Control(kmsg.ListOffsets, func(r kmsg.Request) (kmsg.Response, error, bool) {
+		b.Keep()
+		req := r.(*kmsg.ListOffsetsRequest)
+		if refused == 3 || req.Topics[0].Partitions[0].Partition != 1 {
+			return nil, nil, false
+		}
+		refused++
+		part := kmsg.NewListOffsetsResponseTopicPartition()
+		part.Partition, part.ErrorCode = 1, kerr.NotLeaderForPartition.Code
+		topic := kmsg.NewListOffsetsResponseTopic()
+		topic.Topic, topic.Partitions = req.Topics[0].Topic, append(topic.Partitions, part)
+		res := req.ResponseKind().(*kmsg.ListOffsetsResponse)
+		res.Topics = append(res.Topics, topic)
+		return res, nil, true
+	})
+	if err := dial(t, b.Addrs()).EnsureTopics(deadline(t), []kafkalog.TopicSpec{{Name: "new", Partitions: 3}}); err != nil {
+		t.Fatal(err)
+	}
+	if refused != 3 {
+		t.Errorf("the leader was asked %d times, want until it answers", refused+1)
 	}
 }
 
