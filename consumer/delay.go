@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"cmp"
 	"math"
 	"sync/atomic"
 
@@ -24,7 +25,8 @@ type delayed struct {
 	bounds  bounds           // that other partitions set
 	steady  int64            // event time that two records have reached, Unix ns
 	read    int              // records
-	asked   map[string]int64 // what the partitions of the same number had reached when more was asked for
+	askedAt int64            // clock when more was asked for, Unix ns
+	asked   map[string]int64 // what the partitions of the same number had reached then
 	flushed int64            // events of offsets below wait no longer
 	over    bool             // nothing waits any longer
 	pushed  int              // length of the line when the record at hand began
@@ -176,7 +178,7 @@ func (s *source) link() {
 		if !s.due(l.next, s.part.wait) {
 			return
 		}
-		if !s.over && w.time > s.bounds.calls && w.came > s.bounds.came {
+		if !s.over && s.bounds.hold(w, s.bounds.calls) {
 			return
 		}
 		if w.pos.Offset >= max(s.flushed, s.from) && !s.over && s.steady < w.mark+s.part.wait {
@@ -196,7 +198,7 @@ func (s *source) ripe() bool {
 	case !w.score:
 		return s.line.next > s.line.head
 	default:
-		return s.due(s.line.head, s.part.wait+s.part.slack) && (s.over || w.time <= s.bounds.scores || w.came <= s.bounds.came)
+		return s.due(s.line.head, s.part.wait+s.part.slack) && (s.over || !s.bounds.hold(w, s.bounds.scores))
 	}
 }
 
@@ -275,11 +277,12 @@ func (s *source) refence(offset, now int64) {
 	}
 }
 
-// ask notes how far others are, before more is asked for.
-func (s *source) ask() {
+// ask notes the time, and how far others are, before more is asked for.
+func (s *source) ask(now int64) {
 	if s.part == nil {
 		return
 	}
+	s.askedAt = now
 	if s.asked == nil {
 		s.asked = make(map[string]int64)
 	}
@@ -303,13 +306,13 @@ func (s *source) publish(now int64, atEnd bool) {
 	raise(&s.part.entered, entered)
 	raise(&s.part.passed, passed)
 	if atEnd {
-		raise(&s.part.caught, now)
+		raise(&s.part.caught, cmp.Or(s.askedAt, now))
 		s.part.ended(s.asked)
 	}
 	s.part.atEnd.Store(atEnd)
 	s.part.full.Store(s.clogged())
-	if atEnd || s.read >= enough {
-		s.part.looked.Store(true)
+	if s.read >= enough {
+		s.part.sampled.Store(true)
 	}
 }
 

@@ -109,7 +109,7 @@ func (c *Core) Tend(now int64, atEnd bool) (fence int64) {
 	}
 	c.s.release(now)
 	if atEnd { // more was asked for, and there was nothing
-		c.s.ask()
+		c.s.ask(now)
 	}
 	c.s.publish(now, atEnd)
 	return fence

@@ -47,6 +47,23 @@ func TestScoresDoNotWaitForTopicsWithoutSpans(t *testing.T) {
 	}
 }
 
+// Scores that come with the first spans of a topic wait for these, though none stood there when it was last looked at.
+func TestScoresWaitForTheFirstSpansOfATopic(t *testing.T) {
+	w := newLinkWorld(t, usualLinking, "other", "scores", "spans")
+	w.tend(time.Second) // nothing stands anywhere
+	w.now += 1e9
+	w.read("scores", "score t1 s1 @5", "score t9 s9 @70 prompt=x version=v1", "score t9 s9 @70 prompt=x version=v1")
+	w.cores["scores"].Tend(w.now, false)
+	w.expect("before the spans are looked at again")
+	w.read("spans", "call t1 s1 @4 prompt=p version=v1", "call t2 s1 @70 prompt=p version=v1", "call t2 s2 @70 prompt=p version=v1")
+	w.cores["spans"].Tend(w.now, false)
+	w.cores["scores"].Tend(w.now, false)
+	w.expect("before the other topic is looked at again", "call p/v1//", "call p/v1//", "call p/v1//")
+	w.cores["other"].Tend(w.now, true)
+	w.cores["scores"].Tend(w.now, false)
+	w.expect("when both have been", "score p/v1//", "score x/v1//", "score x/v1//")
+}
+
 func TestSilentSpansLetScoresGo(t *testing.T) {
 	w := newLinkWorld(t, usualLinking, "scores", "spans")
 	w.now = linkStart + 5e9

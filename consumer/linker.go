@@ -35,8 +35,8 @@ type linker struct {
 type part struct {
 	*linker
 	topic string
-	// hasSpans is whether spans were read from it. looked is whether it was read to its end, or far enough to know.
-	hasSpans, looked atomic.Bool
+	// hasSpans is whether spans were read from it; sampled, whether it was read far enough to know that it has none.
+	hasSpans, sampled atomic.Bool
 	// entered is the event time up to which its spans are in the index, passed that up to which they are there with all that
 	// they are linked to. Unix ns.
 	entered, passed atomic.Int64
@@ -47,7 +47,7 @@ type part struct {
 	until map[string]int64
 	// wanted is the event time of the first that waits in its delay line; MaxInt64 when none does.
 	wanted atomic.Int64
-	// caught is the clock when it was last read to its end, Unix ns.
+	// caught is the clock when more was last asked for and there was none, Unix ns: what was written before that has been read.
 	caught atomic.Int64
 	// atEnd is whether there is nothing more to read for now; full, whether it cannot read on before others let its events go;
 	// failing, whether it cannot be read.
@@ -107,7 +107,13 @@ func (p *part) others(yield func(*part) bool) {
 type bounds struct {
 	calls, scores int64 // event time up to which others hold all that calls, and scores, may be linked to
 	came          int64 // clock up to which events have come before others were at their ends
+	bare          int64 // clock up to which events have come before others were found to have no spans yet
 	stuck         bool  // another is not read, by this worker at least
+}
+
+// hold tells whether others hold an event; limit is the event time up to which they let its like go.
+func (b *bounds) hold(w *waiting, limit int64) bool {
+	return w.came > b.bare || w.time > limit && w.came > b.came
 }
 
 // bounds looks at the other partitions. full is whether this one cannot read on before events go.
@@ -116,7 +122,7 @@ type bounds struct {
 // times of a partition that is at its end stay behind, be it that its clock is wrong, or that old spans are sent again, nothing
 // more is to be had of it by waiting for its time.
 func (p *part) bounds(full bool) bounds {
-	b := bounds{calls: math.MaxInt64, scores: math.MaxInt64, came: math.MaxInt64}
+	b := bounds{calls: math.MaxInt64, scores: math.MaxInt64, came: math.MaxInt64, bare: math.MaxInt64}
 	patience := p.lead
 	if full {
 		patience = min(patience, 2*(p.wait+p.slack))
@@ -125,10 +131,14 @@ func (p *part) bounds(full bool) bounds {
 		var entered, passed, caught int64
 		read := o != nil
 		if read {
-			if o.looked.Load() && !o.hasSpans.Load() {
+			entered, passed, caught = o.entered.Load(), o.passed.Load(), o.caught.Load()
+			if !o.hasSpans.Load() && (o.sampled.Load() || caught > 0) {
+				// Where it is at its end, its first spans may be there when more is asked for.
+				if !o.sampled.Load() && !o.full.Load() && !o.failing.Load() {
+					b.bare = min(b.bare, caught)
+				}
 				return true
 			}
-			entered, passed, caught = o.entered.Load(), o.passed.Load(), o.caught.Load()
 			read = !o.failing.Load()
 		}
 		clogged := read && o.full.Load()

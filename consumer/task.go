@@ -114,7 +114,7 @@ func (t *task) run(ctx context.Context) {
 			t.rest(ctx)
 		} else {
 			t.asked = t.now().UnixNano()
-			t.source.ask()
+			t.source.ask(t.asked)
 			got, err = t.brokers.fetch(ctx, t.source.next, t.wait())
 		}
 		if ctx.Err() != nil {

@@ -58,7 +58,7 @@ func TestTimeStandsStillWhileAPartitionWaits(t *testing.T) {
 		f := newFakeBrokers(10)
 		task, l, stop := linkTask(t, f, offsetDecoder{f})
 		scores := l.join("scores")
-		scores.looked.Store(true)
+		scores.sampled.Store(true)
 		scores.entered.Store(time.Now().Add(-time.Hour).UnixNano()) // it has a backlog
 		last := time.Now()
 		time.Sleep(time.Minute)
@@ -97,7 +97,7 @@ func TestFenceWhoseCommitIsUnsureStays(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &lostAnswers{fakeBrokers: newFakeBrokers(3), lost: true}
 		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}})
-		l.join("scores").looked.Store(true)
+		l.join("scores").sampled.Store(true)
 		time.Sleep(20 * time.Second) // the clock flushes after 15
 		b.append(2)
 		time.Sleep(5 * time.Second)
@@ -122,7 +122,7 @@ func TestFenceBehindTheLogsEndIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &lostAnswers{fakeBrokers: newFakeBrokers(3)}
 		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}}, 2, 100)
-		l.join("scores").looked.Store(true)
+		l.join("scores").sampled.Store(true)
 		time.Sleep(20 * time.Second)
 		stop()
 		last := b.metadata[len(b.metadata)-1]
@@ -170,7 +170,7 @@ func TestTimeDoesNotPassWhatComesWhileAProcessIsStopped(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := &stopping{fakeBrokers: newFakeBrokers(3)}
 		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}})
-		l.join("scores").looked.Store(true)
+		l.join("scores").sampled.Store(true)
 		time.Sleep(time.Millisecond)
 		synctest.Wait()
 		b.task.Store(task) // it waits in a fetch
