@@ -25,7 +25,7 @@ type WorkerOptions struct {
 	Prefix          string           // of driftd's topics, such as "driftd."
 	Group           string           // of consumers; default "driftd-detect"
 	Windows         windows.Options  // must be the same in all instances
-	Partitions      int              // of samples; see PartitionOptions
+	Partitions      int              // of samples, see PartitionOptions; those beyond are left alone. 0 is all
 	CheckpointEvery time.Duration    // wall-clock time between two checkpoints of a partition; default 30 s
 	MaxWait         time.Duration    // of one fetch, and so how soon new rules reach a silent partition; default 1 s
 	Now             func() time.Time // the clock that the watermark's lag is told against; nothing else depends on it
@@ -91,6 +91,11 @@ func (w *Worker) Run(ctx context.Context) error {
 
 // own works on one partition until ctx ends.
 func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
+	if n := w.o.Partitions; n > 0 && claim.Partition >= n { // it was added under way: ingest does not write to it, and the other topics lack it
+		w.log.Warn("a partition of samples is left alone, it was added under way", "partition", claim.Partition, "partitions", n)
+		<-ctx.Done()
+		return nil
+	}
 	t := &task{
 		Worker: w, claim: claim, log: w.log.With("partition", claim.Partition),
 		name:    fmt.Sprintf("%ssamples[%d]", w.o.Prefix, claim.Partition),

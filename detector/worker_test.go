@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -44,6 +45,7 @@ type fixture struct {
 	s      *script // makes batches
 	want   []string
 	opts   windows.Options
+	log    *slog.Logger // of workers
 }
 
 func newFixture(t *testing.T) *fixture {
@@ -58,7 +60,7 @@ func fixtureOn(t *testing.T, brokers []string) *fixture {
 		t.Fatal(err)
 	}
 	t.Cleanup(client.Close)
-	f := &fixture{t: t, client: client, prefix: testkit.Name(t) + ".", opts: scriptOptions}
+	f := &fixture{t: t, client: client, prefix: testkit.Name(t) + ".", opts: scriptOptions, log: slog.New(slog.DiscardHandler)}
 	f.s = &script{t: t, p: NewPartition(PartitionOptions{Windows: scriptOptions, Rules: parsed(t, fixtureRules)})}
 	var specs []kafkalog.TopicSpec
 	for _, name := range []string{"samples", "alerts", "state", "dead"} {
@@ -107,7 +109,7 @@ func (f *fixture) run(o WorkerOptions) (w *Worker, ms *metrics.Set, stop func())
 	f.t.Helper()
 	o.Prefix, o.Group, o.Windows, o.MaxWait = f.prefix, f.prefix+"detect", f.opts, 20*time.Millisecond
 	ms = metrics.NewSet()
-	w = NewWorker(o, parsed(f.t, fixtureRules), f.client, ms, slog.New(slog.DiscardHandler))
+	w = NewWorker(o, parsed(f.t, fixtureRules), f.client, ms, f.log)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- w.Run(ctx) }()
@@ -330,4 +332,49 @@ func TestWorkerOverAGap(t *testing.T) {
 	testkit.Until(t, "the gap", func() bool { return gauge(ms, "driftd_detector_lost_records_total 3") })
 	f.send(8, "for=8m series=p/v1/free latency=5 n=10")
 	testkit.Until(t, "alerts behind the gap", func() bool { return len(f.alerts()) >= 2 })
+}
+
+// A partition that samples were given under way is nobody's: its state could be written nowhere.
+func TestWorkerLeavesAddedPartitionsAlone(t *testing.T) {
+	broker := testkit.Embedded(t, embedded.Options{})
+	f := fixtureOn(t, broker.Addrs())
+	admin, err := kgo.NewClient(kgo.SeedBrokers(broker.Addrs()...))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer admin.Close()
+	topic := kmsg.NewCreatePartitionsRequestTopic()
+	topic.Topic, topic.Count = f.prefix+"samples", 2
+	req := kmsg.NewPtrCreatePartitionsRequest()
+	req.Topics = append(req.Topics, topic)
+	if _, err := req.RequestWith(t.Context(), admin); err != nil {
+		t.Fatal(err)
+	}
+	var said sink
+	f.log = slog.New(slog.NewTextHandler(&said, nil))
+	f.send(12, "for=6m series=p/v1/free latency=5 n=10")
+	w, ms, _ := f.run(WorkerOptions{Partitions: 1})
+	testkit.Until(t, "a word on the partition", func() bool { return strings.Contains(said.String(), "left alone") })
+	f.untilWanted()
+	if trouble := w.Trouble(); len(trouble) > 0 || !gauge(ms, "driftd_detector_partitions 1") {
+		t.Errorf("trouble: %q", trouble)
+	}
+}
+
+// sink takes what is logged.
+type sink struct {
+	mu   sync.Mutex
+	text bytes.Buffer
+}
+
+func (s *sink) Write(p []byte) (int, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.Write(p)
+}
+
+func (s *sink) String() string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.text.String()
 }
