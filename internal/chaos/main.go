@@ -101,6 +101,14 @@ type matrix struct {
 	cluster        *apache.Cluster                 // these, once they are started
 }
 
+// broker is what it is run on.
+func (m *matrix) broker() string {
+	if m.kafka == embeddedKafka {
+		return "the embedded broker"
+	}
+	return "Apache Kafka " + apache.Version
+}
+
 // run tries all rows and prints the table; wrong says that a row has differences or failed.
 func (m *matrix) run(ctx context.Context, jobs int) (wrong bool, err error) {
 	began := time.Now()
@@ -149,9 +157,9 @@ func (m *matrix) run(ctx context.Context, jobs int) (wrong bool, err error) {
 	}()
 	for i, r := range m.rows {
 		res := <-results[i]
-		t.print(r, res)
+		t.print(m, r, res)
 		wrong = wrong || res.wrong()
 	}
-	t.foot(wrong, time.Since(began))
+	t.foot(m, jobs, wrong, time.Since(began))
 	return wrong, ctx.Err()
 }

@@ -32,7 +32,7 @@ const standstill = 2 * time.Second
 const blackout = 100 * time.Second
 
 // cut is a stream that can be cut off: nothing in it comes once more behind a blackout.
-var cut = stream.Spec{Duplicates: -1}
+var cut = stream.Spec{Duplicates: -1, Cut: true}
 
 // whileStopped stops driftd in each round, as SIGTERM does, lets the stream go on for a while and does f before it starts driftd
 // again; then, when it is not nil, comes when it works.
@@ -136,7 +136,7 @@ func offsetsBack(r *run) error {
 // offsetsForward passes over records. How many is what driftd must say.
 func offsetsForward(r *run) error {
 	skipped := int64(0)
-	return r.whileStopped(stream.Spec{}, behind, func(int) error {
+	return r.whileStopped(stream.Spec{Cut: true}, behind, func(int) error {
 		skipped = 0
 		return r.eachPartition(func(t kafkalog.Topic, p int, committed, end int64) error {
 			to := committed + r.rng.Int64N(end-committed+1)

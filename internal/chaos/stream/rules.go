@@ -1,12 +1,21 @@
 package stream
 
-// ruleFile is the rules of every stream: many statistics, with bounds that the values pass again and again.
-func ruleFile(rollback bool) string {
-	if rollback {
-		return ruleText + rollbackRule
+import "strings"
+
+// ruleFile is the rules of a stream: many statistics, with bounds that the values pass again and again.
+func ruleFile(spec *Spec) string {
+	text := ruleText
+	if spec.Cut {
+		text = strings.Replace(text, tailRule, "", 1)
 	}
-	return ruleText
+	if spec.Rollback {
+		text += rollbackRule
+	}
+	return text
 }
+
+const tailRule = `      - {alert: SlowTail, metric: latency, threshold: {stat: p95, window: 3m, above: 4s, recover_below: 3.5s}, min_samples: 20}
+`
 
 const ruleText = `rubrics:
   grounding: {min: 0, max: 1, better: higher}
@@ -34,8 +43,7 @@ groups:
   - name: search
     match: {prompt: search_answer}
     rules:
-      - {alert: SlowTail, metric: latency, threshold: {stat: p95, window: 3m, above: 4s, recover_below: 3.5s}, min_samples: 20}
-      - {alert: SlowMedian, metric: latency, threshold: {stat: p50, window: 1m, above: 4s}, min_samples: 5, for: 1m}
+` + tailRule + `      - {alert: SlowMedian, metric: latency, threshold: {stat: p50, window: 1m, above: 4s}, min_samples: 5, for: 1m}
       - {alert: LatencyMean, metric: latency, threshold: {stat: mean, window: 15m, above: 3s, recover_below: 2.5s}, min_samples: 10}
       - {alert: CostSum, metric: cost, threshold: {stat: sum, window: 10m, above: 2}, min_samples: 10}
       - {alert: CostMean, metric: cost, threshold: {stat: mean, window: 5m, above: 0.01}, min_samples: 10, for: 3m}

@@ -61,6 +61,9 @@ type Spec struct {
 	Prefix     string        // of the topics' names
 	Poison     float64       // records that no one can use, as a share of all others; negative is none. Default 0.03
 	Duplicates float64       // records that come twice, as a share; negative is none. Default 0.02
+	// Cut leaves out the rule on the tail of what is any number. Where records will be cut off, the few calls that are left of a minute
+	// are about as many as a digest may err by.
+	Cut bool
 	// Rollback adds RollbackPrompt, of which BadVersion takes over from GoodVersion after a third of the stream and is worse, and a rule that
 	// rolls it back by itself: the registry is to know both, and hold the bad one for the current one. The last third is the good one again.
 	Rollback bool
@@ -114,7 +117,7 @@ func New(spec Spec) *Stream {
 	g.poison()
 	slices.SortStableFunc(g.records, func(a, b Record) int { return cmp.Compare(a.Due, b.Due) })
 	g.repeat()
-	s := &Stream{Spec: spec, Records: g.records, Rules: ruleFile(spec.Rollback), Until: spec.Begin.Add(spec.Length + 2*time.Minute)}
+	s := &Stream{Spec: spec, Records: g.records, Rules: ruleFile(&spec), Until: spec.Begin.Add(spec.Length + 2*time.Minute)}
 	s.Topics = []Topic{{spec.Prefix + Spans, "otlp_proto"}, {spec.Prefix + Events, "driftd_json"}, {spec.Prefix + Scores, "driftd_json"}}
 	for i := range g.prompts {
 		s.Prompts = append(s.Prompts, g.prompts[i].name)

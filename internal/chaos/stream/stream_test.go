@@ -3,6 +3,7 @@ package stream
 import (
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,8 +24,11 @@ func TestSameSpecSameStream(t *testing.T) {
 }
 
 func TestRulesAreSound(t *testing.T) {
-	for _, rollback := range []bool{false, true} {
-		s := New(Spec{Length: 5 * time.Minute, Rollback: rollback})
+	for _, special := range []bool{false, true} {
+		s := New(Spec{Length: 5 * time.Minute, Rollback: special, Cut: special})
+		if strings.Contains(s.Rules, "SlowTail") == special {
+			t.Errorf("cut %v, rules:\n%s", special, s.Rules)
+		}
 		_, problems := rules.Parse("rules.yaml", []byte(s.Rules), rules.Options{Dimensions: Dimensions})
 		if err := problems.Err(); err != nil {
 			t.Error(err)
