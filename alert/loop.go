@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/outbound"
 )
 
 // grace is how long an action that is under way may go on after its partition was lost or the daemon was told to stop:
@@ -18,6 +19,9 @@ const grace = 5 * time.Second
 // missingAfter is how long a core that can do without waits for partitions that cannot be read: since the first of all began, or
 // anything more was read of those that are not at their end.
 const missingAfter = 30 * time.Second
+
+// unsureFor is how long nothing is done when nobody could say whether the partitions are still ours.
+const unsureFor = 100 * time.Millisecond
 
 // claim is one partition of the alerts topic as the loop needs it.
 type claim interface {
@@ -64,6 +68,8 @@ type loop struct {
 	commit  time.Duration // between commits while nothing is done
 	total   int           // partitions of the topic; 0 for as many as there are
 	whole   bool          // nothing is done before all of them have been read
+	vigil   *vigil        // nil where nobody else can take over
+	unsure  time.Time     // when it could not be found out whether the partitions are still ours
 	begun   time.Time     // when the first of those that are there began, one went away, or one came further to its end
 	state   atomic.Pointer[State]
 	parts   map[int]*part
@@ -160,7 +166,7 @@ func (l *loop) wait() time.Duration {
 			return l.commit // its end is on the way; nothing is begun meanwhile
 		}
 	}
-	return max(d, 0)
+	return max(d, l.unsure.Add(unsureFor).Sub(now), 0)
 }
 
 // settled returns how long it is until the log counts as quiet: no step for the quiet time, or ten times that since the
@@ -228,7 +234,6 @@ func (l *loop) act(ctx context.Context) {
 		}
 		return
 	}
-	l.first, l.last = time.Time{}, time.Time{}
 	ctx, cancel := l.graceful(ctx)
 	defer cancel()
 	for _, n := range slices.Sorted(maps.Keys(l.parts)) { // or the next worker would not know that this one may have told what it finds
@@ -236,10 +241,44 @@ func (l *loop) act(ctx context.Context) {
 			l.commitOne(ctx, n)
 		}
 	}
-	l.core.Act(ctx, journal{l})
+	if !l.sure(ctx) {
+		l.unsure = time.Now()
+		return
+	}
+	l.first, l.last = time.Time{}, time.Time{}
+	l.core.Act(l.whileSure(ctx), journal{l})
 	if at, more := l.core.Due(); !more || at.Sub(now) > l.commit || time.Since(l.checked) >= l.commit {
 		l.commitAll(ctx)
 	}
+}
+
+// sure says that the partitions are ours. Where this process has stood still it asks, by committing once more what is committed.
+func (l *loop) sure(ctx context.Context) bool {
+	if l.vigil == nil || l.vigil.sure() {
+		return true
+	}
+	for _, p := range l.parts { // one member has all of them
+		if p.committed < 0 {
+			continue
+		}
+		asked := time.Now()
+		ctx, cancel := context.WithTimeout(ctx, grace)
+		defer cancel()
+		if p.claim.Commit(ctx, p.committed) != nil {
+			return false
+		}
+		l.vigil.believe(asked)
+		return l.vigil.sure()
+	}
+	return false
+}
+
+// whileSure returns a context in which nothing is sent any more once this process has stood still.
+func (l *loop) whileSure(ctx context.Context) context.Context {
+	if l.vigil == nil {
+		return ctx
+	}
+	return outbound.While(ctx, l.vigil.sure)
 }
 
 // graceful returns a context that ends some time after ctx or one of the claims ends.

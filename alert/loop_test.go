@@ -1,12 +1,16 @@
 package alert
 
 import (
+	"context"
+	"errors"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
 	"github.com/driftd/driftd/detector"
+	"github.com/driftd/driftd/internal/outbound"
 )
 
 // An outbox waits for partitions that cannot be read, but not for ever; one that must know all waits until they can be.
@@ -51,4 +55,52 @@ func TestLoopWaitsForAllPartitions(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A process that stood still sends nothing before it knows that it has its partitions still: not what it was about to, nor the rest of
+// what it was at.
+func TestLoopStoodStill(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, r := newMemLog(1), &fakeReceiver{}
+		mine := true
+		c := checkedClaim{func() bool { return mine }}
+		l := newLoop(newTestOutbox(r), 500*time.Millisecond)
+		l.append, l.vigil = m.append, newVigil(15*time.Second)
+		go l.run(t.Context())
+		l.events <- event{kind: began, ctx: t.Context(), claim: c, next: -1}
+		l.events <- event{kind: caught}
+		time.Sleep(6 * time.Second)
+		tell := func(offset int64, step int, of detector.RecordType) {
+			rec := rec("a1", step, of, 0.8)
+			l.events <- event{kind: read, next: offset + 1, entry: &Entry{Offset: offset, Record: rec}}
+			time.Sleep(time.Second)
+		}
+		tell(0, 2, detector.Firing)
+		expect(t, "awake", r.take(), "a/v2 1 2 firing")
+		mine = false
+		time.Sleep(time.Minute) // nobody keeps the vigil
+		tell(2, 3, detector.Resolved)
+		expect(t, "not asked yet", r.take())
+		if l.vigil.sure() {
+			t.Error("it is sure")
+		}
+		mine = true
+		time.Sleep(time.Second)
+		expect(t, "asked", r.take(), "a/v2 (m1) 1 3 resolved")
+		ctx := l.whileSure(t.Context())
+		time.Sleep(time.Minute)
+		if _, err := outbound.NewTransport(outbound.Guard{}).RoundTrip(httptest.NewRequestWithContext(ctx, "POST", "http://127.0.0.1:1/", nil)); err != outbound.ErrHeld {
+			t.Errorf("the rest is sent: %v", err)
+		}
+	})
+}
+
+// checkedClaim refuses commits of who is not the owner.
+type checkedClaim struct{ mine func() bool }
+
+func (c checkedClaim) Commit(context.Context, int64) error {
+	if !c.mine() {
+		return errors.New("not the owner")
+	}
+	return nil
 }

@@ -66,7 +66,7 @@ func Unanswered(reason string, err, shown error) *Failure {
 		return &Failure{Kind: Blocked, Trouble: TroubleAddress, Reason: "the address is refused", Hint: r.Hint(), Err: shown}
 	}
 	op, ok := errors.AsType[*net.OpError](err)
-	return &Failure{Kind: Unavailable, Reason: reason, Unsent: ok && op.Op == "dial", Err: shown}
+	return &Failure{Kind: Unavailable, Reason: reason, Unsent: ok && op.Op == "dial" || errors.Is(err, outbound.ErrHeld), Err: shown}
 }
 
 // Mendable turns a refusal that is about the credentials or the address, and not about what was sent, into one that a person

@@ -11,6 +11,7 @@
 package alert
 
 import (
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
@@ -73,6 +74,7 @@ func NewWorker(cfg WorkerConfig) *Worker {
 	}
 	cfg.Log = cfg.Log.With("receiver", cfg.Name)
 	w := &Worker{cfg: cfg, loop: newLoop(cfg.Core, cfg.Quiet)}
+	w.loop.vigil = newVigil(cmp.Or(cfg.SessionTimeout, kafkalog.DefaultSession))
 	w.loop.append, w.loop.total, w.loop.whole = w.append, cfg.Partitions, cfg.Whole
 	w.bad = cfg.Metrics.GetOrCreateCounter(fmt.Sprintf(`driftd_alert_bad_records_total{receiver=%q}`, cfg.Name))
 	return w
@@ -97,6 +99,7 @@ func (w *Worker) Run(ctx context.Context) error {
 	// The loop outlives the readers, which wait for it to let go of their partitions.
 	lctx, stop := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
+	wg.Go(func() { w.loop.vigil.keep(lctx) })
 	wg.Go(func() { w.loop.run(lctx) })
 	err := group.Run(ctx, w.read)
 	stop()

@@ -14,6 +14,9 @@ import (
 	"github.com/segmentio/kafka-go"
 )
 
+// DefaultSession is the SessionTimeout of a GroupConfig without one.
+const DefaultSession = 15 * time.Second
+
 const (
 	joinBackoff = time.Second      // after a failed join
 	joinTimeout = 10 * time.Second // of one request to the coordinator
@@ -43,7 +46,7 @@ type GroupConfig struct {
 	ID       string
 	Topics   []string // those that do not exist yet are joined when they do
 	Balancer Balancer
-	// SessionTimeout is how long a member may be silent before others take over its partitions. Default 15 s; brokers want at
+	// SessionTimeout is how long a member may be silent before others take over its partitions. Default DefaultSession; brokers want at
 	// least 6 s unless configured otherwise.
 	SessionTimeout time.Duration
 	// Heartbeat is how often a member reports, and so how soon it learns that partitions move. Default 1 s.
@@ -90,7 +93,7 @@ type run struct {
 // Group returns a member of a consumer group; Run joins it.
 func (c *Client) Group(cfg GroupConfig) *Group {
 	if cfg.SessionTimeout <= 0 {
-		cfg.SessionTimeout = 15 * time.Second
+		cfg.SessionTimeout = DefaultSession
 	}
 	if cfg.Heartbeat <= 0 {
 		cfg.Heartbeat = time.Second

@@ -154,7 +154,11 @@ type gate struct {
 }
 
 func (t gate) RoundTrip(r *http.Request) (*http.Response, error) {
-	if err := t.guard.URL(r.URL); err != nil {
+	err := t.guard.URL(r.URL)
+	if ok, asked := r.Context().Value(whileKey{}).(func() bool); err == nil && asked && !ok() {
+		err = ErrHeld
+	}
+	if err != nil {
 		if r.Body != nil {
 			r.Body.Close()
 		}
@@ -165,3 +169,13 @@ func (t gate) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // CloseIdleConnections is called by http.Client's method of that name.
 func (t gate) CloseIdleConnections() { t.next.CloseIdleConnections() }
+
+// ErrHeld is why a request was not sent that While has forbidden.
+var ErrHeld = errors.New("not sent: driftd stood still, another instance may have taken over")
+
+type whileKey struct{}
+
+// While returns a context in which requests are sent only as long as ok says so; it is asked right before each one.
+func While(ctx context.Context, ok func() bool) context.Context {
+	return context.WithValue(ctx, whileKey{}, ok)
+}
