@@ -139,6 +139,7 @@ func (f *Feed) Run(ctx context.Context) error {
 		if most := now.Add(step); next.After(most) {
 			next = most
 		}
+		asked := next
 		if !f.may(&next) {
 			if stood.IsZero() {
 				stood = time.Now()
@@ -151,7 +152,8 @@ func (f *Feed) Run(ctx context.Context) error {
 			}
 			stood = time.Time{}
 		}
-		if next.Sub(now) < 200*time.Millisecond && next.Before(end) {
+		last := next.Before(asked) || !next.Before(end) // the rest up to where it stands still
+		if d := next.Sub(now); d <= 0 || d < 200*time.Millisecond && !last {
 			select {
 			case <-tick.C:
 				continue
