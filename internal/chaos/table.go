@@ -83,7 +83,7 @@ func (t *table) foot(m *matrix, jobs int, wrong bool, took time.Duration) {
 	if wrong {
 		verdict = "DIFFERENCES"
 	}
-	fmt.Fprintf(t.out, "\n%s: %d faults, %s events, in %s\n", verdict, len(m.rows), grouped(t.events), took.Round(time.Second))
+	fmt.Fprintf(t.out, "\n%s: %d rows, %s events, in %s\n", verdict, len(m.rows), grouped(t.events), took.Round(time.Second))
 	fmt.Fprintf(t.out, "seed %d; %s; event time runs %d times as fast; %d rows at a time on %d processors\n", m.seed, m.broker(), speed, jobs, runtime.NumCPU())
 	for _, why := range t.lacks {
 		fmt.Fprintf(t.out, "n/a %s: %s\n", strings.Join(t.names[why], ", "), why)
