@@ -48,6 +48,9 @@ func holds(t *testing.T, used consumer.Decoder, encoding consumer.NewDecoder, at
 	return got, err
 }
 
+// alike tells whether two events say the same. Of two faults in one span each form names the one that it comes to first.
+func alike(a, b string) bool { return detail.ReplaceAllString(a, "") == detail.ReplaceAllString(b, "") }
+
 // FuzzDecode holds that a record says the same each time, and in JSON what it says in protobuf.
 func FuzzDecode(f *testing.F) {
 	protos, _ := seeds(f)
@@ -69,7 +72,7 @@ func FuzzDecode(f *testing.F) {
 				continue
 			}
 			got, err := events(inJSON, text)
-			written, same = true, same || err == nil && slices.Equal(got, want)
+			written, same = true, same || err == nil && slices.EqualFunc(got, want, alike)
 		}
 		if written && !same {
 			t.Errorf("%q is in JSON neither as traces nor as logs %v", record, want)
