@@ -138,6 +138,8 @@ const (
 	speed = 60
 	// slot is the event time of one round: the fault comes in its first half.
 	slot = 4 * time.Minute
+	// fewLanes is how many partitions driftd's topics have in a short run.
+	fewLanes = 2
 	// lull is the event time before the first round.
 	lull = 3 * time.Minute
 )
@@ -149,6 +151,9 @@ func (r *run) open(spec stream.Spec, change func(*rig.Options)) (err error) {
 		spec.Length = lull + time.Duration(r.rounds)*r.slot()
 	}
 	o := rig.Options{Dir: r.dir, Program: r.program, Speed: speed}
+	if r.short { // what goes from each partition to each takes the processors
+		spec.Partitions, o.Partitions = cmp.Or(spec.Partitions, 3), fewLanes
+	}
 	if o.Brokers, err = r.brokers(); err != nil {
 		return err
 	}

@@ -75,16 +75,20 @@ func (t *table) print(m *matrix, r *row, res *result) {
 		fmt.Fprintf(t.out, "  … and %d more\n", more)
 	}
 	fmt.Fprintf(t.out, "  logs and all differences: %s\n", res.dir)
-	fmt.Fprintf(t.out, "  again: go run ./internal/chaos --kafka %s --fault %s --seed %d\n", m.kafka, r.name, m.seed)
+	short := ""
+	if m.short {
+		short = " --short"
+	}
+	fmt.Fprintf(t.out, "  again: go run ./internal/chaos%s --kafka %s --fault %s --seed %d\n", short, m.kafka, r.name, m.seed)
 }
 
-func (t *table) foot(m *matrix, jobs int, wrong bool, took time.Duration) {
+func (t *table) foot(m *matrix, wrong bool, took time.Duration) {
 	verdict := "no difference"
 	if wrong {
 		verdict = "DIFFERENCES"
 	}
 	fmt.Fprintf(t.out, "\n%s: %d rows, %s events, in %s\n", verdict, len(m.rows), grouped(t.events), took.Round(time.Second))
-	fmt.Fprintf(t.out, "seed %d; %s; event time runs %d times as fast; %d rows at a time on %d processors\n", m.seed, m.broker(), speed, jobs, runtime.NumCPU())
+	fmt.Fprintf(t.out, "seed %d; %s; event time runs %d times as fast; %d rows at a time on %d processors\n", m.seed, m.broker(), speed, m.jobs, runtime.NumCPU())
 	for _, why := range t.lacks {
 		fmt.Fprintf(t.out, "n/a %s: %s\n", strings.Join(t.names[why], ", "), why)
 	}

@@ -16,6 +16,8 @@ const (
 	// step is how far the clock moves at once. It must not be more than the disorder that ingest allows: all records of a step are
 	// written together.
 	step = 2 * time.Second
+	// beat is how far it moves at least, up to where it stands still: each write wakes all who read.
+	beat = time.Second
 	// lead is how far the clock may be ahead of the clock that ingest has written last for any source partition into any lane of the
 	// samples. Detect gives up waiting for a source partition that is a minute behind, as it must where a producer has died. With that a
 	// fault, or a slow machine, slows the clock, and what is on time in the stream is never late.
@@ -153,7 +155,7 @@ func (f *Feed) Run(ctx context.Context) error {
 			stood = time.Time{}
 		}
 		last := next.Before(asked) || !next.Before(end) // the rest up to where it stands still
-		if d := next.Sub(now); d <= 0 || d < 200*time.Millisecond && !last {
+		if d := next.Sub(now); d <= 0 || d < beat && !last {
 			select {
 			case <-tick.C:
 				continue
