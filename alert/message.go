@@ -78,10 +78,22 @@ func (o *Outbox) notification(g *groupState, now time.Time) *Notification {
 		if r.Type == detector.Firing && o.ledger.acks.Of(Family(r)) != nil {
 			continue // shown, but no news: someone is on it
 		}
+		if r.Type.IsStep() && o.passed(o.ledger.alerts[r.ID], now) {
+			continue
+		}
 		n.News = append(n.News, *r)
 	}
 	slices.SortStableFunc(n.News, func(a, b detector.Record) int { return a.Time.Compare(b.Time) })
 	return n
+}
+
+// passed says that an alert came and went and is not told at all: no record would ever say that it was, so it would be news each time.
+func (o *Outbox) passed(a *alertState, now time.Time) bool {
+	if a == nil || a.firing || a.toldFiring || a.told >= a.sinceStep {
+		return false
+	}
+	due, _ := o.due(a, now)
+	return !due
 }
 
 // actions sets what is told to a program of the one alert of a group, and of its rollback.

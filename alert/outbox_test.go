@@ -63,6 +63,31 @@ func TestOutboxTellsGroups(t *testing.T) {
 	})
 }
 
+// What came and went within a minute is not told, and so no news either: not the first time, nor each time, nor to the next worker.
+func TestOutboxPassesOverWhatCameAndWent(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		m, r := newMemLog(1), &fakeReceiver{}
+		_, stop := m.run(t, newTestOutbox(r))
+		step := func(want string, rs ...detector.Record) {
+			t.Helper()
+			m.add(t, 0, rs...)
+			time.Sleep(2 * time.Second)
+			if got := strings.Join(r.news(), " "); got != want {
+				t.Errorf("news %q, want %q", got, want)
+			}
+		}
+		step("firing", rec("a1", 2, detector.Firing, 0.8))
+		step("firing", rec("a2", 3, detector.Firing, 0.8), rec("a2", 4, detector.Resolved, 0.9), rec("a1", 5, detector.Firing, 0.5))
+		step("resolved", rec("a1", 6, detector.Resolved, 0.9))
+		stop()
+		_, stop = m.run(t, newTestOutbox(r))
+		defer stop()
+		step("firing", rec("a1", 7, detector.Firing, 0.5))
+		step("firing resolved firing", rec("a2", 8, detector.Firing, 0.8)) // now that it is told, all of it is
+		step("resolved", rec("a2", 9, detector.Resolved, 0.8))
+	})
+}
+
 func TestOutboxWaitsForQuiet(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemLog(1), &fakeReceiver{start: time.Now()}

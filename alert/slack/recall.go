@@ -1,6 +1,7 @@
 package slack
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -149,9 +150,10 @@ func (b *bot) readChannel(ctx context.Context, anew bool) error {
 	}
 	m.posted, m.read = map[string]string{}, time.Now()
 	for i := range page.Messages { // newest first
-		for _, k := range b.told(&page.Messages[i]) {
+		p := &page.Messages[i]
+		for _, k := range b.told(p) {
 			if m.posted[k] == "" {
-				m.posted[k] = page.Messages[i].Timestamp
+				m.posted[k] = cmp.Or(p.ThreadTimestamp, p.Timestamp) // a reply that the channel sees too is below the group's message
 			}
 		}
 	}

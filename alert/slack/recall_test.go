@@ -63,6 +63,34 @@ func TestKilledBeforeTheRecord(t *testing.T) {
 	}
 }
 
+// What the channel was shown of a thread is no message of a group: the one above it is.
+func TestNotAReply(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFake()
+		g := grounding()
+		ref, err := newBot(s).Deliver(t.Context(), firing(g))
+		if err != nil {
+			t.Fatal(err)
+		}
+		worse := grounding()
+		worse.Step, worse.Time, worse.Reason = g.Step+1, g.Time.Add(5*time.Minute), "worse"
+		n := firing(worse)
+		n.Firing[0].Since, n.News = g.Time, []detector.Record{worse}
+		n.Ref = ref
+		if _, err := newBot(s).Deliver(t.Context(), n); err != nil {
+			t.Fatal(err)
+		}
+		if rs := s.Replies(s.Messages()[0].TS); len(rs) != 1 || !rs[0].Broadcast {
+			t.Fatalf("replies %v", rs)
+		}
+		n = doubted(n)
+		n.Ref = "" // neither was written down
+		if got, err := newBot(s).Deliver(t.Context(), n); err != nil || got != ref || len(s.Messages()) != 1 {
+			t.Errorf("it is at %s, not at %s; %d messages: %v", got, ref, len(s.Messages()), err)
+		}
+	})
+}
+
 // A message whose answer was lost is found when it is tried again.
 func TestAnswerLost(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

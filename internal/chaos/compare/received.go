@@ -190,9 +190,11 @@ func (c *reception) slack(r *Received) {
 	for i := range r.Slack {
 		m := &r.Slack[i]
 		if m.ThreadTS != "" {
-			if line := [2]string{m.ThreadTS, m.Text}; lines[line] {
-				c.doubled("Slack has a line twice in the thread of %s: %s", m.ThreadTS, m.Text)
-			} else {
+			for text := range strings.SplitSeq(m.Text, "\n") {
+				line := [2]string{m.ThreadTS, strings.TrimPrefix(text, "• ")}
+				if lines[line] {
+					c.doubled("Slack has a line twice in the thread of %s: %s", m.ThreadTS, text)
+				}
 				lines[line] = true
 			}
 			continue
