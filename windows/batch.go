@@ -28,14 +28,14 @@ type Header struct {
 	Announced  []Source // in a heartbeat: the source partitions that exist
 }
 
-// Encoder builds the batches of one source partition for one samples partition, one after the other. It keeps the strings
-// that it has seen, so that a batch of known ones allocates nothing. Owned by one goroutine.
+// Encoder builds the batches of one source partition for one samples partition, one after the other. It keeps the room that they
+// took, so that the next one allocates nothing, but not that of a big one among small ones. Owned by one goroutine.
 type Encoder struct {
 	seq    uint32
 	cells  dictionary
 	axes   dictionary
 	shapes dictionary
-	plain  [1 << 10]term // shapes without scores, by mask
+	plain  *[1 << 10]Known // shapes without scores, by mask; nil before the first sample
 
 	n                                   int
 	cellCol, axesCol, shapeCol, timeCol []byte
@@ -43,55 +43,12 @@ type Encoder struct {
 	last                                Position
 	lastTime                            int64
 	scratch                             []byte
+	small                               int // batches, in a row
 }
 
-// dictionary numbers byte strings within a batch and remembers them across batches.
-type dictionary struct {
-	known map[string]*term
-	last  *term  // asked for last; often it is the same again
-	table []byte // of this batch: length-prefixed
-	n     uint32
-}
-
-// term is a string of a dictionary. In batch seq its number is ref.
-type term struct {
-	text     string
-	seq, ref uint32
-}
-
-// Known is what an encoder remembers of a cell, for a caller that keeps it with what it knows of that cell itself, so that
-// the encoder need not look for it. The zero value is nothing yet; it must not be shown to another encoder.
-type Known struct{ cell *term }
-
-// dictionaryKeep bounds the strings remembered; past it the memory starts afresh.
-const dictionaryKeep = 1 << 16
-
-func (d *dictionary) term(key []byte) *term {
-	if d.last != nil && d.last.text == string(key) {
-		return d.last
-	}
-	t := d.known[string(key)]
-	if t == nil {
-		if d.known == nil || len(d.known) >= dictionaryKeep {
-			d.known = make(map[string]*term)
-		}
-		t = &term{text: string(key)}
-		d.known[t.text] = t
-	}
-	d.last = t
-	return t
-}
-
-func (d *dictionary) ref(t *term, seq uint32) uint32 {
-	if t.seq != seq {
-		t.seq, t.ref = seq, d.n
-		d.n++
-		d.table = AppendKey(d.table, t.text)
-	}
-	return t.ref
-}
-
-func (d *dictionary) reset() { d.table, d.n = d.table[:0], 0 }
+// Known is the number that an encoder has given a cell in the batch at hand, for a caller that keeps it with what it knows of that
+// cell itself, so that the encoder need not look for it. The zero value is nothing yet; it must not be shown to another encoder.
+type Known struct{ seq, ref uint32 }
 
 // NewEncoder returns an empty encoder.
 func NewEncoder() *Encoder { return &Encoder{seq: 1} }
@@ -107,15 +64,18 @@ func (e *Encoder) Size() int {
 
 // Add appends a sample. Samples come in the order of their positions.
 func (e *Encoder) Add(s *Sample) {
-	var cell *term
-	if s.Known == nil {
-		cell = e.cells.term(s.Cell)
-	} else if cell = s.Known.cell; cell == nil {
-		cell = e.cells.term(s.Cell)
-		s.Known.cell = cell
+	var cell uint32
+	switch k := s.Known; {
+	case k == nil:
+		cell = e.cells.ref(s.Cell)
+	case k.seq == e.seq:
+		cell = k.ref
+	default:
+		cell = e.cells.ref(s.Cell)
+		*k = Known{e.seq, cell}
 	}
-	e.cellCol = binary.AppendUvarint(e.cellCol, uint64(e.cells.ref(cell, e.seq)))
-	e.axesCol = binary.AppendUvarint(e.axesCol, uint64(e.axes.ref(e.axes.term(s.Axes), e.seq)))
+	e.cellCol = binary.AppendUvarint(e.cellCol, uint64(cell))
+	e.axesCol = binary.AppendUvarint(e.axesCol, uint64(e.axes.ref(s.Axes)))
 	e.shapeCol = binary.AppendUvarint(e.shapeCol, uint64(e.shape(s)))
 	e.offCol = binary.AppendUvarint(e.offCol, uint64(s.Offset-e.last.Offset))
 	e.idxCol = binary.AppendUvarint(e.idxCol, uint64(s.Index))
@@ -138,19 +98,21 @@ func (e *Encoder) Add(s *Sample) {
 
 func (e *Encoder) shape(s *Sample) uint32 {
 	if len(s.Scores) == 0 {
-		p := &e.plain[s.Mask&(1<<10-1)]
-		if p.seq == e.seq {
-			return p.ref
+		if e.plain == nil {
+			e.plain = new([1 << 10]Known)
 		}
-		e.scratch = binary.AppendUvarint(e.scratch[:0], uint64(s.Mask))
-		p.seq, p.ref = e.seq, e.shapes.ref(e.shapes.term(e.scratch), e.seq)
+		p := &e.plain[s.Mask&(1<<10-1)]
+		if p.seq != e.seq {
+			e.scratch = binary.AppendUvarint(e.scratch[:0], uint64(s.Mask))
+			*p = Known{e.seq, e.shapes.ref(e.scratch)}
+		}
 		return p.ref
 	}
 	e.scratch = binary.AppendUvarint(e.scratch[:0], uint64(s.Mask))
 	for i := range s.Scores {
 		e.scratch = AppendKey(e.scratch, s.Scores[i].Rubric)
 	}
-	return e.shapes.ref(e.shapes.term(e.scratch), e.seq)
+	return e.shapes.ref(e.scratch)
 }
 
 // AppendBatch appends the encoded batch to dst. The encoder keeps its samples until Reset.
@@ -167,7 +129,7 @@ func (e *Encoder) AppendBatch(dst []byte, h *Header) []byte {
 		dst = appendSource(dst, s)
 	}
 	for _, d := range []*dictionary{&e.cells, &e.axes, &e.shapes} {
-		dst = binary.AppendUvarint(dst, uint64(d.n))
+		dst = binary.AppendUvarint(dst, uint64(len(d.texts)))
 		dst = append(dst, d.table...)
 	}
 	dst = binary.AppendUvarint(dst, uint64(e.n))
@@ -178,9 +140,20 @@ func (e *Encoder) AppendBatch(dst []byte, h *Header) []byte {
 	return dst
 }
 
+// smallBatches is how many batches in a row, each of which needs less than an eighth of the room that there is, give it back. A batch
+// without samples does at once.
+const smallBatches = 64
+
 // Reset starts the next batch.
 func (e *Encoder) Reset() {
 	e.seq++
+	if e.small++; e.Size() > e.room()/8 {
+		e.small = 0
+	}
+	if e.n == 0 || e.small == smallBatches {
+		*e = Encoder{seq: e.seq}
+		return
+	}
 	e.cells.reset()
 	e.axes.reset()
 	e.shapes.reset()
@@ -188,6 +161,12 @@ func (e *Encoder) Reset() {
 	e.cellCol, e.axesCol, e.shapeCol = e.cellCol[:0], e.axesCol[:0], e.shapeCol[:0]
 	e.offCol, e.idxCol, e.timeCol = e.offCol[:0], e.idxCol[:0], e.timeCol[:0]
 	e.traceCol, e.valCol = e.traceCol[:0], e.valCol[:0]
+}
+
+// room is the memory that batches have needed, bytes.
+func (e *Encoder) room() int {
+	return e.cells.room() + e.axes.room() + e.shapes.room() + cap(e.valCol) + cap(e.traceCol) + cap(e.timeCol) +
+		cap(e.cellCol) + cap(e.axesCol) + cap(e.shapeCol) + cap(e.offCol) + cap(e.idxCol)
 }
 
 func appendSource(dst []byte, s Source) []byte {

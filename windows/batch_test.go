@@ -2,6 +2,7 @@ package windows
 
 import (
 	"encoding/binary"
+	"fmt"
 	"hash/crc32"
 	"math"
 	"testing"
@@ -96,4 +97,55 @@ func FuzzBatchDecode(f *testing.F) {
 		s := NewStore(Options{})
 		s.Fold(&b)
 	})
+}
+
+// Of strings that come once nothing is kept, in whatever numbers they come; cells that are known are numbered anew in each batch.
+func TestEncoderKeepsNoStrings(t *testing.T) {
+	e, known := NewEncoder(), make([]Known, 10)
+	var b Batch
+	batch := func(first, n int) {
+		t.Helper()
+		for i := first; i < first+n; i++ {
+			s := Sample{
+				Position: Position{Offset: int64(i)}, Cell: AppendKey(nil, "p", fmt.Sprint(i)), Axes: AppendKey(nil, fmt.Sprint(i), "m"),
+				Scores: []Score{{Rubric: fmt.Append(nil, i), Value: 1}},
+			}
+			if i < len(known) {
+				s.Known = &known[i]
+			}
+			e.Add(&s)
+			e.Add(&Sample{Position: Position{Offset: int64(i), Index: 1}, Cell: s.Cell, Axes: AppendKey(nil, "h"), Mask: MaskCall})
+		}
+		if err := b.Decode(e.AppendBatch(nil, &Header{})); err != nil {
+			t.Fatal(err)
+		}
+		e.Reset()
+		if len(b.Cells) != n || len(b.Axes) != n+1 || len(b.Shapes) != n+1 {
+			t.Fatalf("%d cells, %d axes and %d shapes of %d tuples", len(b.Cells), len(b.Axes), len(b.Shapes), n)
+		}
+		for i := range 2 * n {
+			if cell := string(b.Cells[b.Cell[i]]); cell != string(AppendKey(nil, "p", fmt.Sprint(first+i/2))) {
+				t.Fatalf("sample %d is of cell %q", i, cell)
+			}
+		}
+	}
+	batch(0, 3000)
+	full := e.room()
+	for i := range 20 {
+		batch(i*3000, 3000)
+	}
+	if got := e.room(); got > 2*full {
+		t.Errorf("room of %d kB after other batches like the first, which took %d kB", got>>10, full>>10)
+	}
+	for range smallBatches {
+		batch(0, 8)
+	}
+	if got := e.room(); got > 8<<10 {
+		t.Errorf("room of %d kB is left after small batches", got>>10)
+	}
+	batch(0, 3000)
+	e.Reset() // a heartbeat
+	if got := e.room(); got > 0 {
+		t.Errorf("room of %d kB is left after an empty batch", got>>10)
+	}
 }
