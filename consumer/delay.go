@@ -117,8 +117,12 @@ func (s *source) whole(e *Event) *labels {
 	if l := c.labels; l != nil && l.text[:len(l.text)-1] == string(p.key) && l.text[len(l.text)-1] == fallback(e) {
 		return l
 	}
-	c.labels = s.interns.of(e)
-	return c.labels
+	l := s.interns.of(e)
+	if c.labels == nil && l != nil {
+		p.cells.bytes += l.size()
+	}
+	c.labels = l
+	return l
 }
 
 // left is the event time up to which the partition's events have left the line.

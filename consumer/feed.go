@@ -99,6 +99,7 @@ func NewFeed(cfg Config, topic SourceTopic, partitions int, partition func(promp
 		id: windows.Source{Topic: topic.Topic}, decoder: format.New(attrs), unwrap: topic.Unwrap,
 		private: true, // nobody keeps the letters
 		dims:    attrs.Dimensions(), scales: cfg.Scales, partitions: partitions, partition: partition, disorder: disorder,
+		known: knownBytes,
 	}
 	if topic.Dedup > 0 {
 		c.dedup = newDedup(topic.Dedup, cfg.Linking.Memory)

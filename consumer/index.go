@@ -31,24 +31,30 @@ var made atomic.Uint64
 // given, whichever ends first. It forgets by the generation, so that nothing is ever taken out of a table. What it knows at a
 // place of the log depends on the log alone, as long as memory lasts: event time turns the generations, not the clock.
 type index struct {
+	which   int   // of a linker's indexes it is
 	stretch int64 // event time of a generation, ns
-	max     int   // bytes of all generations
+	max     int   // bytes of all generations and their labels
 	past    []*generation
 	now     *generation
 	number  int64 // of the stretch of now; 0 before the first
 	crowded uint64
+
+	held   map[string]*labels // that generations have, by their keys
+	bytes  [2]int             // of those that are as they came, and of folded ones
+	folded uint64             // how often labels were folded, as far as not told
+	key    []byte
 }
 
 // generation is what came within one stretch of time: a table of spans, and the labels that they have.
 type generation struct {
 	id     uint64
-	which  int   // of a linker's indexes it belongs to
 	closed int   // 1 when it is
 	number int64 // of the stretch that it ended in
 	slots  []slot
 	n      int
 	table  []*labels
-	bytes  int // of labels
+	owners []uint32 // of each of them: the hash of the one trace that has them; 0 when several have
+	eased  int      // up to where those of one trace are folded
 }
 
 // slot is a remembered span: 20 bytes. A trace's spans stand behind each other, but for those of other traces between them.
@@ -81,12 +87,12 @@ func hashSpan(id *[8]byte) uint32 {
 
 // newIndex makes an index; which is 0 or 1, another one for each index that labels are put into.
 func newIndex(which int, horizon int64, memory int) *index {
-	return &index{stretch: max(horizon/generations, 1), max: memory, now: newGeneration(which, 0)}
+	return &index{which: which, stretch: max(horizon/generations, 1), max: memory, now: newGeneration(0), held: make(map[string]*labels)}
 }
 
 // newGeneration has room for so many slots.
-func newGeneration(which, slots int) *generation {
-	return &generation{id: made.Add(1), which: which, slots: make([]slot, max(slots, 64))}
+func newGeneration(slots int) *generation {
+	return &generation{id: made.Add(1), slots: make([]slot, max(slots, 64))}
 }
 
 // turn begins a new generation when event time has left the stretch of the one at hand, or when that is full. What came more
@@ -99,11 +105,14 @@ func (x *index) turn(newest, passed int64) {
 		}
 		x.number = n
 	}
-	if x.now.size() > x.max/generations {
+	if x.now.size() > (x.max-x.bytes[0]-x.bytes[1])/generations {
 		x.close()
 	}
 	oldest := passed/x.stretch - generations
 	for len(x.past) > 0 && (x.past[0].number < oldest || x.size() > x.max) {
+		for _, l := range x.past[0].table {
+			x.release(l)
+		}
 		x.past = append(x.past[:0], x.past[1:]...)
 	}
 }
@@ -116,11 +125,11 @@ func (x *index) close() {
 	last.fit(last.n*100/88 + 1)
 	last.number, last.closed = x.number, 1
 	x.past = append(x.past, last)
-	x.now = newGeneration(last.which, len(last.slots)/2) // it will most likely have as many
+	x.now = newGeneration(len(last.slots) / 2) // it will most likely have as many
 }
 
 func (x *index) size() int {
-	n := x.now.size()
+	n := x.now.size() + x.bytes[0] + x.bytes[1]
 	for _, g := range x.past {
 		n += g.size()
 	}
@@ -136,8 +145,8 @@ func (x *index) spans() int {
 	return n
 }
 
-// put remembers a span of a trace.
-func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) {
+// put remembers a span of a trace, or an id in place of a trace. owner is the trace.
+func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32, owner uint64) {
 	g := x.now
 	if (g.n+1)*100 > len(g.slots)*85 {
 		grown := len(g.slots)*8/7 + 64
@@ -148,7 +157,7 @@ func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) 
 	}
 	s := slot{trace: halves(trace), span: span, parent: parent, labels: flags}
 	if l != nil {
-		s.labels |= g.ref(l)
+		s.labels |= x.ref(g, l, owner)
 	}
 	if !g.insert(s, maxTrace) {
 		x.crowded++
@@ -156,14 +165,14 @@ func (x *index) put(trace uint64, span, parent uint32, l *labels, flags uint32) 
 }
 
 // refine gives a remembered call the labels that linking found. Of several calls under one id it is one that has no prompt yet.
-func (x *index) refine(trace uint64, span uint32, l *labels) {
-	if x.now.refine(trace, span, l) {
-		return
+func (x *index) refine(trace uint64, span uint32, l *labels, owner uint64) {
+	at, g := x.now.unnamed(trace, span), x.now
+	for i := len(x.past) - 1; i >= 0 && at == nil; i-- {
+		g = x.past[i]
+		at = g.unnamed(trace, span)
 	}
-	for i := len(x.past) - 1; i >= 0; i-- {
-		if x.past[i].refine(trace, span, l) {
-			return
-		}
+	if at != nil {
+		at.labels = isCall | isLinked | x.ref(g, l, owner)
 	}
 }
 
@@ -265,16 +274,16 @@ func (g *generation) gather(dst []span, trace uint64) []span {
 	}
 }
 
-func (g *generation) refine(trace uint64, span uint32, l *labels) bool {
+// unnamed finds a call that has no prompt yet; nil when there is none.
+func (g *generation) unnamed(trace uint64, span uint32) *slot {
 	want := halves(trace)
 	for i := g.home(trace); ; {
 		at := &g.slots[i]
 		if at.trace == ([2]uint32{}) {
-			return false
+			return nil
 		}
 		if at.trace == want && at.span == span && at.labels&isCall != 0 && !g.named(at) {
-			at.labels = isCall | isLinked | g.ref(l)
-			return true
+			return at
 		}
 		if i++; i == len(g.slots) {
 			i = 0
@@ -288,19 +297,4 @@ func (g *generation) named(at *slot) bool {
 	return ref > 0 && len(g.table[ref-1].Prompt) > 0
 }
 
-// ref numbers labels within the generation.
-func (g *generation) ref(l *labels) uint32 {
-	places := &l.places[g.which]
-	at := &places[g.closed]
-	if places[0].in == g.id { // closed since
-		at = &places[0]
-	}
-	if at.in != g.id {
-		g.table = append(g.table, l)
-		g.bytes += 256 + 2*len(l.text)
-		*at = place{g.id, uint32(len(g.table))}
-	}
-	return at.ref
-}
-
-func (g *generation) size() int { return len(g.slots)*slotBytes + g.bytes }
+func (g *generation) size() int { return len(g.slots)*slotBytes + 8*cap(g.table) + 4*cap(g.owners) }

@@ -34,7 +34,7 @@ func TestIndexFindsWhatAMapWould(t *testing.T) {
 			}
 			x.turn(at, passed)
 			trace := traces[r.IntN(len(traces))]
-			x.put(trace, uint32(n+2), 0, nil, 0)
+			x.put(trace, uint32(n+2), 0, nil, 0, trace)
 			want[trace] = append(want[trace], entry{uint32(n + 2), at})
 			if n%50 > 0 {
 				continue
@@ -67,13 +67,13 @@ func TestIndexFindsWhatAMapWould(t *testing.T) {
 // Calls are linked while others come, some of them after their generation was closed: labels stand in each but once or twice.
 func TestLabelsStandInAGenerationOnce(t *testing.T) {
 	x := newIndex(0, 400, 1<<30)
-	l := newLabels(&Event{Prompt: []byte("p")}, string(appendLabels(nil, &Event{Prompt: []byte("p")})))
+	l := newLabels(string(appendLabels(nil, &Event{Prompt: []byte("p")})), 0)
 	for i := range int64(1000) {
 		x.turn(1000+i, 1000+i-150)
-		x.put(uint64(2*i+1)<<20|1, 2, 0, nil, isCall)
-		x.put(uint64(2*i+2)<<20|1, 2, 0, l, 0)
+		x.put(uint64(2*i+1)<<20|1, 2, 0, nil, isCall, 1)
+		x.put(uint64(2*i+2)<<20|1, 2, 0, l, 0, 1)
 		if i > 150 {
-			x.refine(uint64(2*(i-150)+1)<<20|1, 2, l)
+			x.refine(uint64(2*(i-150)+1)<<20|1, 2, l, 1)
 		}
 	}
 	for _, g := range append(x.past, x.now) {

@@ -1,7 +1,7 @@
 package consumer
 
 import (
-	"bytes"
+	"encoding/binary"
 	"slices"
 
 	"github.com/driftd/driftd/windows"
@@ -17,17 +17,18 @@ type labels struct {
 	Variant         []byte
 	Environment     []byte
 	Fallback        int8        // 0 is unknown, 1 no, 2 yes
-	text            string      // the canonical form of all this
+	text            string      // the canonical form of all this, their key
 	places          [2][2]place // in each index of a linker: in its generation at hand, and in the last closed one that was asked
+	held            [2]int32    // how often generations of each index have them
+	fold            int         // how they were made: of folds
 }
 
-// internBytes bounds the labels that an interner remembers by their text; past it the memory starts afresh.
-const internBytes = 4 << 20
+// size is about the memory that labels take, with what it takes to find them, bytes.
+func (l *labels) size() int { return 448 + 2*len(l.text) }
 
-// interner gives equal labels once. It belongs to one goroutine.
+// interner gives equal labels once, as long as it knows them. It belongs to one goroutine.
 type interner struct {
-	known  map[string]*labels
-	bytes  int
+	known  recent[*labels]
 	lately *labels // given last; often it is the same again
 	key    []byte
 }
@@ -42,17 +43,13 @@ func (n *interner) of(e *Event) *labels {
 	if n.lately != nil && n.lately.text == string(n.key) {
 		return n.lately
 	}
-	l, known := n.known[string(n.key)]
+	l, known := n.known.get(n.key)
 	if !known {
 		if checkLabels(e).Reason != Fine || checkAxes(e).Reason != Fine {
 			return nil
 		}
-		l = newLabels(e, string(n.key))
-		if n.known == nil || n.bytes > internBytes {
-			n.known, n.bytes = make(map[string]*labels), 0
-		}
-		n.known[string(n.key)] = l
-		n.bytes += 256 + 2*len(n.key)
+		l = newLabels(string(n.key), len(e.Dimensions))
+		n.known.put(l.text, l)
 	}
 	n.lately = l
 	return l
@@ -64,17 +61,50 @@ func (e *Event) labelled() bool {
 		len(e.Environment) > 0 || slices.ContainsFunc(e.Dimensions, func(d []byte) bool { return len(d) > 0 })
 }
 
-// newLabels makes labels of sound ones, whose key is given.
-func newLabels(e *Event, key string) *labels {
-	l := &labels{
-		Prompt: bytes.Clone(e.Prompt), Version: bytes.Clone(e.Version), TemplateHash: bytes.Clone(e.TemplateHash),
-		Model: bytes.Clone(e.Model), Variant: bytes.Clone(e.Variant), Environment: bytes.Clone(e.Environment),
-		Fallback: int8(key[len(key)-1]), text: key,
+// newLabels makes labels of a key.
+func newLabels(key string, dims int) *labels {
+	parts := []byte(key)
+	part := func() []byte {
+		n, w := binary.Uvarint(parts)
+		v := parts[w : w+int(n) : w+int(n)]
+		parts = parts[w+int(n):]
+		return v
 	}
-	for _, d := range e.Dimensions {
-		l.Dimensions = append(l.Dimensions, bytes.Clone(d))
+	l := &labels{Prompt: part(), Version: part(), Dimensions: make([][]byte, dims), text: key}
+	for i := range l.Dimensions {
+		l.Dimensions[i] = part()
 	}
+	l.TemplateHash, l.Model, l.Variant, l.Environment = part(), part(), part(), part()
+	l.Fallback = int8(parts[0])
 	return l
+}
+
+// folds are what of labels is folded into windows.Other, each time more: it leaves of them what detect leaves of a cell that is beyond
+// its limits on axes, cohorts, versions, or series.
+var folds = [...]struct{ axes, dimensions, version, prompt bool }{
+	{}, {axes: true}, {axes: true, dimensions: true}, {axes: true, version: true}, {axes: true, dimensions: true, version: true},
+	{true, true, true, true},
+}
+
+// appendFolded appends the key of labels that are folded.
+func (l *labels) appendFolded(dst []byte, fold int) []byte {
+	part := func(folded bool, v []byte) {
+		if folded && len(v) > 0 {
+			dst = windows.AppendKey(dst, windows.Other)
+		} else {
+			dst = windows.AppendKey(dst, v)
+		}
+	}
+	f := &folds[fold]
+	part(f.prompt, l.Prompt)
+	part(f.version, l.Version)
+	for _, d := range l.Dimensions {
+		part(f.dimensions, d)
+	}
+	for _, a := range [...][]byte{l.TemplateHash, l.Model, l.Variant, l.Environment} {
+		part(f.axes, a)
+	}
+	return append(dst, byte(l.Fallback))
 }
 
 // appendLabels appends the key of an event's labels.

@@ -1,11 +1,14 @@
 package consumer
 
 import (
+	"cmp"
 	"maps"
 	"math"
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/VictoriaMetrics/metrics"
 )
 
 // Linking says how spans and scores of a trace are brought together. The zero value links nothing: who carries no prompt is
@@ -23,6 +26,7 @@ type linker struct {
 	lead        int64           // that spans may be read ahead of scores, event time, ns
 	lineBytes   int             // that a delay line may take
 	expected    func() []string // topics that have a partition of this number; not to be changed
+	folded      *metrics.Counter
 
 	mu    sync.Mutex
 	calls *index // calls, spans that name a prompt, and ids
@@ -59,8 +63,8 @@ func newLinker(l Linking, slack time.Duration, partitions, topics int, expected 
 	brief := l.Wait + slack
 	return &linker{
 		wait: int64(l.Wait), slack: int64(slack), lead: int64(l.Horizon) / 2, expected: expected,
-		lineBytes: max(memory/4/max(topics, 1), 64<<10),
-		calls:     newIndex(0, int64(l.Horizon), memory/2), spans: newIndex(1, int64(brief), memory/4),
+		lineBytes: max(memory/4/max(topics, 1), 64<<10), folded: new(metrics.Counter),
+		calls: newIndex(0, int64(l.Horizon), memory/2), spans: newIndex(1, int64(brief), memory/4),
 		parts: make(map[string]*part),
 	}
 }
@@ -227,14 +231,16 @@ func (p *part) remember(memos []memo, steady, passed int64) {
 		switch {
 		case m.trace == 0:
 		case m.brief:
-			l.spans.put(m.trace, m.span, m.parent, m.labels, m.flags)
+			l.spans.put(m.trace, m.span, m.parent, m.labels, m.flags, m.trace)
 		default:
-			l.calls.put(m.trace, m.span, m.parent, m.labels, m.flags)
+			l.calls.put(m.trace, m.span, m.parent, m.labels, m.flags, m.trace)
 		}
 		if m.id != 0 {
-			l.calls.put(m.id, 1, 0, m.labels, m.flags)
+			l.calls.put(m.id, 1, 0, m.labels, m.flags, cmp.Or(m.trace, m.id))
 		}
 	}
+	l.folded.AddInt64(int64(l.calls.folded + l.spans.folded))
+	l.calls.folded, l.spans.folded = 0, 0
 }
 
 // judging is the event time from which on scores of the partition may still come that are about spans of a topic. Where it was read to its
@@ -263,9 +269,9 @@ func (l *linker) resolve(e *Event, intern func(*Event) *labels) (*labels, linkin
 	var known *labels
 	if why == linked {
 		known = intern(e)
-		l.calls.refine(trace, hashSpan(&e.Span), known)
+		l.calls.refine(trace, hashSpan(&e.Span), known, trace)
 		if len(e.Response) > 0 {
-			l.calls.refine(hashID(e.Response), 1, known)
+			l.calls.refine(hashID(e.Response), 1, known, trace)
 		}
 	}
 	return known, why

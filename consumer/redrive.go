@@ -65,7 +65,7 @@ type letterSource struct {
 
 func newRedriver(native Decoder, dims []string, scales Scales, linking bool, now int64) *redriver {
 	r := &redriver{
-		sources: make(map[string]*letterSource), settled: make(map[windows.Source]int64), native: native, dims: dims, sampler: newSampler(dims, scales, func(string) int { return 0 }),
+		sources: make(map[string]*letterSource), settled: make(map[windows.Source]int64), native: native, dims: dims, sampler: newSampler(dims, scales, func(string) int { return 0 }, leastKnown),
 		offered: newNames(), wanted: make(map[windows.Source]map[windows.Position]struct{}), counted: make(map[name128]struct{}),
 		first: math.MaxInt64, askedFirst: math.MaxInt64,
 	}

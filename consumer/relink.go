@@ -30,8 +30,9 @@ type callAt struct {
 func newRelinker(dims int) *relinker {
 	return &relinker{
 		traces: make(map[uint64]struct{}), ids: make(map[uint64][]callAt),
-		spans: newIndex(1, math.MaxInt64, math.MaxInt), // it forgets nothing
-		event: Event{Dimensions: make([][]byte, dims)},
+		spans:   newIndex(1, math.MaxInt64, math.MaxInt), // it forgets nothing
+		interns: interner{known: recent[*labels]{max: leastKnown}},
+		event:   Event{Dimensions: make([][]byte, dims)},
 	}
 }
 
@@ -82,7 +83,7 @@ func (k *relinker) learn(e *Event) {
 	if e.Call {
 		flags = isCall
 	}
-	k.spans.put(trace, hashSpan(&e.Span), hashSpan(&e.Parent), k.interns.of(e), flags)
+	k.spans.put(trace, hashSpan(&e.Span), hashSpan(&e.Parent), k.interns.of(e), flags, trace)
 }
 
 // size is about the memory that it takes, bytes.

@@ -60,8 +60,10 @@ func (r *round) wave(at int) *wave {
 	return &r.waves[at]
 }
 
-// maxSpare bounds the buffer that a round keeps for the next.
-const maxSpare = 8 << 20
+const (
+	maxSpare = 8 << 20  // bounds the buffer that a round keeps for the next
+	maxIdle  = 64 << 10 // likewise, one without samples
+)
 
 func (r *round) reset() {
 	waves, buf := r.waves, r.buf[:0]
@@ -69,7 +71,7 @@ func (r *round) reset() {
 		clear(waves[i].messages)
 		waves[i].messages = waves[i].messages[:0]
 	}
-	if cap(buf) > maxSpare {
+	if cap(buf) > maxSpare || r.samples == 0 && cap(buf) > maxIdle {
 		waves, buf = nil, nil
 	}
 	*r = round{waves: waves[:0], buf: buf}

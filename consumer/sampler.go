@@ -14,8 +14,8 @@ const (
 	maxAxis      = 256 // bytes of an axis
 	maxRubric    = 128 // bytes of a rubric's name
 
-	// maxCells bounds the cells and rubrics remembered; past it the memory starts afresh.
-	maxCells = 1 << 16
+	// maxRubrics bounds the rubrics remembered during a round; past it the memory starts afresh.
+	maxRubrics = 1 << 12
 
 	// maxKept bounds the samples that memory is kept for from one record to the next.
 	maxKept = 1 << 14
@@ -32,7 +32,7 @@ type sampler struct {
 	dims      []string
 	scales    Scales
 	partition func(prompt string) int // of the samples topic
-	cells     map[string]*cell        // by cell key; their labels have been checked
+	cells     recent[*cell]           // by cell key; their labels have been checked
 	axes      []byte                  // key checked last
 	rubrics   map[string]*rubric
 
@@ -85,10 +85,10 @@ func (t *tally) link(e *Event, why linking) {
 	}
 }
 
-func newSampler(dims []string, scales Scales, partition func(string) int) *sampler {
+// newSampler makes a sampler that may take so many bytes for what it knows of cells.
+func newSampler(dims []string, scales Scales, partition func(string) int, known int) *sampler {
 	return &sampler{
-		dims: dims, scales: scales, partition: partition,
-		cells: map[string]*cell{}, rubrics: map[string]*rubric{},
+		dims: dims, scales: scales, partition: partition, cells: recent[*cell]{max: known}, rubrics: map[string]*rubric{},
 	}
 }
 
@@ -102,8 +102,11 @@ func (s *sampler) begin(now int64) {
 	s.arena, s.scores = s.arena[:0], s.scores[:0]
 }
 
-// refresh forgets what rubrics' scales were: the rules may have been read again.
-func (s *sampler) refresh() { clear(s.rubrics) }
+// refresh forgets what rubrics' scales were, for the rules may have been read again, and cells that are idle at clock now.
+func (s *sampler) refresh(now int64) {
+	clear(s.rubrics)
+	s.cells.age(now)
+}
 
 // admit looks at what must be right before an event may be linked or drag time along; it leaves the fault in the event.
 func (s *sampler) admit(e *Event) bool {
@@ -184,25 +187,32 @@ func checkFigures(e *Event) {
 // cell is what is known of a cell whose labels have been checked.
 type cell struct {
 	lane  int32
+	key   int32         // its length
 	known windows.Known // to the lane's encoder
 
 	labels *labels // of a call of the cell: the last that was asked for
+}
+
+// size is about the memory that it takes, with what it takes to find it, bytes.
+func (c *cell) size() int {
+	n := 96 + int(c.key)
+	if c.labels != nil {
+		n += c.labels.size()
+	}
+	return n
 }
 
 // find returns the event's cell, and leaves its checked keys in s.key for add.
 func (s *sampler) find(e *Event) (*cell, Fault) {
 	s.key = windows.AppendKey(s.key[:0], e.Prompt, e.Version)
 	s.key = windows.AppendKey(s.key, e.Dimensions...)
-	c := s.cells[string(s.key)]
-	if c == nil {
+	c, known := s.cells.get(s.key)
+	if !known {
 		if f := checkLabels(e); f.Reason != Fine {
 			return nil, f
 		}
-		c = &cell{lane: int32(s.partition(string(e.Prompt)))}
-		if len(s.cells) >= maxCells {
-			clear(s.cells)
-		}
-		s.cells[string(s.key)] = c
+		c = &cell{lane: int32(s.partition(string(e.Prompt))), key: int32(len(s.key))}
+		s.cells.put(string(s.key), c)
 	}
 	s.cellLen = len(s.key)
 	s.key = windows.AppendKey(s.key, e.TemplateHash, e.Model, e.Variant, e.Environment)
@@ -259,8 +269,8 @@ func (s *sampler) score(e *Event, pos windows.Position, v *ScoreValue, first int
 		if s.scales != nil {
 			r.scale, r.known = s.scales.Scale(string(v.Rubric))
 		}
-		if len(s.rubrics) >= maxCells {
-			clear(s.rubrics)
+		if len(s.rubrics) >= maxRubrics {
+			s.rubrics = map[string]*rubric{}
 		}
 		s.rubrics[string(v.Rubric)] = r
 	}

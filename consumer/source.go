@@ -47,6 +47,7 @@ type sourceConfig struct {
 	dedup      *dedup                // of events that were sent more than once; nil: each counts
 	home       func(key []byte) bool // whether Kafka's default partitioner has put a record of this key here; nil: there is but one partition
 	now        int64                 // the ingest worker's clock, Unix ns
+	known      int                   // bytes that what is known of cells and labels may take; leastKnown where it is 0
 }
 
 // source is one source partition: it takes records in offset order and gives rounds of messages. It does no I/O, starts
@@ -86,12 +87,13 @@ type lane struct {
 
 func newSource(c sourceConfig) *source {
 	s := &source{sourceConfig: c, next: c.start, arrived: c.now, lanes: make([]lane, c.partitions)}
-	s.delayed = delayed{event: Event{Dimensions: make([][]byte, len(c.dims))}}
+	known := max(c.known, leastKnown)
+	s.delayed = delayed{event: Event{Dimensions: make([][]byte, len(c.dims))}, interns: interner{known: recent[*labels]{max: known / 4}}}
 	s.building = &round{next: max(c.start, c.from)}
 	for len(s.fences) > 0 && s.fences[0] <= c.start {
 		s.fences = s.fences[1:]
 	}
-	s.sampler = newSampler(c.dims, c.scales, c.partition)
+	s.sampler = newSampler(c.dims, c.scales, c.partition, known*3/4)
 	s.take = s.one
 	for i := range s.lanes {
 		s.lanes[i].enc = windows.NewEncoder()
@@ -309,7 +311,8 @@ func (s *source) close(now int64) *round {
 		s.building, s.spare = s.spare[n-1], s.spare[:n-1]
 	}
 	s.building.next = r.next
-	s.sampler.refresh()
+	s.sampler.refresh(now)
+	s.interns.known.age(now)
 	return r
 }
 

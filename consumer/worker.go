@@ -266,6 +266,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 				partitions: samples, partition: func(prompt string) int { return kafkalog.PartitionFor(prompt, samples) },
 				disorder: w.cfg.Disorder, idle: w.cfg.Idle, now: w.cfg.Now().UnixNano(),
 				start: start, from: b.offset, fences: b.fences, names: again, part: link, dedup: w.dedup(src), home: w.home(claim),
+				known: knownBytes / max(len(w.topics.Load().announced), 1),
 			}),
 		}
 		t.run(ctx)

@@ -41,6 +41,7 @@ func (w *Worker) join(claim *kafkalog.Claim) *part {
 			w.linkers.by = make(map[int]*linker)
 		}
 		w.linkers.by[n] = l
+		l.folded = w.cfg.Metrics.GetOrCreateCounter("driftd_consumer_link_folded_total")
 		gauge := func(thing string, read func(linkStats) int) {
 			w.cfg.Metrics.GetOrCreateGauge(linkGauge(thing, n), func() float64 { return float64(read(l.stats())) })
 		}
