@@ -193,8 +193,8 @@ func BenchmarkFresh(b *testing.B) {
 	}
 }
 
-// fullStore holds 24 hours of series at 10 to 100 values a minute: two thirds continuous, one third rubrics of ten values.
-func fullStore(cells int) *Store {
+// fullStore holds so many minutes of series at 10 to most values a minute: two thirds continuous, one third rubrics of ten values.
+func fullStore(cells, most, minutes int) *Store {
 	rng := rand.New(rand.NewPCG(3, 4))
 	s := NewStore(Options{Dimensions: testDimensions})
 	e := NewEncoder()
@@ -202,10 +202,10 @@ func fullStore(cells int) *Store {
 	start := int64(1_760_000_400) * 1e9 / minuteNanos * minuteNanos
 	var batch Batch
 	offset := int64(0)
-	for m := range int64(24*60 + 1) {
+	for m := range int64(minutes + 1) {
 		for c := range cells {
 			key := AppendKey(nil, fmt.Sprintf("prompt_%d", c/100), "v22", fmt.Sprintf("tier%d", c%5), fmt.Sprintf("loc%d", c%100/5))
-			n := 10 + c*90/cells
+			n := 10 + c*(most-10)/cells
 			for i := range n {
 				swing := 1 + 0.3*math.Sin(float64(m)/1440*2*math.Pi)
 				smp := Sample{
@@ -234,12 +234,39 @@ func BenchmarkMemory(b *testing.B) {
 	const cells = 334 // 334 × 6 = 2,004 series
 	for b.Loop() {
 		before := heap()
-		s := fullStore(cells)
+		s := fullStore(cells, 100, 24*60)
 		after := heap()
 		b.ReportMetric(float64(after-before)/float64(cells*6)/1024, "KiB/series")
 		b.ReportMetric(float64(s.Stats().SealedBytes)/float64(cells*6)/1024, "sealed_KiB/series")
 		runtime.KeepAlive(s)
 	}
+}
+
+// BenchmarkRestore restores a partition of 9,000 series, whose quarters of an hour take more than one record each. What is allocated
+// for a byte of state tells how often it is copied into fresh memory.
+func BenchmarkRestore(b *testing.B) {
+	log := &memoryLog{}
+	if err := fullStore(1500, 20, 3*60).Checkpoint(nil, log.write); err != nil {
+		b.Fatal(err)
+	}
+	f, size := NewFinder(), 0
+	for _, r := range log.records {
+		f.Add(r)
+		size += len(r)
+	}
+	cp, _ := f.Best()
+	b.SetBytes(int64(size))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	n := 0
+	for b.Loop() {
+		if _, err := NewStore(Options{Dimensions: testDimensions}).Restore(cp, log.read); err != nil {
+			b.Fatal(err)
+		}
+		n++
+	}
+	runtime.ReadMemStats(&after)
+	b.ReportMetric(float64(after.TotalAlloc-before.TotalAlloc)/float64(n)/float64(size), "allocated/byte")
 }
 
 func heap() uint64 {

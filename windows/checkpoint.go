@@ -16,7 +16,7 @@ import (
 // A checkpoint names by their offsets the pane records that its windows need, so that starting reads those and nothing else.
 // Every checkpoint is true for ever: a store is a function of its log, so it does not matter which of two writers wrote it.
 const (
-	stateVersion = 2
+	stateVersion = 3
 	maxRecord    = 800 << 10
 	stateHeader  = 6
 	panesRecord  = 'P'
@@ -205,6 +205,7 @@ func (s *Store) appendState(dst, extra []byte) []byte {
 	for _, g := range segments {
 		dst = append(dst, g.levelByte(s))
 		i(g.at)
+		u(uint64(g.saved))
 		u(uint64(len(g.refs)))
 		for _, ref := range g.refs {
 			i(ref)

@@ -85,13 +85,18 @@ func (s *Store) Restore(cp *Checkpoint, read func(offsets []int64, each func(rec
 		err = fmt.Errorf("%w: %d of %d records of panes", ErrState, i, len(offsets))
 	}
 	for _, g := range s.segments() {
-		if len(g.refs) > 1 { // one record alone has left no spare capacity
+		if err == nil && len(g.buf) != g.saved {
+			err = fmt.Errorf("%w: %d bytes of panes, not %d", ErrState, len(g.buf), g.saved)
+		}
+		if cap(g.buf) > len(g.buf)+len(g.buf)/16+spareBytes {
 			g.buf = slices.Clone(g.buf)
 		}
-		g.saved = len(g.buf)
 	}
 	return extra, err
 }
+
+// spareBytes is what a restored segment may have too much of, beside a sixteenth: memory is given out in whole pages.
+const spareBytes = 8 << 10
 
 // readPanes adds the entries of a record of panes to the segment for which the checkpoint names it.
 func (s *Store) readPanes(record []byte, offset int64, g *segment) error {
@@ -101,9 +106,12 @@ func (s *Store) readPanes(record []byte, offset int64, g *segment) error {
 	if err != nil || kind != panesRecord || r.err || level[0] != g.levelByte(s) || at != uint64(g.at) {
 		return fmt.Errorf("read panes at offset %d: %w", offset, ErrState)
 	}
+	entries := r.b
+	if len(g.refs) == 0 { // in one piece: fresh memory is dear. What the checkpoint claims is believed as far as records go
+		g.buf = make([]byte, 0, min(g.saved, cap(g.refs)*len(entries)))
+	}
 	g.refs = append(g.refs, offset)
 	base := len(g.buf)
-	entries := r.b
 	g.buf = append(g.buf, entries...)
 	for len(r.b) > 0 {
 		place := uint32(base + len(entries) - len(r.b) + 1)
@@ -188,7 +196,13 @@ func (s *Store) readState(r *reader) (refs map[int64]*segment, extra []byte, err
 			g = &s.quarters[quarterSlot(at/quarterMinutes)]
 		}
 		g.start(at)
-		for range r.count() {
+		size, records := r.uvarint(), r.count()
+		if size > math.MaxUint32 {
+			r.err = true
+			break
+		}
+		g.saved, g.refs = int(size), make([]int64, 0, records)
+		for range records {
 			refs[r.varint()] = g
 		}
 	}
