@@ -52,6 +52,7 @@ type task struct {
 	lost                          func(from, n int64, why string) // is told of records that can never be read; nil likewise
 
 	flight    flight
+	claimed   time.Time // when the work on the partition began; zero once what lies before its beginning has been read
 	begun     time.Time // when the round at hand got its first record
 	beaten    time.Time
 	committed time.Time
@@ -191,9 +192,20 @@ func (t *task) walk(ctx context.Context, got fetched) {
 		t.source.broken(t.source.next, got.nextOffset(), "the broker's record batch cannot be read", now)
 	}
 	t.source.skip(got.nextOffset(), now)
+	t.ready()
 	t.end = got.end()
 	t.atEnd = t.source.next >= t.end
 	t.gauges.lagGauge.Set(float64(max(got.end()-t.source.next, 0)))
+}
+
+// ready tells, once, that what is only remembered has been read: until then the partition stands still.
+func (t *task) ready() {
+	if t.claimed.IsZero() || t.source.next < t.source.from {
+		return
+	}
+	t.log.Info("source ready", "offset", t.source.from, "read_again", t.source.from-t.source.start,
+		"took", time.Since(t.claimed).Round(time.Millisecond))
+	t.claimed = time.Time{}
 }
 
 // unload sends off full rounds.

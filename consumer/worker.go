@@ -235,6 +235,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 	samples := w.topics.Load().samples
 	for ctx.Err() == nil {
 		// Others wait for it from now on: what they link may stand here.
+		claimed := time.Now()
 		var link *part
 		if !src.Again && w.cfg.Linking.Horizon > 0 {
 			link = w.join(claim)
@@ -258,7 +259,7 @@ func (w *Worker) claim(ctx context.Context, claim *kafkalog.Claim) error {
 			now: w.cfg.Now, log: log, metrics: src.metrics, gauges: gauges, trouble: changes{log: log},
 			fares: func(doing string, err error) { w.trouble.Note(partName(claim), doing, err) },
 			lost:  func(from, n int64, why string) { w.lose(claim, log, from, n, why) },
-			flush: w.cfg.Flush, heartbeat: w.cfg.Heartbeat, commitEvery: w.cfg.Commit,
+			flush: w.cfg.Flush, heartbeat: w.cfg.Heartbeat, commitEvery: w.cfg.Commit, claimed: claimed,
 			source: newSource(sourceConfig{
 				id:      windows.Source{Topic: claim.Topic, Partition: int32(claim.Partition), Incarnation: b.incarnation()},
 				decoder: src.encoding.New(src.attrs), unwrap: src.Unwrap, private: src.encoding.Private,

@@ -49,7 +49,8 @@ type GroupConfig struct {
 	// SessionTimeout is how long a member may be silent before others take over its partitions. Default DefaultSession; brokers want at
 	// least 6 s unless configured otherwise.
 	SessionTimeout time.Duration
-	// Heartbeat is how often a member reports, and so how soon it learns that partitions move. Default 1 s.
+	// Heartbeat is how often a member reports, and so how soon it learns that partitions move: those of a member that has left
+	// stand still until then. Default 500 ms.
 	Heartbeat time.Duration
 	// Watch is how often a member looks for new topics and partitions. Default 5 s.
 	Watch time.Duration
@@ -96,7 +97,7 @@ func (c *Client) Group(cfg GroupConfig) *Group {
 		cfg.SessionTimeout = DefaultSession
 	}
 	if cfg.Heartbeat <= 0 {
-		cfg.Heartbeat = time.Second
+		cfg.Heartbeat = 500 * time.Millisecond
 	}
 	if cfg.Watch <= 0 {
 		cfg.Watch = 5 * time.Second
