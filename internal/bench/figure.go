@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"runtime"
+	"strings"
 	"syscall"
 	"text/tabwriter"
 	"time"
@@ -36,6 +37,15 @@ func (f *figure) met() string {
 		return "yes"
 	}
 	return "NO"
+}
+
+// line is the figure as it is told when it is known, before the table.
+func (f *figure) line() string {
+	told := fmt.Sprintf("%s: %s %s", strings.TrimSpace(f.What), number(f.Value), f.Unit)
+	if f.met() != "" {
+		told += fmt.Sprintf(", target %s: %s", number(f.Target), f.met())
+	}
+	return told
 }
 
 func print(w io.Writer, figures []figure) error {

@@ -7,7 +7,6 @@ package main
 
 import (
 	"bufio"
-	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -19,6 +18,7 @@ import (
 	"os/signal"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"runtime/pprof"
 	"slices"
 	"strings"
@@ -179,20 +179,28 @@ func measure(ctx context.Context, p part, quick bool, profile string, stderr io.
 	cmd := exec.CommandContext(ctx, self, "-part", p.name, "-brokers", brokers, fmt.Sprintf("-quick=%t", quick), "-cpuprofile", profile)
 	cmd.Stderr = stderr
 	cmd.Cancel, cmd.WaitDelay = func() error { return cmd.Process.Signal(os.Interrupt) }, 10*time.Second // it may have started others
-	out, err := cmd.Output()
+	out, err := cmd.StdoutPipe()
 	if err != nil {
 		return nil, err
 	}
-	var figures []figure
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var f figure
-		if err := d.Decode(&f); err == io.EOF {
-			return figures, nil
-		} else if err != nil {
-			return nil, err
-		}
-		figures = append(figures, f)
+	if err := cmd.Start(); err != nil {
+		return nil, err
 	}
+	var figures []figure
+	for d := json.NewDecoder(out); err == nil; {
+		var f figure
+		if err = d.Decode(&f); err == nil {
+			fmt.Fprintf(stderr, "bench:   %s\n", f.line())
+			figures = append(figures, f)
+		}
+	}
+	if err == io.EOF {
+		err = nil
+	}
+	if ended := cmd.Wait(); ended != nil {
+		err = ended
+	}
+	return figures, err
 }
 
 func startBroker(ctx context.Context, self string, stderr io.Writer) (addrs string, stop func(), err error) {
@@ -223,8 +231,12 @@ func startBroker(ctx context.Context, self string, stderr io.Writer) (addrs stri
 	return strings.TrimSpace(line), stop, nil
 }
 
+// brokerGarbage is how much of what the broker keeps may be garbage, in percent: its log is large, and fresh memory is dear.
+const brokerGarbage = 20
+
 // serve is the broker's process: it ends when its standard input does.
 func serve(stdout io.Writer) error {
+	debug.SetGCPercent(brokerGarbage)
 	b, err := embedded.Start(embedded.Options{})
 	if err != nil {
 		return err
