@@ -11,12 +11,15 @@ import (
 func (s *simulation) fault() {
 	s.faults--
 	st := s.stages[s.pick(len(s.stages))]
+	if s.over {
+		st = s.stages[1+s.pick(len(s.stages)-1)]
+	}
 	var p *process
 	if n := len(st.processes); n > 0 {
 		p = st.processes[s.pick(n)]
 	}
 	kinds := []string{"killed", "zombie", "joined", "stopped", "reset back", "state emptied", "state cut"}
-	if s.w.losing {
+	if s.w.losing && !s.over {
 		kinds = append(kinds, "reset forward", "retention", "made again")
 	}
 	kind := kinds[s.pick(len(kinds))]
@@ -60,7 +63,7 @@ func (s *simulation) fault() {
 		topic, part := s.source()
 		l := s.kafka.log(topic, part)
 		to := l.first + int64(s.pick(int(l.next-l.first)+1))
-		s.w.gone(s, topic, part, s.below(topic, part), to)
+		s.fate(s.origin(topic, part)).gone(s.below(topic, part), to)
 		l.cut(to)
 	case "made again":
 		topic, _ := s.source()
@@ -69,7 +72,7 @@ func (s *simulation) fault() {
 		}
 		s.w.again++
 		for part := range s.kafka.topics[topic].parts {
-			s.w.gone(s, topic, part, s.below(topic, part), s.kafka.log(topic, part).next)
+			s.fate(s.origin(topic, part)).gone(s.below(topic, part), s.kafka.log(topic, part).next)
 			delete(s.kafka.committed, place{"driftd-ingest", topic, part}) // as Kafka does
 		}
 		s.kafka.create(topic, sourcePartitions)
@@ -115,7 +118,7 @@ func (s *simulation) reset(forward bool) bool {
 	s.restart(s.stages[0])
 	if forward {
 		to := c.offset + int64(s.pick(int(max(l.next-c.offset, 0))+1))
-		s.w.gone(s, topic, part, s.below(topic, part), to)
+		s.fate(s.origin(topic, part)).gone(s.below(topic, part), to)
 		s.kafka.committed[at] = commit{offset: to}
 		return true
 	}

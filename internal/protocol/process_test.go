@@ -27,6 +27,18 @@ const (
 	diesAfter          // it happens, and the process dies
 )
 
+func (o outcome) String() string {
+	return [...]string{"", "produce doubled", "answer lost", "refused", "written late", "killed before a write", "killed after a write"}[o]
+}
+
+// once is the outcome of what a sender sends but once.
+func (o outcome) once() outcome {
+	if o == delayed {
+		return unanswered
+	}
+	return o
+}
+
 // happens tells whether a call that is not a produce does what it should.
 func (o outcome) happens() bool { return o != refused && o != diesBefore && o != delayed }
 

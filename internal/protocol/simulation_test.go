@@ -43,8 +43,28 @@ func (c *chance) pick(n int) int {
 	return b % n
 }
 
+// outcome decides what becomes of a call that changes something.
+func (c *chance) outcome() outcome {
+	switch c.pick(96) {
+	case 1, 2, 3:
+		return doubled
+	case 4:
+		return unanswered
+	case 5:
+		return refused
+	case 6:
+		return diesBefore
+	case 7:
+		return diesAfter
+	case 8, 9:
+		return delayed
+	}
+	return fine
+}
+
 // simulation is a run of the three stages. One goroutine, the scheduler, decides what is done next; all others wait for it.
 type simulation struct {
+	evidence
 	t     testing.TB
 	c     *chance
 	w     *world
@@ -56,19 +76,20 @@ type simulation struct {
 	revive  map[*stage]int // pulses until there is a process again
 	owners  map[place]*owner
 	quietly bool           // nothing goes wrong
+	over    bool           // all has been written: ingest is left alone from now on, as the clock runs ahead
 	faults  int            // that are still to come
 	did     map[string]int // faults, by kind
 	told    []string       // what happened, for who looks into a failure
 	pulses  int
-	hurt    int        // until this pulse ingest is to be left alone
-	look    *rand.Rand // chooses what is looked at, not what happens
+	ahead   time.Duration // of the clock that events go by
+	hurt    int           // until this pulse ingest is to be left alone
+	look    *rand.Rand    // chooses what is looked at, not what happens
 
 	late []func() // writes under way
 
-	mu     sync.Mutex
-	moved  bool // somebody has come or gone
-	calls  []*call
-	failed []string
+	mu    sync.Mutex
+	moved bool // somebody has come or gone
+	calls []*call
 }
 
 // stage is one of driftd's, or a receiver's part of one.
@@ -88,42 +109,28 @@ func (s *simulation) pick(n int) int {
 	return s.c.pick(n)
 }
 
-func (s *simulation) now() time.Time { return start.Add(pace * time.Since(s.began)) }
+func (s *simulation) now() time.Time { return start.Add(pace*time.Since(s.began) + s.ahead) }
 
 func (s *simulation) note(what string) { s.told = append(s.told, what) }
 
 // outcome decides what becomes of a call. None fails twice in a row: the pauses between attempts are long by the clock of events, and
 // a source partition that is not heard of for a minute of it is no longer waited for.
 func (s *simulation) outcome(p *process) outcome {
-	if s.quietly || s.faults == 0 {
+	if s.quietly || s.faults == 0 || s.over && p.stage == s.stages[0] {
 		return fine
 	}
 	if p.failed {
 		p.failed = false
 		return fine
 	}
-	o := fine
-	switch s.pick(64) {
-	case 1, 2, 3:
-		o = doubled
-	case 4:
-		o = unanswered
-	case 5:
-		o = refused
-	case 8, 9:
-		o = delayed
-	case 6:
-		o = diesBefore
-	case 7:
-		o = diesAfter
-	}
+	o := s.c.outcome()
 	if (o == diesBefore || o == diesAfter) && !s.spare(p.stage) {
 		o = fine
 	}
 	if o != fine {
 		p.failed = o != doubled
 		s.faults--
-		s.did[[...]string{"", "produce doubled", "answer lost", "refused", "written late", "killed before a write", "killed after a write"}[o]]++
+		s.did[o.String()]++
 	}
 	return o
 }
@@ -133,7 +140,7 @@ func (s *simulation) spare(st *stage) bool {
 	if st != s.stages[0] {
 		return true
 	}
-	if s.pulses < s.hurt {
+	if s.pulses < s.hurt || s.over {
 		return false
 	}
 	s.hurt = s.pulses + 8
@@ -184,7 +191,7 @@ func (s *simulation) run() {
 	for _, st := range s.stages {
 		s.spawn(st)
 	}
-	for calm := 0; calm < 24; { // pulses after the last event, in which windows come to their end; ingest's time is some pulses behind
+	for calm, over := 0, 0; calm < 9; { // pulses after the last event, in which windows come to their end; ingest's time is some pulses behind
 		s.share()
 		if c, must := s.next(); c != nil && (must || s.pick(24) != 1) {
 			s.grant(c)
@@ -196,8 +203,12 @@ func (s *simulation) run() {
 		time.Sleep(pulse)
 		s.tend()
 		if s.w.done(s) && len(s.late) == 0 {
-			s.faults = 0
-			calm++
+			s.over = true
+			// What is still on its way must not be left a minute behind. What never comes is not waited for.
+			if over++; s.written() || over > 60 {
+				calm++
+				s.ahead += 20 * time.Second
+			}
 		}
 	}
 	s.quietly = true
@@ -274,7 +285,7 @@ func (s *simulation) grant(c *call) {
 		s.kill(c.p)
 		return
 	}
-	if s.faults > 0 && s.pick(40) == 1 {
+	if s.faults > 0 && !s.quietly && s.pick(60) == 1 {
 		s.fault()
 	}
 }
@@ -282,7 +293,7 @@ func (s *simulation) grant(c *call) {
 // tend lets the world go on.
 func (s *simulation) tend() {
 	s.w.write(s)
-	if n := len(s.late); n > 0 && (s.faults == 0 || s.pick(2) == 1) {
+	if n := len(s.late); n > 0 && (s.faults == 0 || s.over || s.pick(2) == 1) {
 		s.late[0]()
 		s.late = s.late[1:]
 	}
@@ -300,7 +311,7 @@ func (s *simulation) tend() {
 			switch {
 			case ended:
 				st.processes = slices.DeleteFunc(st.processes, func(x *process) bool { return x == p })
-			case p.frozen && s.pick(4) != 1 || p.frozen && s.quietly, p.frozen && s.faults == 0:
+			case p.frozen && (s.pick(4) != 1 || s.over || s.faults == 0):
 				s.mu.Lock()
 				p.frozen, p.notice, s.moved = false, 1+s.pick(20), true
 				s.mu.Unlock()

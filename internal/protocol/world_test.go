@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -26,35 +27,34 @@ import (
 const (
 	sourcePartitions, samplesPartitions = 2, 2
 
-	length = 100 * time.Second // of a stream
+	length = 90 * time.Second // of a stream
 
 	ruleFile = `
 groups:
   - name: g
-    slice_by: [tier]
-    total: false
     rules:
       - {alert: Slow, metric: latency, min_samples: 1, threshold: {stat: mean, window: 1m, above: 2s}}
       - {alert: Wrong, metric: error, min_samples: 1, threshold: {stat: rate, window: 2m, above: 40%}}
-  - name: totals
-    rules:
-      - {alert: Quiet, volume: {below: 2, window: 2m}}
-      - {alert: Tail, metric: latency, min_samples: 3, threshold: {stat: p95, window: 2m, above: 3s}}
+      - {alert: Quiet, volume: {below: 3, window: 2m}}
 `
 )
 
 var (
-	start = time.Date(2026, 11, 20, 14, 0, 0, 0, time.UTC)
-	set   = func() *rules.Set {
-		set, problems := rules.Parse("rules.yaml", []byte(ruleFile), rules.Options{Dimensions: windowOptions.Dimensions})
-		if err := problems.Err(); err != nil {
-			panic(err)
-		}
-		return set
-	}()
+	prompts       = []string{"a", "d"} // one a samples partition
+	start         = time.Date(2026, 11, 20, 14, 0, 40, 0, time.UTC)
+	set           = parsed(ruleFile)
 	windowOptions = windows.Options{Dimensions: []string{"tier"}}
 )
 
+func parsed(file string) *rules.Set {
+	set, problems := rules.Parse("rules.yaml", []byte(file), rules.Options{Dimensions: windowOptions.Dimensions})
+	if err := problems.Err(); err != nil {
+		panic(err)
+	}
+	return set
+}
+
+// detectOptions are those of whole workers.
 func detectOptions() detector.PartitionOptions {
 	return detector.PartitionOptions{Windows: windowOptions, Rules: set, Partitions: samplesPartitions}
 }
@@ -66,6 +66,9 @@ type event struct {
 	partition int
 	value     string
 	counts    string
+
+	time    time.Time // of the event itself
+	latency float64
 }
 
 // origin is a source partition of one topic among its namesakes.
@@ -83,14 +86,12 @@ type world struct {
 
 	events  []event
 	written int
-	want    map[origin]map[int64]string // prompts of the events that count, by offset
-	mayLose map[origin]map[int64]bool
-	samples map[origin]map[int64]bool // offsets that stand in the samples topic
 	states  []snapshot
 
 	receivers []*receiver
 	registry  *registryFake
-	asked     int
+	requests  int // for rollbacks
+	asked     int // of those
 	sets      []*metrics.Set
 }
 
@@ -111,13 +112,14 @@ func stream(number int, linked bool) (all []event) {
 	}
 	for p := range sourcePartitions {
 		for at := time.Duration(0); at < length; at += time.Duration(2+r.IntN(12)) * time.Second {
-			prompt := string(rune('a' + r.IntN(4)))
-			when := start.Add(at - time.Duration(r.IntN(4000))*time.Millisecond).Format(time.RFC3339Nano)
+			prompt := prompts[r.IntN(len(prompts))]
+			eventTime := start.Add(at - time.Duration(r.IntN(4000))*time.Millisecond)
+			when := eventTime.Format(time.RFC3339Nano)
 			latency, failed := 0.5*float64(1+r.IntN(2)), false
-			if bad := int(at/(40*time.Second)) + int(prompt[0]); bad%2 == 0 {
+			if bad := start.Add(at).Minute() + int(prompt[0]); bad%2 == 0 {
 				latency, failed = 0.5*float64(4+r.IntN(8)), r.IntN(2) == 0
 			}
-			e := event{at: at, topic: "spans", partition: p, counts: prompt}
+			e := event{at: at, topic: "spans", partition: p, counts: prompt, time: eventTime, latency: latency}
 			trace, span, parent := id(16), id(8), id(8)
 			figures := fmt.Sprintf(`"latency":%g,"error":%v`, latency, failed)
 			names := fmt.Sprintf(`"prompt":%q,"version":"v1","tier":%q`, prompt, []string{"x", "y"}[r.IntN(2)])
@@ -146,12 +148,26 @@ func stream(number int, linked bool) (all []event) {
 	return all
 }
 
-func newSimulation(t testing.TB, c *chance, number int, linked, losing bool) *simulation {
-	w := &world{
-		linked: linked, losing: losing, events: stream(number, linked), want: map[origin]map[int64]string{}, mayLose: map[origin]map[int64]bool{},
-		samples: map[origin]map[int64]bool{}, registry: newRegistry(),
+var (
+	streamsMade sync.Map
+)
+
+// streamOf is stream, made once.
+func streamOf(number int, linked bool) []event {
+	type key struct {
+		number int
+		linked bool
 	}
-	s := &simulation{t: t, c: c, w: w, kafka: newCluster(), revive: map[*stage]int{}, owners: map[place]*owner{}, did: map[string]int{}}
+	if all, ok := streamsMade.Load(key{number, linked}); ok {
+		return all.([]event)
+	}
+	all, _ := streamsMade.LoadOrStore(key{number, linked}, stream(number, linked))
+	return all.([]event)
+}
+
+func newSimulation(t testing.TB, c *chance, number int, linked, losing bool) *simulation {
+	w := &world{linked: linked, losing: losing, events: streamOf(number, linked), registry: newRegistry(), requests: max(number%3-1, 0) * 2}
+	s := &simulation{t: t, c: c, w: w, evidence: newEvidence(), kafka: newCluster(), revive: map[*stage]int{}, owners: map[place]*owner{}, did: map[string]int{}}
 	sources := []string{"spans"}
 	if linked {
 		sources = append(sources, "scores")
@@ -174,7 +190,10 @@ func newSimulation(t testing.TB, c *chance, number int, linked, losing bool) *si
 				}).Run(ctx)
 			}})
 	}
-	for _, traits := range []alert.Traits{{Updates: true}, {PerAlert: true}} {
+	for i, traits := range []alert.Traits{{Updates: true}, {PerAlert: true}} {
+		if number%3 != i {
+			continue
+		}
 		r := &receiver{name: fmt.Sprint("to", len(w.receivers)), traits: traits, told: map[string]detector.RecordType{}}
 		w.receivers = append(w.receivers, r)
 		act(r.name, func(p *process) alert.Core {
@@ -182,6 +201,9 @@ func newSimulation(t testing.TB, c *chance, number int, linked, losing bool) *si
 				Name: r.name, Receiver: reached{r, p}, Route: &alert.Route{Receiver: r.name}, UntilWorseBy: 0.2, Now: s.now, Metrics: p.set, Log: quiet,
 			})
 		})
+	}
+	if w.requests == 0 {
+		return s
 	}
 	act("registry", func(p *process) alert.Core {
 		return rollback.New(rollback.Config{Registry: asked{w.registry, p}, Enabled: true, Now: s.now, Metrics: p.set, Log: quiet})
@@ -192,7 +214,7 @@ func newSimulation(t testing.TB, c *chance, number int, linked, losing bool) *si
 func (s *simulation) ingest(ctx context.Context, p *process) error {
 	cfg := consumer.Config{
 		Client: p.client, Log: quiet, Metrics: p.set, Now: s.now, Encodings: map[string]consumer.Format{"driftd_json": {New: driftdjson.New}},
-		Dimensions: []consumer.Dimension{{Name: "tier"}}, Heartbeat: time.Second, Commit: 400 * time.Millisecond,
+		Dimensions: []consumer.Dimension{{Name: "tier"}}, Heartbeat: 2 * pulse, Commit: pulse,
 	}
 	for _, topic := range s.stages[0].topics {
 		cfg.Sources = append(cfg.Sources, consumer.SourceTopic{Topic: topic, Encoding: "driftd_json"})
@@ -209,7 +231,7 @@ func (s *simulation) ingest(ctx context.Context, p *process) error {
 
 func (s *simulation) detect(ctx context.Context, p *process) error {
 	return detector.NewWorker(detector.WorkerOptions{
-		Prefix: "driftd.", Windows: windowOptions, Partitions: samplesPartitions, CheckpointEvery: time.Second, Now: s.now,
+		Prefix: "driftd.", Windows: windowOptions, Partitions: samplesPartitions, CheckpointEvery: 2 * pulse, Now: s.now,
 	}, set, p.client, p.set, quiet).Run(ctx)
 }
 
@@ -223,17 +245,12 @@ func (w *world) write(s *simulation) {
 	for w.written < len(w.events) && w.events[w.written].at <= now {
 		e := &w.events[w.written]
 		w.written++
-		o := s.origin(e.topic, e.partition)
-		l := s.kafka.log(e.topic, e.partition)
 		if e.counts != "" {
-			if w.want[o] == nil {
-				w.want[o] = map[int64]string{}
-			}
-			w.want[o][l.next] = e.counts
+			mark(&s.fate(s.origin(e.topic, e.partition)).counts, s.kafka.log(e.topic, e.partition).next)
 		}
 		s.put(e.topic, e.partition, []byte(e.value))
 	}
-	if w.asked < 2 && now > time.Duration(w.asked+1)*30*time.Second {
+	if w.asked < w.requests && now > time.Duration(w.asked+1)*30*time.Second {
 		w.asked++
 		r := detector.Record{
 			ID: fmt.Sprint("request", w.asked), Step: 1, Type: detector.RollbackRequested, Time: s.now().UTC(), Prompt: string(rune('o' + w.asked)),
@@ -264,20 +281,9 @@ func (d *direct) Write(_ context.Context, parcels []kafkalog.Parcel) {
 	}
 }
 
-// gone notes that what is not counted of a stretch may be lost.
-func (w *world) gone(s *simulation, topic string, partition int, from, to int64) {
-	o := s.origin(topic, partition)
-	if w.mayLose[o] == nil {
-		w.mayLose[o] = map[int64]bool{}
-	}
-	for ; from < to; from++ {
-		w.mayLose[o][from] = true
-	}
-}
-
 // done tells whether all that was written has passed through.
 func (w *world) done(s *simulation) bool {
-	if w.written < len(w.events) || w.asked < 2 {
+	if w.written < len(w.events) || w.asked < w.requests {
 		return false
 	}
 	s.mu.Lock()
