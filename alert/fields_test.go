@@ -197,6 +197,25 @@ func TestOutboxNews(t *testing.T) {
 	})
 }
 
+// What was done by a clock that was ahead is told once, by whoever tells it.
+func TestOutboxNewsOfTheFuture(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBubble(t, 1, Traits{Updates: true}, nil)
+		defer func() { b.stop() }()
+		kept := b.keep()
+		b.step("fires", 0, list(rec("a1", 2, detector.Firing, 0.8)), "a/v2 1 2 firing")
+		ack := detector.Record{ID: "a1", Step: 2, Type: detector.Acknowledged, Time: recordNow().Add(10 * time.Minute), Group: "g", Rule: "R", Prompt: "a", Version: "v2", Actor: "slack:jane"}
+		b.step("acknowledged", 0, list(ack), "a/v2 (m1) 1 2 firing acknowledged")
+		b.restart()
+		b.step("is over", 0, list(rec("a1", 3, detector.Resolved, 0.9)), "a/v2 (m1) 1 3 resolved")
+		for i, want := range []detector.RecordType{detector.Firing, detector.Acknowledged, detector.Resolved} {
+			if n := kept()[i]; len(n.News) != 1 || n.News[0].Type != want {
+				t.Errorf("news %d: %+v", i, n.News)
+			}
+		}
+	})
+}
+
 // What has been over for a day is forgotten; what fires is not, and neither is what is still to be told.
 func TestOutboxForgets(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {

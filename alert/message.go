@@ -120,6 +120,11 @@ func (n *Notification) about(at *Attempt, of *alertState, since time.Time) bool 
 // notices are the records that a group was told, or for ever refused. By them the ledger of the next worker knows, see verdict.
 func (o *Outbox) notices(g *groupState, n *Notification, ref string, f *Failure, now time.Time) map[int][]detector.Record {
 	at := now.UTC()
+	for i := range n.News {
+		if r := &n.News[i]; !r.Type.IsStep() && r.Time.After(at) {
+			at = r.Time // or it would be news the next time too
+		}
+	}
 	if !at.After(g.toldAt) {
 		at = g.toldAt.Add(time.Microsecond) // clocks differ: what is told later is later
 	}
