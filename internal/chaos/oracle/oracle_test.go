@@ -133,6 +133,21 @@ func TestLinksAndRepetitionsByHand(t *testing.T) {
 	}
 }
 
+// A score whose span was cut off, of a trace that is there: without a prompt in it there is nothing to link to, with several nobody knows.
+func TestScoreOfWhatWasCutOff(t *testing.T) {
+	const trace = `"trace_id":"5b8efff798038103d269b633813fc60c"`
+	score := at(9, `"type":"score",`+trace+`,"span_id":"eee19b7ec3c1b174","rubric":"r","value":0.3`)
+	call := func(id, more string) string {
+		return at(10, `"type":"span",`+trace+`,"span_id":"eee19b7ec3c1b17`+id+`","parent_span_id":"eee19b7ec3c1b180","latency":0.1`+more)
+	}
+	if want := small(t, smallRules, 0, score, call("1", "")); len(want.Unsure) > 0 || len(want.Dead) != 1 || want.Dead[0].Reason != "unlinked" {
+		t.Errorf("without a prompt: %v, dead letters %v", want.Unsure, want.Dead)
+	}
+	if want := small(t, smallRules, 0, score, call("1", `,"prompt":"p"`), call("2", `,"prompt":"q"`)); len(want.Unsure) != 1 {
+		t.Errorf("of two prompts: %v, dead letters %v", want.Unsure, want.Dead)
+	}
+}
+
 func TestValues(t *testing.T) {
 	var v oracle.Values
 	for range 10 {

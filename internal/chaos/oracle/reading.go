@@ -272,7 +272,8 @@ func (e *event) belong(trace []*event, responses map[string]*event, w *Want) {
 			return
 		}
 	}
-	if len(trace) > 0 {
+	// Where none of them names a prompt there is nothing to link to.
+	if slices.ContainsFunc(trace, func(s *event) bool { return s.prompt != "" }) {
 		w.unsure("%s[%d]@%d is about a span that is not there, of a trace that is", e.topic, e.partition, e.offset)
 	}
 }
