@@ -76,6 +76,7 @@ type Group struct {
 		joined  bool
 		problem string // of joining
 		conns   map[net.Conn]struct{}
+		asking  asking
 	}
 }
 
@@ -240,6 +241,9 @@ func (g *Group) member(ctx context.Context, topics []string, start func(*Claim) 
 		if mctx.Err() != nil {
 			break
 		}
+		g.mu.Lock()
+		g.mu.asking.ends(err, len(g.client.brokers))
+		g.mu.Unlock()
 		if err != nil {
 			err = g.client.hint(err)
 			g.trouble(err)

@@ -1,7 +1,6 @@
 package kafkalog
 
 import (
-	"context"
 	"net"
 	"time"
 
@@ -31,18 +30,6 @@ func (g *Group) leave(cg *kafka.ConsumerGroup) {
 			g.mu.Unlock()
 		}
 	}
-}
-
-// dial opens a connection that leave can cut: kafka-go's own calls cannot be cancelled.
-func (g *Group) dial(ctx context.Context, network, address string) (net.Conn, error) {
-	conn, err := dialConn(ctx, network, address)
-	if err != nil {
-		return nil, err
-	}
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	g.mu.conns[conn] = struct{}{}
-	return &trackedConn{Conn: conn, group: g}, nil
 }
 
 type trackedConn struct {
