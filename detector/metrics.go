@@ -31,8 +31,14 @@ type meters struct {
 	}
 }
 
-// partitionGauges is what a partition's goroutine says of itself.
+// partitionGauges is what a partition's goroutine says of itself. How far its rules are behind can be told when there is a watermark;
+// until then it is told for how long there has been none.
 type partitionGauges struct {
+	meters                          *meters
+	partition                       int
+	unready, lag, records           string       // names of metrics
+	taken                           time.Time    // when it was taken up, by the meters' clock
+	ready                           bool         // there is a watermark, or was
 	watermark                       atomic.Int64 // event time, Unix ns; 0 before the first
 	behind                          atomic.Int64 // records
 	series, cells, panes, paneBytes atomic.Int64
@@ -84,28 +90,32 @@ func newMeters(set *metrics.Set, now func() time.Time) *meters {
 	return m
 }
 
-// own registers a partition's gauges; the returned function takes them away.
+// own tells of a partition from when it is taken up; the returned function ends that.
 func (m *meters) own(partition int) (*partitionGauges, func()) {
-	g := &partitionGauges{}
-	lag := fmt.Sprintf(`driftd_detector_watermark_lag_seconds{partition="%d"}`, partition)
-	behind := fmt.Sprintf(`driftd_detector_lag_records{partition="%d"}`, partition)
-	m.mu.Lock()
-	defer m.mu.Unlock()
-	m.mu.partitions[partition] = g
-	m.set.NewGauge(lag, func() float64 {
-		if w := g.watermark.Load(); w > 0 {
-			return m.now().Sub(time.Unix(0, w)).Seconds()
-		}
-		return 0
-	})
-	m.set.NewGauge(behind, func() float64 { return float64(g.behind.Load()) })
+	name := func(of string) string { return fmt.Sprintf(`driftd_detector_%s{partition="%d"}`, of, partition) }
+	g := &partitionGauges{
+		meters: m, partition: partition, taken: m.now(),
+		unready: name("unready_seconds"), lag: name("watermark_lag_seconds"), records: name("lag_records"),
+	}
+	m.set.NewGauge(g.unready, func() float64 { return m.now().Sub(g.taken).Seconds() })
 	return g, func() {
 		m.mu.Lock()
 		defer m.mu.Unlock()
 		delete(m.mu.partitions, partition)
-		m.set.UnregisterMetric(lag)
-		m.set.UnregisterMetric(behind)
+		for _, name := range []string{g.unready, g.lag, g.records} {
+			m.set.UnregisterMetric(name)
+		}
 	}
+}
+
+// restored tells of what a partition holds, too, from now on.
+func (g *partitionGauges) restored(p *Partition) {
+	m := g.meters
+	m.mu.Lock()
+	m.mu.partitions[g.partition] = g
+	m.mu.Unlock()
+	m.set.NewGauge(g.records, func() float64 { return float64(g.behind.Load()) })
+	g.look(p, 0)
 }
 
 // count adds what passed through a partition between two looks.
@@ -134,6 +144,12 @@ func (g *partitionGauges) look(p *Partition, behind int64) {
 	g.firing.Store(int64(firing))
 	if w := p.Store().Watermark(); !w.IsZero() {
 		g.watermark.Store(w.UnixNano())
+		if !g.ready {
+			g.ready = true
+			m := g.meters
+			m.set.NewGauge(g.lag, func() float64 { return m.now().Sub(time.Unix(0, g.watermark.Load())).Seconds() })
+			m.set.UnregisterMetric(g.unready)
+		}
 	}
 	g.behind.Store(max(behind, 0))
 }

@@ -102,15 +102,15 @@ func (w *Worker) own(ctx context.Context, claim *kafkalog.Claim) error {
 		samples: w.o.Prefix + "samples", alerts: w.o.Prefix + "alerts", state: w.o.Prefix + "state", dead: w.o.Prefix + "dead",
 	}
 	defer w.plight.Forget(t.name)
+	var disown func()
+	t.gauges, disown = w.meters.own(claim.Partition)
+	defer disown()
 	began := time.Now()
 	if err := t.open(ctx); err != nil {
 		return err
 	}
 	fault.Point("detect.restored")
-	var disown func()
-	t.gauges, disown = w.meters.own(claim.Partition) // not before: nothing is known of it, and a lag of 0 would say that all is well
-	defer disown()
-	t.gauges.look(t.p, 0)
+	t.gauges.restored(t.p)
 	w.meters.restoreSeconds.UpdateDuration(began)
 	pending, firing := t.p.Alerts()
 	watermark := "none"
