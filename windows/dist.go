@@ -38,40 +38,20 @@ const sparePoints = 16 << 10
 
 // digester owns the buffers for building and merging distributions. Owned by one goroutine.
 type digester struct {
-	td    map[float64]*tdigest.TDigest // by compression
 	spare tdigest.CentroidList
 	runs  []int
 }
 
-func (g *digester) compress(pts tdigest.CentroidList, compression float64) tdigest.CentroidList {
-	if len(pts) <= int(compression) {
-		return pts
-	}
-	td := g.td[compression]
-	if td == nil {
-		if g.td == nil {
-			g.td = make(map[float64]*tdigest.TDigest)
-		}
-		td = tdigest.NewWithCompression(compression)
-		g.td[compression] = td
-	}
-	td.Reset()
-	td.AddCentroidList(pts)
-	return td.Centroids(pts[:0])
-}
-
-// order sorts the points and folds equal values. They come as a few ascending runs, one a pane, which are merged pairwise.
+// order sorts the points and folds equal values. They come as ascending runs, one a pane; few are merged pairwise.
 func (g *digester) order(d *dist) {
-	a, b := d.pts, slices.Grow(g.spare[:0], len(d.pts))
-	runs := append(g.runs[:0], 0) // where they begin, and the end
-	for i := 1; i < len(a); i++ {
-		if a[i].Mean < a[i-1].Mean {
-			runs = append(runs, i)
-		}
+	a, b := d.pts, slices.Grow(g.spare[:0], len(d.pts))[:len(d.pts)]
+	runs := runsOf(g.runs[:0], a)
+	if len(runs) > manyRuns && len(a) > manyPoints {
+		a, b = radix(a, b)
+		settle(a)
+		runs = runsOf(runs[:0], a)
 	}
-	runs = append(runs, len(a))
 	for len(runs) > 2 {
-		b = b[:len(a)]
 		left := runs[:0]
 		for i := 0; i+1 < len(runs); i += 2 {
 			from := runs[i]
@@ -90,6 +70,17 @@ func (g *digester) order(d *dist) {
 		g.spare = nil
 	}
 	d.foldEqual()
+}
+
+// runsOf are where the ascending runs of points begin, and the end.
+func runsOf(dst []int, pts tdigest.CentroidList) []int {
+	dst = append(dst, 0)
+	for i := 1; i < len(pts); i++ {
+		if pts[i].Mean < pts[i-1].Mean {
+			dst = append(dst, i)
+		}
+	}
+	return append(dst, len(pts))
 }
 
 // fewRuns is up to how many runs the upper half of a distribution is read without putting all of it in order.
@@ -190,7 +181,7 @@ func (g *digester) normalize(d *dist, compression float64) {
 		d.exact = false
 	}
 	if !d.exact {
-		d.pts = g.compress(d.pts, compression)
+		d.pts = compress(d.pts, compression)
 	}
 }
 
@@ -224,7 +215,7 @@ func (g *digester) ofSorted(d *dist, values []float64, compression float64) {
 	}
 	if len(d.pts) > tableLimit {
 		d.exact = false
-		d.pts = g.compress(d.pts, compression)
+		d.pts = compress(d.pts, compression)
 	}
 }
 
