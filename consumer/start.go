@@ -33,8 +33,11 @@ func (l lineage) String() string {
 	return "driftd1 " + hex.EncodeToString(l.topic[:]) + " " + strconv.FormatUint(l.counter, 10)
 }
 
-// maxFences bounds the fences that a commit remembers, so that its metadata stays well below the 4096 bytes that brokers allow.
-const maxFences = 128
+// maxFences bounds the fences that a commit remembers, so that its metadata stays below the 4096 bytes that brokers allow. The clock
+// flushes four times a minute at most, so they reach back for an hour at least, longer than what is remembered with the usual horizon.
+// With a longer one those that are forgotten are of events that were counted: read again, to be remembered, one of these may find
+// another prompt than it did, where more of its trace had come since, and so may scores that come later.
+const maxFences = 256
 
 // metadata is that of a commit. fences are the offsets, in ascending order, that had been read when the clock flushed the delay
 // line; the last maxFences of them are kept, as the distances between them.

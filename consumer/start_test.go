@@ -1,6 +1,7 @@
 package consumer
 
 import (
+	"math"
 	"reflect"
 	"slices"
 	"testing"
@@ -70,6 +71,13 @@ func TestLineage(t *testing.T) {
 	long := b.metadata(fences)
 	if got, back, ok := parseMetadata(long); !ok || got != b || !slices.Equal(back, fences[300-maxFences:]) || len(long) > 2000 {
 		t.Errorf("%d bytes read as %+v, %d", len(long), got, back)
+	}
+	for i := range fences {
+		fences[i] = math.MaxInt64 / 300 * int64(i+1)
+	}
+	long = lineage{a.topic, math.MaxUint64}.metadata(fences)
+	if _, back, ok := parseMetadata(long); !ok || !slices.Equal(back, fences[300-maxFences:]) || len(long) > 4096 {
+		t.Errorf("%d bytes in the worst case, %d fences read back", len(long), len(back))
 	}
 	for _, s := range []string{"", "driftd1", b.String() + " !", b.String() + " 1 2", b.String() + " 5,0", b.String() + " 5,-1", b.String() + " ,", b.String() + " 1y2p0ij32e8e7,1y2p0ij32e8e7", "driftd1 00 1", "driftd1 " + a.String()[8:40] + " x", "driftd2" + a.String()[7:]} {
 		if _, _, ok := parseMetadata(s); ok {

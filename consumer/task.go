@@ -287,6 +287,9 @@ func (t *task) raiseFence() bool {
 		t.source.fences = nil
 		t.raised = slices.DeleteFunc(t.raised, func(f int64) bool { return f >= t.source.next })
 	}
+	if n := len(t.raised); n >= maxFences && t.raised[n-maxFences] > t.done {
+		return false // the one that would be forgotten is of what is not written yet, and this cannot be written before it
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), grace)
 	defer cancel()
 	at, raised := t.done, append(t.raised[max(0, len(t.raised)-maxFences):], t.source.next)

@@ -117,6 +117,45 @@ func TestFenceWhoseCommitIsUnsureStays(t *testing.T) {
 	})
 }
 
+// The clock does not flush more often than commits can remember while nothing can be written: what was flushed first would be linked to
+// something else when it is read again. Then it goes on, and forgets the oldest.
+func TestFencesOfWhatIsNotWrittenStay(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var fences []int64
+		for i := range int64(maxFences - 2) {
+			fences = append(fences, 3+i)
+		}
+		b := &lostAnswers{fakeBrokers: newFakeBrokers(maxFences + 2)}
+		b.set(func() { b.writeErr = errors.New("no space is left") })
+		task, l, stop := linkTask(t, b, promptless{offsetDecoder{b.fakeBrokers}}, fences...)
+		l.join("scores").sampled.Store(true)
+		next := int64(maxFences + 2)
+		flushes := func() (last []int64) {
+			for range 4 {
+				time.Sleep(20 * time.Second) // the clock flushes after 15
+				b.append(1)
+				next++
+			}
+			b.mu.Lock()
+			defer b.mu.Unlock()
+			_, last, _ = parseMetadata(b.metadata[len(b.metadata)-1])
+			return last
+		}
+		if got := flushes(); len(got) != maxFences || got[0] != 3 {
+			t.Errorf("%d fences, the first at %d, want %d from 3 on", len(got), got[0], maxFences)
+		}
+		b.set(func() { b.writeErr = nil })
+		got := flushes()
+		stop()
+		if len(got) != maxFences || got[maxFences-1] < next-2 || b.committed < next-1 {
+			t.Errorf("%d fences, the last at %d, %d committed, of %d", len(got), got[maxFences-1], b.committed, next)
+		}
+		if n := task.source.line.len(); n > 1 {
+			t.Errorf("%d events wait", n)
+		}
+	})
+}
+
 // A fence behind the log's end, which was cut back, does not keep the clock from flushing.
 func TestFenceBehindTheLogsEndIsForgotten(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
