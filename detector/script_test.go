@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,7 +37,11 @@ var scriptOptions = windows.Options{Dimensions: []string{"tier", "locale"}}
 //	----
 //	the steps that came of it
 func TestScripts(t *testing.T) {
+	days := []string{"against_24h", "change_fallback", "drift_previous", "drift_same_hours", "shape_versions", "traffic_share"}
 	scripts.Each(t, func(t *testing.T, file *scripts.Script) {
+		if name := strings.TrimSuffix(filepath.Base(file.Name), ".txt"); testing.Short() && slices.Contains(days, name) {
+			t.Skip("days of traffic, or hundreds of series")
+		}
 		s := &script{t: t, file: file.Name}
 		file.Run(t, s.run)
 		s.replay()

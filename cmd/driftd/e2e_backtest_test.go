@@ -90,6 +90,9 @@ func TestBacktestIsTheDaemon(t *testing.T) {
 	}
 	for _, partitions := range []int{1, 2} {
 		t.Run(fmt.Sprintf("%d source partitions", partitions), func(t *testing.T) {
+			if partitions == 1 && testing.Short() && !testkit.Real() {
+				t.Skip("the same with two, which go on side by side")
+			}
 			lastTick := specBegins.Add(6 * time.Hour)
 			w := newWorld(t, testkit.Broker(t), backtestRules, lastTick)
 			cfg := w.backtestConfig()
