@@ -103,7 +103,7 @@ func killPoints(r *run) error {
 		ways[s] = slices.Repeat(way, r.rounds)
 		for i, p := range ways[s] {
 			nth := 1
-			if first(p) > 0 {
+			if first(p) > 0 && p+":" != restoring {
 				nth += r.rng.IntN(times)
 			}
 			ways[s][i] = fmt.Sprintf("%s:%d", p, nth)
@@ -139,6 +139,11 @@ func killPoints(r *run) error {
 					faults := ahead
 					if n < len(ways[s]) {
 						faults = append(slices.Clone(ahead), ways[s][n])
+					}
+					if n < len(ways[s]) && strings.HasPrefix(ways[s][n], restoring) {
+						if err := r.saved(s); err != nil {
+							return err
+						}
 					}
 					p, err := w.Start(s, faults...)
 					if err != nil || len(faults) == 0 {
@@ -181,6 +186,22 @@ func killPoints(r *run) error {
 		r.note("left out, for it is short: %s", strings.Join(left, ", "))
 	}
 	return r.finish()
+}
+
+// restoring is a point that is passed only where there is a checkpoint.
+const restoring = "detect.restore:"
+
+// saved runs a stage until it has saved a checkpoint, and kills it.
+func (r *run) saved(stage string) error {
+	p, err := r.world.Start(stage)
+	if err != nil {
+		return err
+	}
+	defer p.Kill()
+	return rig.Until(r.ctx, "a checkpoint", func() bool {
+		m, err := p.Metrics(r.ctx)
+		return err == nil && m[`driftd_detector_checkpoints_total{result="ok"}`] > 0
+	})
 }
 
 // first sorts the points that only a first start passes before the others.
