@@ -122,7 +122,7 @@ func findCheckpoint(ctx context.Context, log partitionLog) (*windows.Checkpoint,
 		return nil, err
 	}
 	f := windows.NewFinder()
-	for from, to, step := next, next, int64(16); from > first; to, step = from, step*4 {
+	for from, to, step := next, next, int64(4); from > first; to, step = from, step*4 {
 		from = max(first, to-step)
 		marked := int64(-1)
 		err := log.read(ctx, from, to, func(offset int64, value []byte) error {
