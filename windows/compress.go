@@ -6,18 +6,30 @@ import (
 	"github.com/influxdata/tdigest"
 )
 
-// compress makes at most about so many centroids of points in ascending order, in their place. It is the merging t-digest of Dunning
-// and Ertl (arXiv 1902.04023) with the scale function k₁, as the tdigest package has it, but in one pass over what is in order already.
+// compress makes about so many centroids of points in ascending order, in their place. It is the merging t-digest of Dunning and Ertl
+// (arXiv 1902.04023) with the scale function k₁, as the tdigest package has it, without its sorting. As there, points are taken so many
+// at a time: those that are taken together once are not merged again so easily, and more centroids stay than of all in one go.
 func compress(pts tdigest.CentroidList, compression float64) tdigest.CentroidList {
 	if len(pts) <= int(compression) {
 		return pts
 	}
+	most, made := 8*int(math.Ceil(compression))+1, 0
+	for from := 0; from < len(pts); {
+		n := copy(pts[made:], pts[from:min(from+most, len(pts))])
+		from += n
+		made = compressSome(pts[:made+n], compression)
+	}
+	return pts[:made]
+}
+
+// compressSome does so with all points at once, and returns how many centroids it made.
+func compressSome(pts tdigest.CentroidList, compression float64) (made int) {
 	total := 0.0
 	for i := range pts {
 		total += pts[i].Weight
 	}
 	if !(total > 0) {
-		return pts[:0]
+		return 0
 	}
 	last, sofar := 0, pts[0].Weight
 	sin, cos := math.Sincos(math.Pi / compression)
@@ -40,5 +52,5 @@ func compress(pts tdigest.CentroidList, compression float64) tdigest.CentroidLis
 		last++
 		pts[last] = p
 	}
-	return pts[:last+1]
+	return last + 1
 }
