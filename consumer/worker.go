@@ -78,7 +78,7 @@ type Worker struct {
 	cfg     Config
 	sources map[string]*sourceTopic
 	topics  atomic.Pointer[layout]
-	first   *layout // as it was when Run began
+	first   *layout // as this group saw it first
 	linkers linkers
 	copies  copies
 	trouble trouble.List
@@ -147,13 +147,16 @@ func (w *Worker) Run(ctx context.Context) error {
 	state := changes{log: w.cfg.Log}
 	for b := (kafkalog.Backoff{}); b.Wait(ctx); {
 		err := w.refresh(ctx)
+		if err == nil {
+			err = w.meet(ctx)
+		}
 		state.note(ctx, "cannot look up topics, trying on", err)
 		if err == nil {
+			w.keep(ctx)
 			break
 		}
 	}
 	w.complain()
-	w.first = w.topics.Load()
 	cctx, over := context.WithCancel(context.WithoutCancel(ctx))
 	var wg sync.WaitGroup
 	wg.Go(func() { w.copies.run(cctx) })
@@ -169,6 +172,7 @@ func (w *Worker) Run(ctx context.Context) error {
 				return
 			case <-t.C:
 				state.note(ctx, "cannot look up topics, trying on", w.refresh(ctx))
+				w.keep(ctx)
 				w.complain()
 			}
 		}

@@ -91,7 +91,8 @@ func (w *Worker) resume(ctx context.Context, claim *kafkalog.Claim, src *sourceT
 	return b, err
 }
 
-// cameLater tells a partition that was made after Run began: of a topic that was made or made again, or by addition.
+// cameLater tells a partition that was made after this group saw its sources first: of a topic that was made or made again, or by
+// addition.
 func (w *Worker) cameLater(topic string, partition int, id [16]byte) bool {
 	return w.first.ids[topic] != id || w.first.partitions[topic] <= partition
 }

@@ -64,7 +64,7 @@ type Source struct {
 	Encoding   string `yaml:"encoding" default:"otlp_proto" enum:"otlp_proto|otlp_json|driftd_json|posthog|helicone" doc:"What its records are."`
 	Envelope   string `yaml:"envelope" default:"none" enum:"none|cloudevents" doc:"What they are wrapped in: cloudevents is binary or structured."`
 	Attributes string `yaml:"attributes" default:"auto" enum:"auto|otel|openinference|langfuse|openllmetry|mlflow" doc:"Which producers' attribute names are looked for, in OTLP: auto is all."`
-	Start      Start  `yaml:"start" default:"earliest" doc:"Where to begin in a topic that has never been read: earliest, latest, or a time."`
+	Start      Start  `yaml:"start" default:"earliest" doc:"Where to begin in a topic that has never been read: earliest, latest, or a time. Topics that are made later, or made again, and partitions that are added are read from their start."`
 	// For producers that send again what had arrived.
 	Dedup time.Duration `yaml:"dedup" default:"0s" doc:"Count spans of one trace and span id, and scores of one span, rubric and time, once within so long, event time: 1m to 24h; 0s counts each."`
 }
