@@ -140,7 +140,7 @@ func heldBack(r *run) error {
 			return 0
 		}, never)
 	}
-	if err := r.open(stream.Spec{Length: lull + hours + more, Rate: 1}, func(o *rig.Options) { o.Speed = 4 * speed }); err != nil {
+	if err := r.open(stream.Spec{Length: lull + hours + more, Rate: 1, Cut: true}, func(o *rig.Options) { o.Speed = 4 * speed }); err != nil {
 		return err
 	}
 	return r.through()

@@ -61,7 +61,7 @@ type Spec struct {
 	Prefix     string        // of the topics' names
 	Poison     float64       // records that no one can use, as a share of all others; negative is none. Default 0.03
 	Duplicates float64       // records that come twice, as a share; negative is none. Default 0.02
-	// Cut leaves out the rule on the tail of what is any number. Where records will be cut off, the few calls that are left of a minute
+	// Cut leaves out the rule on the tail of what is any number. Where records will be cut off, or are few, the calls that are left of a minute
 	// are about as many as a digest may err by.
 	Cut bool
 	// Rollback adds RollbackPrompt, of which BadVersion takes over from GoodVersion after a third of the stream and is worse, and a rule that
