@@ -187,6 +187,9 @@ func (v *view) OffsetAt(ctx context.Context, topic string, partition int, at int
 	return offset, err
 }
 
+// rare is how often it is tossed up whether something goes wrong that is seldom done.
+const rare = 6
+
 var errBroken = errors.New("the connection broke")
 
 func (v *view) Write(ctx context.Context, parcels []kafkalog.Parcel) {
@@ -194,8 +197,12 @@ func (v *view) Write(ctx context.Context, parcels []kafkalog.Parcel) {
 	for i := range parcels {
 		what += fmt.Sprint(" ", parcels[i].Topic, parcels[i].Partition)
 	}
+	tosses := 1
+	if parcels[0].Topic == "driftd.alerts" {
+		tosses = rare
+	}
 	now := v.s.now().UnixMilli()
-	err := v.p.ask(ctx, &call{what: what, faulty: true, do: func(o outcome) {
+	err := v.p.ask(ctx, &call{what: what, faulty: tosses, do: func(o outcome) {
 		for i := range parcels {
 			p := &parcels[i]
 			if i > 0 && o != fine { // each leader answers for itself
@@ -287,7 +294,7 @@ func (v *view) Committed(ctx context.Context, group, topic string, partition int
 
 func (v *view) CommitApart(ctx context.Context, group string, offsets []kafkalog.Offset) error {
 	var lost error
-	err := v.p.ask(ctx, &call{what: "commit apart", faulty: true, do: func(o outcome) {
+	err := v.p.ask(ctx, &call{what: "commit apart", faulty: 1, do: func(o outcome) {
 		if o.happens() {
 			for _, at := range offsets {
 				v.s.kafka.committed[place{group, at.Topic, at.Partition}] = commit{at.Offset, at.Metadata}
@@ -306,7 +313,7 @@ func (v *view) CommitApart(ctx context.Context, group string, offsets []kafkalog
 // commit stores an offset unless the partition is another's.
 func (v *view) commit(ctx context.Context, m *member, at place, c commit) error {
 	var lost error
-	err := v.p.ask(ctx, &call{what: fmt.Sprint("commit ", at.topic, at.partition), faulty: true, do: func(o outcome) {
+	err := v.p.ask(ctx, &call{what: fmt.Sprint("commit ", at.topic, at.partition), faulty: 1, do: func(o outcome) {
 		if v.s.owners[at] == nil || v.s.owners[at].member != m {
 			lost = kafkalog.ErrNotOwner
 			return

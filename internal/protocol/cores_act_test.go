@@ -49,6 +49,9 @@ func (w *cores) tell() {
 // deal lets act do one thing. It reads all that there was before it tells anything.
 func (w *cores) deal() bool {
 	a := w.act
+	if a.dead {
+		return false
+	}
 	for p := range a.offset {
 		if a.offset[p] == int64(len(w.alerts[p])) {
 			continue
@@ -68,18 +71,10 @@ func (w *cores) deal() bool {
 				w.settle(a, p)
 			}
 		}
-		if a.core.Act(context.Background(), a); a.dead {
-			w.tell()
-		}
+		a.core.Act(context.Background(), a)
 		return true
 	}
-	if p := w.pick(len(w.detect)); w.pick(4) == 1 && w.settle(a, p) {
-		if a.dead {
-			w.tell()
-		}
-		return true
-	}
-	return false
+	return w.pick(4) == 1 && w.settle(a, w.pick(len(w.detect)))
 }
 
 // settle commits up to the oldest step that is not dealt with.

@@ -174,6 +174,9 @@ func (w *cores) tick() {
 		}
 		l.events = append(l.events, e)
 	}
+	if w.act.dead && (w.faults == 0 || w.pick(3) == 0) { // alerts may have ended meanwhile
+		w.tell()
+	}
 	for i := range w.ingest {
 		w.ingest[i] = slices.DeleteFunc(w.ingest[i], func(r *reading) bool { return r.dead })
 		for _, r := range w.ingest[i] {
@@ -223,7 +226,7 @@ func (w *cores) fault() {
 	case "detect is a zombie":
 		w.fold(d)
 	case "act killed":
-		w.tell()
+		w.act.dead = true
 	case "reset back":
 		l.committed.Offset = l.first + int64(w.pick(int(max(l.committed.Offset-l.first, 0))+1))
 		if w.pick(2) == 1 {

@@ -47,7 +47,7 @@ type call struct {
 	p      *process
 	what   string
 	ready  func() bool // whether there is something to answer; nil for always
-	faulty bool        // it changes something
+	faulty int         // how often it is tossed up whether it goes wrong; 0 for what changes nothing
 	do     func(outcome)
 	wait   time.Duration // how long to wait for ready; 0 for ever
 	offset int64         // of a read

@@ -37,7 +37,7 @@ func (r reached) Traits() alert.Traits { return r.traits }
 
 func (r reached) Deliver(ctx context.Context, n *alert.Notification) (ref string, err error) {
 	var failed error
-	err = r.p.ask(ctx, &call{what: "notify " + r.name, faulty: true, do: func(o outcome) {
+	err = r.p.ask(ctx, &call{what: "notify " + r.name, faulty: rare, do: func(o outcome) {
 		if o.happens() {
 			for _, m := range n.Firing {
 				r.told[m.Record.ID] = detector.Firing
@@ -99,7 +99,7 @@ func (r asked) List(ctx context.Context, prompt string) ([]registry.Version, err
 
 func (r asked) Move(ctx context.Context, m registry.Move) error {
 	var answer error
-	err := r.p.ask(ctx, &call{what: "move " + m.Prompt, faulty: true, do: func(o outcome) {
+	err := r.p.ask(ctx, &call{what: "move " + m.Prompt, faulty: rare, do: func(o outcome) {
 		if o.happens() {
 			done, err := m.Compare(r.of(m.Prompt))
 			if answer = err; err == nil && !done {

@@ -182,6 +182,9 @@ func (s *simulation) kill(p *process) {
 	p.stage.processes = slices.DeleteFunc(p.stage.processes, func(x *process) bool { return x == p })
 	if len(p.stage.processes) == 0 {
 		s.revive[p.stage] = 1 + s.pick(3)
+		if p.stage != s.stages[0] { // for as long as it takes an alert to end
+			s.revive[p.stage] += s.pick(12)
+		}
 	}
 }
 
@@ -265,7 +268,7 @@ func (s *simulation) grant(c *call) {
 		return
 	}
 	o := fine
-	if c.faulty {
+	for i := 0; i < c.faulty && o == fine; i++ {
 		o = s.outcome(c.p)
 	}
 	c.do(o)

@@ -231,7 +231,7 @@ func (s *simulation) ingest(ctx context.Context, p *process) error {
 
 func (s *simulation) detect(ctx context.Context, p *process) error {
 	return detector.NewWorker(detector.WorkerOptions{
-		Prefix: "driftd.", Windows: windowOptions, Partitions: samplesPartitions, CheckpointEvery: 2 * pulse, Now: s.now,
+		Prefix: "driftd.", Windows: windowOptions, Partitions: samplesPartitions, CheckpointEvery: 4 * pulse, Now: s.now,
 	}, set, p.client, p.set, quiet).Run(ctx)
 }
 
