@@ -123,8 +123,11 @@ func (s *simulation) reset(forward bool) bool {
 		return true
 	}
 	c.offset = l.first + int64(s.pick(int(max(c.offset-l.first, 0))+1))
-	if s.pick(2) == 1 {
-		c.metadata = "" // most tools keep none
+	if below := s.below(topic, part); s.pick(2) == 1 {
+		c.metadata = ""    // most tools keep none
+		if s.w.again > 0 { // it may be of an earlier topic, and is obeyed in this one
+			s.fate(s.origin(topic, part)).gone(below, c.offset)
+		}
 	}
 	s.kafka.committed[at] = c
 	return true
