@@ -68,6 +68,7 @@ func TestBombDoesNotPushOutTheHonest(t *testing.T) {
 	l.Memory = int64(n) * 450
 	w := newLinkWorld(t, l, "spans")
 	w.read("spans", "call tb s1 @0 prompt=busy version=v1 tier=0", "call tc s1 @0 prompt=busy version=v1 tier=0")
+	w.read("spans", "call ta s1 @0 prompt=honest version=v1 tier=rare")
 	for i := range 50 {
 		w.read("spans", fmt.Sprintf("call th%d s1 @0 prompt=honest version=v1 tier=%d", i, i))
 		w.read("spans", fmt.Sprintf("call ti%d s1 @0 prompt=honest version=v1 tier=%d", i, i))
@@ -93,13 +94,13 @@ func TestBombDoesNotPushOutTheHonest(t *testing.T) {
 	}
 	w.cores["spans"].Drop(w.now)
 	mid, last := n/2/3*3, (n-1)/3*3
-	w.read("spans", "score tb s1 @301", "score th7 s1 @301", "score ti49 s1 @301", "score tn0 s1 @301", fmt.Sprintf("score tn%d s1 @301", (n-1)/1000*1000),
+	w.read("spans", "score tb s1 @301", "score ta s1 @301", "score th7 s1 @301", "score ti49 s1 @301", "score tn0 s1 @301", fmt.Sprintf("score tn%d s1 @301", (n-1)/1000*1000),
 		fmt.Sprintf("score t%d s1 @301", mid), fmt.Sprintf("score t%d s1 @301", mid+1), fmt.Sprintf("score t%d s1 @301", mid+2),
 		fmt.Sprintf("score response_id=r%d @301", mid+1), fmt.Sprintf("score t%d s1 @301", last))
 	w.tend(time.Minute)
 	w.take()
 	want := []string{
-		"score busy/v1/0/", "score honest/v1/7/", "score honest/v1/49/", "score honest/v2//", "score honest/v2//",
+		"score busy/v1/0/", "score honest/v1/rare/", "score honest/v1/7/", "score honest/v1/49/", "score honest/v2//", "score honest/v2//",
 		"score __other__/__other__/__other__/", "score busy/__other__/0/", "score busy/v1/__other__/", "score busy/__other__/0/", fmt.Sprintf("score bomb%d/v1/0/", last),
 	}
 	if !slices.Equal(w.out, want) || len(w.dead) > 0 {

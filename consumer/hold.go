@@ -4,11 +4,13 @@ package consumer
 // its memory, no more: they take twenty times what a span does, so where somebody makes up a version or a tenant with each call, the
 // spans of all others would be forgotten for the sake of labels that no other call has. When that part is full, those that one trace
 // alone has are folded, the oldest first, as detect folds a cell that is beyond its limits; and with them the scores and calls that
-// are linked to them later. Only when there are none left does what comes anew have to be folded.
+// are linked to them later. A prompt that has a few labels, not one and not very many, keeps them: it is used, and nobody makes it up.
+// Only when there are none left to fold does what comes anew have to be.
 
 const (
-	wholeParts  = 12 // of 32 parts of the memory, for labels as they came
-	foldedParts = 1  // likewise, for those of each fold but the last, which leaves a handful
+	wholeParts  = 12  // of 32 parts of the memory, for labels as they came
+	foldedParts = 1   // likewise, for those of each fold but the last, which leaves a handful
+	usual       = 256 // labels of a prompt
 )
 
 // ref numbers labels, or what they are folded into, within a generation of the index. owner is the trace that they are of.
@@ -51,6 +53,7 @@ func (x *index) hold(l *labels) *labels {
 
 func (x *index) add(l *labels) *labels {
 	x.held[l.text] = l
+	x.prompts[string(l.Prompt)]++
 	x.bytes[min(l.fold, 1)] += l.size()
 	return l
 }
@@ -59,6 +62,9 @@ func (x *index) add(l *labels) *labels {
 func (x *index) release(l *labels) {
 	if l.held[x.which]--; l.held[x.which] == 0 {
 		delete(x.held, l.text)
+		if x.prompts[string(l.Prompt)]--; x.prompts[string(l.Prompt)] == 0 {
+			delete(x.prompts, string(l.Prompt))
+		}
 		x.bytes[min(l.fold, 1)] -= l.size()
 	}
 }
@@ -73,7 +79,7 @@ func (x *index) ease(size int) bool {
 		}
 		for ; g.eased < len(g.table) && !room(); g.eased++ {
 			l := g.table[g.eased]
-			if g.owners[g.eased] == 0 || l.held[x.which] > 1 || l.fold > 0 {
+			if n := x.prompts[string(l.Prompt)]; g.owners[g.eased] == 0 || l.held[x.which] > 1 || l.fold > 0 || n > 1 && n <= usual {
 				continue
 			}
 			h := x.folding(l)

@@ -24,7 +24,7 @@ type labels struct {
 }
 
 // size is about the memory that labels take, with what it takes to find them, bytes.
-func (l *labels) size() int { return 448 + 2*len(l.text) }
+func (l *labels) size() int { return 512 + 2*len(l.text) }
 
 // interner gives equal labels once, as long as it knows them. It belongs to one goroutine.
 type interner struct {
