@@ -2,6 +2,7 @@ package rig
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -151,5 +152,13 @@ func (w *World) AddPartitions(ctx context.Context, topic string, count int) erro
 	}); err != nil {
 		return err
 	}
-	return w.Client.EnsureTopics(ctx, []kafkalog.TopicSpec{{Name: topic, Partitions: count}})
+	var err error // brokers tell of the new ones a little later
+	if wait := Until(ctx, fmt.Sprintf("%d partitions of %s", count, topic), func() bool {
+		err = w.Client.EnsureTopics(ctx, []kafkalog.TopicSpec{{Name: topic, Partitions: count}})
+		_, few := errors.AsType[*kafkalog.PartitionCountError](err)
+		return !few
+	}); wait != nil {
+		return wait
+	}
+	return err
 }
