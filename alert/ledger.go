@@ -40,8 +40,9 @@ type ledger struct {
 type ledgerPart struct {
 	committed int64 // steps below were dealt with before this worker began
 	live      bool
-	before    int64    // records below were there when this worker began
-	silences  []string // ids
+	since     time.Time // when it was live, by the wall clock
+	before    int64     // records below were there when this worker began
+	silences  []string  // ids
 }
 
 type version struct{ prompt, version string }

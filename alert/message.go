@@ -12,7 +12,9 @@ import (
 func (o *Outbox) notification(g *groupState, now time.Time) *Notification {
 	n := &Notification{Key: g.key, StandIn: g.key.For, Repeat: g.task == again, Silenced: g.silent}
 	for _, h := range g.holds {
-		n.Doubt = n.Doubt || h.offset < o.ledger.parts[h.part].before
+		if p := o.ledger.parts[h.part]; h.offset < p.before && p.since.After(n.Doubt) {
+			n.Doubt = p.since
+		}
 	}
 	if leg := g.leg(); leg != nil {
 		n.Leg = *leg

@@ -43,9 +43,9 @@ type Notification struct {
 	News []detector.Record
 	// Repeat says that nothing has happened: it is only said again because it has fired for so long.
 	Repeat bool
-	// Doubt says that it may have been told already: what it is about was in the log when this worker began, and the one before may
-	// have ended between telling it and writing that down.
-	Doubt bool
+	// Doubt says, where it is not zero, that it may have been told before then: what it is about was in the log when this worker began,
+	// and the one before may have ended between telling it and writing that down.
+	Doubt time.Time
 	// StandIn is the receiver that could not be told, and in whose place this one is; empty where it is told for itself.
 	StandIn string
 	// Leg is the way by which the group comes to this receiver.

@@ -116,7 +116,7 @@ func (o *Outbox) Begin(part int, committed int64) {
 // Live implements Core.
 func (o *Outbox) Live(part int) {
 	if p := o.ledger.parts[part]; p != nil {
-		p.live, o.ledger.all = true, true
+		p.live, p.since, o.ledger.all = true, time.Now(), true
 	}
 }
 

@@ -90,11 +90,11 @@ func (b *bot) told(m *api.Message) (marks []string) {
 // recall finds the message of a group that the outbox knows none of, where one may have been posted; and takes out of the news what
 // stands in the message's thread already. It fails where Slack does not answer now: then nothing should be posted yet.
 func (b *bot) recall(ctx context.Context, n *alert.Notification, at reference) (*alert.Notification, reference, error) {
-	if !n.Doubt && !b.memory.doubt[n.Key] || time.Now().Before(b.memory.blind) {
+	if n.Doubt.IsZero() && !b.memory.doubt[n.Key] || time.Now().Before(b.memory.blind) {
 		return n, at, nil
 	}
 	if at.ts == "" {
-		if err := b.readChannel(ctx, b.memory.doubt[n.Key]); err != nil {
+		if err := b.readChannel(ctx, b.memory.doubt[n.Key] || b.memory.read.Before(n.Doubt)); err != nil {
 			return n, at, b.unread(err)
 		}
 		for _, m := range marks(n) {

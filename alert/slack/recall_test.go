@@ -17,7 +17,7 @@ import (
 // doubted is a notification of which nobody knows whether it was told.
 func doubted(n *alert.Notification) *alert.Notification {
 	out := *n
-	out.Doubt = true
+	out.Doubt = time.Now()
 	return &out
 }
 
@@ -87,6 +87,29 @@ func TestNotAReply(t *testing.T) {
 		n.Ref = "" // neither was written down
 		if got, err := newBot(s).Deliver(t.Context(), n); err != nil || got != ref || len(s.Messages()) != 1 {
 			t.Errorf("it is at %s, not at %s; %d messages: %v", got, ref, len(s.Messages()), err)
+		}
+	})
+}
+
+// What a channel had before a worker took its partitions up says nothing of what was posted until then.
+func TestChannelIsReadSinceThen(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFake()
+		b := newBot(s)
+		if _, err := b.Deliver(t.Context(), doubted(firing(grounding()))); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		other := grounding()
+		other.ID = "another"
+		n := firing(other)
+		n.Key.Rule = "Another"
+		if _, err := b.Deliver(t.Context(), n); err != nil { // it is not written down
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if _, err := b.Deliver(t.Context(), doubted(n)); err != nil || len(s.Messages()) != 2 {
+			t.Errorf("%d messages: %v", len(s.Messages()), err)
 		}
 	})
 }
