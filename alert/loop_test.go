@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http/httptest"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -62,8 +63,9 @@ func TestLoopWaitsForAllPartitions(t *testing.T) {
 func TestLoopStoodStill(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		m, r := newMemLog(1), &fakeReceiver{}
-		mine := true
-		c := checkedClaim{func() bool { return mine }}
+		var mine atomic.Bool
+		mine.Store(true)
+		c := checkedClaim{mine.Load}
 		l := newLoop(newTestOutbox(r), 500*time.Millisecond)
 		l.append, l.vigil = m.append, newVigil(15*time.Second)
 		go l.run(t.Context())
@@ -77,14 +79,14 @@ func TestLoopStoodStill(t *testing.T) {
 		}
 		tell(0, 2, detector.Firing)
 		expect(t, "awake", r.take(), "a/v2 1 2 firing")
-		mine = false
+		mine.Store(false)
 		time.Sleep(time.Minute) // nobody keeps the vigil
 		tell(2, 3, detector.Resolved)
 		expect(t, "not asked yet", r.take())
 		if l.vigil.sure() {
 			t.Error("it is sure")
 		}
-		mine = true
+		mine.Store(true)
 		time.Sleep(time.Second)
 		expect(t, "asked", r.take(), "a/v2 (m1) 1 3 resolved")
 		ctx := l.whileSure(t.Context())
