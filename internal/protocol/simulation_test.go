@@ -8,6 +8,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -81,9 +82,9 @@ type simulation struct {
 	did     map[string]int // faults, by kind
 	told    []string       // what happened, for who looks into a failure
 	pulses  int
-	ahead   time.Duration // of the clock that events go by
-	hurt    int           // until this pulse ingest is to be left alone
-	look    *rand.Rand    // chooses what is looked at, not what happens
+	ahead   atomic.Int64 // of the clock that events go by, ns
+	hurt    int          // until this pulse ingest is to be left alone
+	look    *rand.Rand   // chooses what is looked at, not what happens
 
 	late []func() // writes under way
 
@@ -109,7 +110,9 @@ func (s *simulation) pick(n int) int {
 	return s.c.pick(n)
 }
 
-func (s *simulation) now() time.Time { return start.Add(pace*time.Since(s.began) + s.ahead) }
+func (s *simulation) now() time.Time {
+	return start.Add(pace*time.Since(s.began) + time.Duration(s.ahead.Load()))
+}
 
 func (s *simulation) note(what string) { s.told = append(s.told, what) }
 
@@ -210,7 +213,7 @@ func (s *simulation) run() {
 			// What is still on its way must not be left a minute behind. What never comes is not waited for.
 			if over++; s.written() || over > 60 {
 				calm++
-				s.ahead += 20 * time.Second
+				s.ahead.Add(int64(20 * time.Second))
 			}
 		}
 	}
