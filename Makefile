@@ -68,7 +68,7 @@ test-alertmanager: ## the receiver of Alertmanagers against Alertmanager itself,
 test-registries: ## the clients of prompt registries against MLflow and Phoenix, which it installs; wants the network and Python 3
 	@GO="$(GO)" .ci/test-registries
 
-chaos: ## what driftd makes of every fault, on Apache Kafka itself, beside what it should; wants Java 17 and Maven, takes a quarter of an hour
+chaos: ## what driftd makes of every fault, on Apache Kafka itself, beside what it should; wants Java 17 and Maven, takes twelve minutes
 	$(GO) run ./internal/chaos --kafka apache
 
 chaos-short: ## each fault once, on the embedded broker
