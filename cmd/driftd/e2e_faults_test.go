@@ -258,9 +258,12 @@ func TestSlackDown(t *testing.T) {
 	if m := w.slack.Messages(); len(m) != 0 {
 		t.Errorf("Slack has %+v although it is down", m)
 	}
-	if ok, body := d.ready(); !ok || !strings.Contains(body, "act oncall") {
-		t.Errorf("one receiver in trouble makes driftd unready, or does not show: %s", body)
-	}
+	w.until("driftd is ready, and shows the one receiver that is in trouble", func() bool {
+		ok, body := d.ready()
+		_, after, _ := strings.Cut(body, `"act oncall"`)
+		check, _, _ := strings.Cut(after, "}")
+		return ok && strings.Contains(check, `"trouble": true`)
+	})
 	close(open)
 	w.until("Slack is told", func() bool { return len(w.messages(badRule)) == 1 })
 	if m := w.messages(badRule)[0]; strings.Contains(m.Text, "Resolved") {

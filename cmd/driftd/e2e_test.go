@@ -26,9 +26,7 @@ func TestEndToEnd(t *testing.T) {
 			t.Errorf("Slack's message does not say %s:\n%s\n%s", want, firing.Text, firing.Blocks)
 		}
 	}
-	if ok, body := d.ready(); !ok {
-		t.Errorf("not ready: %s", body)
-	}
+	w.until("it is ready", func() bool { ok, _ := d.ready(); return ok })
 
 	w.publish(s.msgs[s.until(rolledBackAt):])
 	w.untilStep(countRule, detector.Firing)
