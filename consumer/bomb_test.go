@@ -57,8 +57,8 @@ func TestBombLeavesNoMemory(t *testing.T) {
 }
 
 // Calls of which each has a prompt, a version or a tier of its own take no spans and no labels from others: of before, of meanwhile,
-// and of a version that comes meanwhile. What is left of their own labels, when there is no room for more, is what detect would have
-// left of them.
+// and of versions that come meanwhile, whatever models these call. What is left of their own labels, when there is no room for more,
+// is what detect would have left of them.
 func TestBombDoesNotPushOutTheHonest(t *testing.T) {
 	n := 30_000
 	if testing.Short() {
@@ -68,7 +68,6 @@ func TestBombDoesNotPushOutTheHonest(t *testing.T) {
 	l.Memory = int64(n) * 450
 	w := newLinkWorld(t, l, "spans")
 	w.read("spans", "call tb s1 @0 prompt=busy version=v1 tier=0", "call tc s1 @0 prompt=busy version=v1 tier=0")
-	w.read("spans", "call ta s1 @0 prompt=honest version=v1 tier=rare")
 	for i := range 50 {
 		w.read("spans", fmt.Sprintf("call th%d s1 @0 prompt=honest version=v1 tier=%d", i, i))
 		w.read("spans", fmt.Sprintf("call ti%d s1 @0 prompt=honest version=v1 tier=%d", i, i))
@@ -79,11 +78,17 @@ func TestBombDoesNotPushOutTheHonest(t *testing.T) {
 		case 0:
 			prompt = fmt.Sprintf("bomb%d", i)
 		case 1:
-			version = fmt.Sprintf("bomb%d", i)
+			prompt, version = "honest", fmt.Sprintf("bomb%d", i)
 		case 2:
 			tier = fmt.Sprintf("bomb%d", i)
 		}
 		w.read("spans", fmt.Sprintf("call t%d s1 @%d prompt=%s version=%s tier=%s response_id=r%d", i, i*300/n, prompt, version, tier, i))
+		if i == n/2 {
+			for j := range 3 { // each with a model that no other has: of the version's cell, several have it
+				w.read("spans", fmt.Sprintf("call tm%d s1 @150 prompt=honest version=v3 model=m%d", j, j))
+			}
+			w.read("spans", "call tr s1 @150 prompt=honest version=v3 tier=7 model=m") // rare, but nothing of its cell is made up
+		}
 		if i%1000 == 0 {
 			w.read("spans", fmt.Sprintf("call tn%d s1 @%d prompt=honest version=v2", i, i*300/n))
 			w.cores["spans"].Drop(w.now)
@@ -94,14 +99,14 @@ func TestBombDoesNotPushOutTheHonest(t *testing.T) {
 	}
 	w.cores["spans"].Drop(w.now)
 	mid, last := n/2/3*3, (n-1)/3*3
-	w.read("spans", "score tb s1 @301", "score ta s1 @301", "score th7 s1 @301", "score ti49 s1 @301", "score tn0 s1 @301", fmt.Sprintf("score tn%d s1 @301", (n-1)/1000*1000),
+	w.read("spans", "score tb s1 @301", "score th7 s1 @301", "score ti49 s1 @301", "score tn0 s1 @301", "score tm1 s1 @301", "score tr s1 @301", fmt.Sprintf("score tn%d s1 @301", (n-1)/1000*1000),
 		fmt.Sprintf("score t%d s1 @301", mid), fmt.Sprintf("score t%d s1 @301", mid+1), fmt.Sprintf("score t%d s1 @301", mid+2),
 		fmt.Sprintf("score response_id=r%d @301", mid+1), fmt.Sprintf("score t%d s1 @301", last))
 	w.tend(time.Minute)
 	w.take()
 	want := []string{
-		"score busy/v1/0/", "score honest/v1/rare/", "score honest/v1/7/", "score honest/v1/49/", "score honest/v2//", "score honest/v2//",
-		"score __other__/__other__/__other__/", "score busy/__other__/0/", "score busy/v1/__other__/", "score busy/__other__/0/", fmt.Sprintf("score bomb%d/v1/0/", last),
+		"score busy/v1/0/", "score honest/v1/7/", "score honest/v1/49/", "score honest/v2//", "score honest/v3//", "score honest/v3/7/", "score honest/v2//",
+		"score __other__/__other__/__other__/", "score honest/__other__/0/", "score busy/v1/__other__/", "score honest/__other__/0/", fmt.Sprintf("score bomb%d/v1/0/", last),
 	}
 	if !slices.Equal(w.out, want) || len(w.dead) > 0 {
 		t.Errorf("samples\n%s\nwant\n%s\ndead letters %q", strings.Join(w.out, "\n"), strings.Join(want, "\n"), w.dead)

@@ -39,11 +39,11 @@ type index struct {
 	number  int64 // of the stretch of now; 0 before the first
 	crowded uint64
 
-	held    map[string]*labels // that generations have, by their keys
-	prompts map[string]int     // how many of them a prompt has
-	bytes   [2]int             // of those that are as they came, and of folded ones
-	folded  uint64             // how often labels were folded, as far as not told
-	key     []byte
+	held   map[string]*labels // that generations have, by their keys
+	values map[value]holders  // that these labels have
+	bytes  [2]int             // of those that are as they came, and of folded ones
+	folded uint64             // how often labels were folded, as far as not told
+	key    []byte
 }
 
 // generation is what came within one stretch of time: a table of spans, and the labels that they have.
@@ -88,7 +88,7 @@ func hashSpan(id *[8]byte) uint32 {
 
 // newIndex makes an index; which is 0 or 1, another one for each index that labels are put into.
 func newIndex(which int, horizon int64, memory int) *index {
-	return &index{which: which, stretch: max(horizon/generations, 1), max: memory, now: newGeneration(0), held: make(map[string]*labels), prompts: make(map[string]int)}
+	return &index{which: which, stretch: max(horizon/generations, 1), max: memory, now: newGeneration(0), held: make(map[string]*labels), values: make(map[value]holders)}
 }
 
 // newGeneration has room for so many slots.

@@ -24,7 +24,21 @@ type labels struct {
 }
 
 // size is about the memory that labels take, with what it takes to find them, bytes.
-func (l *labels) size() int { return 512 + 2*len(l.text) }
+func (l *labels) size() int { return 768 + 2*len(l.text) }
+
+// part returns a value of their cell: prompt, version, then the dimensions; empty when they have none.
+func (l *labels) part(i int) []byte {
+	switch i {
+	case 0:
+		return l.Prompt
+	case 1:
+		return l.Version
+	default:
+		return l.Dimensions[i-2]
+	}
+}
+
+func (l *labels) parts() int { return 2 + len(l.Dimensions) }
 
 // interner gives equal labels once, as long as it knows them. It belongs to one goroutine.
 type interner struct {
