@@ -38,8 +38,27 @@ const sparePoints = 16 << 10
 
 // digester owns the buffers for building and merging distributions. Owned by one goroutine.
 type digester struct {
+	td    map[float64]*tdigest.TDigest // by compression
 	spare tdigest.CentroidList
 	runs  []int
+}
+
+// compress makes about so many centroids of points, in their place.
+func (g *digester) compress(pts tdigest.CentroidList, compression float64) tdigest.CentroidList {
+	if len(pts) <= int(compression) {
+		return pts
+	}
+	td := g.td[compression]
+	if td == nil {
+		if g.td == nil {
+			g.td = make(map[float64]*tdigest.TDigest)
+		}
+		td = tdigest.NewWithCompression(compression)
+		g.td[compression] = td
+	}
+	td.Reset()
+	td.AddCentroidList(pts)
+	return td.Centroids(pts[:0])
 }
 
 // order sorts the points and folds equal values. They come as ascending runs, one a pane; few are merged pairwise.
@@ -181,7 +200,7 @@ func (g *digester) normalize(d *dist, compression float64) {
 		d.exact = false
 	}
 	if !d.exact {
-		d.pts = compress(d.pts, compression)
+		d.pts = g.compress(d.pts, compression)
 	}
 }
 
@@ -215,7 +234,7 @@ func (g *digester) ofSorted(d *dist, values []float64, compression float64) {
 	}
 	if len(d.pts) > tableLimit {
 		d.exact = false
-		d.pts = compress(d.pts, compression)
+		d.pts = g.compress(d.pts, compression)
 	}
 }
 

@@ -10,33 +10,6 @@ import (
 	"github.com/influxdata/tdigest"
 )
 
-// What comes out is what the package that it is modelled on makes, but for the last digits.
-func TestCompressIsTheDigests(t *testing.T) {
-	rng := rand.New(rand.NewPCG(1, 2))
-	for _, compression := range []float64{minuteCompression, quarterCompression, aggregateCompression} {
-		for _, n := range []int{1, int(compression), int(compression) + 1, int(8 * compression), int(8*compression) + 1, int(10 * compression), 10_000} {
-			var pts tdigest.CentroidList
-			for range n {
-				pts = append(pts, tdigest.Centroid{Mean: math.Exp(rng.NormFloat64()), Weight: float64(1 + rng.IntN(9))})
-			}
-			byMean(pts)
-			td := tdigest.NewWithCompression(compression)
-			td.AddCentroidList(pts)
-			want := td.Centroids(nil)
-			if n <= int(compression) {
-				want = slices.Clone(pts)
-			}
-			if got := compress(slices.Clone(pts), compression); !slices.EqualFunc(got, want, near) {
-				t.Errorf("%d points at compression %v: %d centroids, want %d:\n%v\n%v", n, compression, len(got), len(want), got, want)
-			}
-		}
-	}
-}
-
-func near(a, b tdigest.Centroid) bool {
-	return a.Weight == b.Weight && math.Abs(a.Mean-b.Mean) <= 1e-12*math.Abs(b.Mean)
-}
-
 func byMean(pts tdigest.CentroidList) {
 	slices.SortStableFunc(pts, func(a, b tdigest.Centroid) int { return cmp.Compare(a.Mean, b.Mean) })
 }
