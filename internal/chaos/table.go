@@ -15,6 +15,7 @@ import (
 type table struct {
 	out    io.Writer
 	name   int // width
+	rows   int // that were run
 	events int
 	lacks  []string            // why rows cannot be had, in their order
 	names  map[string][]string // of these rows, by why
@@ -49,6 +50,7 @@ func (t *table) print(m *matrix, r *row, res *result) {
 		t.names[res.skipped] = append(t.names[res.skipped], r.name)
 		return
 	}
+	t.rows++
 	t.events += max(res.events, 0)
 	n := func(v int) string {
 		if v < 0 {
@@ -87,7 +89,7 @@ func (t *table) foot(m *matrix, wrong bool, took time.Duration) {
 	if wrong {
 		verdict = "DIFFERENCES"
 	}
-	fmt.Fprintf(t.out, "\n%s: %d rows, %s events, in %s\n", verdict, len(m.rows), grouped(t.events), took.Round(time.Second))
+	fmt.Fprintf(t.out, "\n%s: %d of %d rows, %s events, in %s\n", verdict, t.rows, len(m.rows), grouped(t.events), took.Round(time.Second))
 	fmt.Fprintf(t.out, "seed %d; %s; event time runs %d times as fast; %d rows at a time on %d processors\n", m.seed, m.broker(), speed, m.jobs, runtime.NumCPU())
 	for _, why := range t.lacks {
 		fmt.Fprintf(t.out, "n/a %s: %s\n", strings.Join(t.names[why], ", "), why)
