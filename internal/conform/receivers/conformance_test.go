@@ -353,7 +353,7 @@ func latest(w *world) {
 	}
 	delete(w.want, "RuleShort")
 	w.wire.Break(nil)
-	w.settled(time.Minute)
+	w.settled(time.Minute + 10*time.Second) // the longest wait, and then Slack takes a message a second
 	w.run(10 * time.Second)
 	if told := w.peer.Told("RuleShort"); len(told) > 1 || slices.Contains(told, "firing") {
 		w.t.Errorf("what came and went was told as %v", told)
