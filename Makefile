@@ -41,7 +41,7 @@ audit: ## known vulnerabilities of what driftd is built from (govulncheck), and 
 fuzz: ## every fuzz target for FUZZTIME (10s)
 	@GO="$(GO)" .ci/fuzz $(FUZZTIME)
 
-bench: ## the figures that driftd promises, beside their targets; takes three minutes
+bench: ## the figures that driftd promises, beside their targets; takes five minutes
 	$(GO) run ./internal/bench
 
 bench-scale: ## three processes beside one, rebalances, restarts with full state; wants an idle machine and root, takes ten minutes

@@ -4,7 +4,7 @@
 //
 // TestCores and FuzzProtocol play the cores of the stages on logs in memory, one goroutine in all: consumer.Partition (where to go on,
 // rounds, the samples codec), detector.Partition (cursors, checkpoints, what is known of the past) and alert.Outbox (its ledger). A
-// schedule takes a third of a millisecond. What workers do around the cores is played: in which order they write, checkpoint and commit.
+// schedule takes half a millisecond. What workers do around the cores is played: in which order they write, checkpoint and commit.
 //
 // TestProtocol runs the workers themselves, goroutines and all, over a Cluster of kafkalog, with linked sources and rollbacks: some
 // hundred times slower than a core is, some milliseconds a schedule. The order of writes and commits, fences, rewinds, group
