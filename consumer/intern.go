@@ -24,7 +24,7 @@ type labels struct {
 }
 
 // size is about the memory that labels take, with what it takes to find them, bytes.
-func (l *labels) size() int { return 768 + 2*len(l.text) }
+func (l *labels) size() int { return 576 + 2*len(l.text) }
 
 // part returns a value of their cell: prompt, version, then the dimensions; empty when they have none.
 func (l *labels) part(i int) []byte {
