@@ -271,7 +271,7 @@ func (s *Store) dropRubrics(oldest int64) {
 
 // findFree lists the ids that no cell has, the least last.
 func (s *Store) findFree() {
-	s.free = s.free[:0]
+	s.free = slices.Grow(s.free[:0], len(s.byID)-len(s.cells))
 	for id := len(s.byID) - 1; id >= 0; id-- {
 		if s.byID[id] == nil {
 			s.free = append(s.free, uint32(id))
