@@ -138,7 +138,7 @@ func (s *Store) joinLate(c *cell, p *openPane) {
 		i := minuteSlot(minute)
 		g := &s.minutes[i]
 		if !g.used || g.at != minute {
-			g.start(minute)
+			s.startMinute(minute)
 		}
 		g.replace(&c.minute[i], c.id, s.joined(s.minuteBlob(c, minute), fresh, minuteCompression))
 	}
@@ -146,7 +146,7 @@ func (s *Store) joinLate(c *cell, p *openPane) {
 		i := quarterSlot(q)
 		g := &s.quarters[i]
 		if !g.used || g.at != q*quarterMinutes {
-			g.start(q * quarterMinutes)
+			s.startQuarter(q)
 		}
 		g.replace(&c.quarter[i], c.id, s.joined(s.quarterBlob(c, q), fresh, quarterCompression))
 	}
