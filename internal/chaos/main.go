@@ -51,8 +51,19 @@ func chaos(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 		return 2
 	}
 	m.rows = pick(*fault)
-	if m.kafka != embeddedKafka && m.kafka != apacheKafka || len(m.rows) == 0 || fs.NArg() > 0 {
-		fmt.Fprintf(stderr, "usage: chaos [--fault NAME] [--rounds N] [--kafka embedded|apache] [--seed N] [--short]\nfaults: %s\n", strings.Join(names(), " "))
+	why := ""
+	switch {
+	case m.kafka != embeddedKafka && m.kafka != apacheKafka:
+		why = fmt.Sprintf("there is no kind of Kafka %q", m.kafka)
+	case len(m.rows) == 0:
+		why = fmt.Sprintf("there is no fault %q", *fault)
+	case m.rounds < 0:
+		why = fmt.Sprintf("%d rounds cannot be", m.rounds)
+	case fs.NArg() > 0:
+		why = fmt.Sprintf("%q is not understood", fs.Arg(0))
+	}
+	if why != "" {
+		fmt.Fprintf(stderr, "chaos: %s\nusage: chaos [--fault NAME] [--rounds N] [--kafka embedded|apache] [--seed N] [--short]\nfaults: %s\n", why, strings.Join(names(), " "))
 		return 2
 	}
 	m.seed = cmp.Or(m.seed, uint64(time.Now().UnixNano())%1_000_000)
@@ -166,5 +177,5 @@ func (m *matrix) run(ctx context.Context) (wrong bool, err error) {
 		wrong = wrong || res.wrong()
 	}
 	t.foot(m, wrong, time.Since(began))
-	return wrong, ctx.Err()
+	return wrong || t.rows == 0, ctx.Err() // where no row could be had, nothing was shown
 }

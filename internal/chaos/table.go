@@ -86,8 +86,11 @@ func (t *table) print(m *matrix, r *row, res *result) {
 
 func (t *table) foot(m *matrix, wrong bool, took time.Duration) {
 	verdict := "no difference"
-	if wrong {
+	switch {
+	case wrong:
 		verdict = "DIFFERENCES"
+	case t.rows == 0:
+		verdict = "NOTHING TRIED"
 	}
 	fmt.Fprintf(t.out, "\n%s: %d of %d rows, %s events, in %s\n", verdict, t.rows, len(m.rows), grouped(t.events), took.Round(time.Second))
 	fmt.Fprintf(t.out, "seed %d; %s; event time runs %d times as fast; %d rows at a time on %d processors\n", m.seed, m.broker(), speed, m.jobs, runtime.NumCPU())
